@@ -1,0 +1,1 @@
+"""sidestep.scripts."""

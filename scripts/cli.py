@@ -1,0 +1,45 @@
+"""The command `sidestep`: finds the sub-command's file in this folder and runs its `main`."""
+
+import importlib
+import sys
+
+COMMANDS = {
+    "train": "train an agent and leave a run folder",
+    "evaluate": "measure trained runs on fresh episodes",
+    "watch": "see a trained run act in a window",
+    "play": "cross the world yourself, with the arrow keys",
+    "bench": "measure speed and learning, and write docs/results.md",
+    "gradients": "draw how gradients fade and grow through recurrent cells",
+}
+
+
+def usage() -> str:
+    """The text of `sidestep --help`."""
+    rows = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    return (
+        "usage: sidestep COMMAND [options]\n\n"
+        f"{rows}\n\n"
+        "`sidestep COMMAND --help` shows a command's options and examples."
+    )
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run one sub-command; exit code 2 when there is none of that name."""
+    args = sys.argv[1:] if args is None else args
+    if args and args[0] in ("-h", "--help"):
+        print(usage())
+        return
+    if args and args[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"sidestep {version('sidestep')}")
+        return
+    if not args or args[0] not in COMMANDS:
+        came = f"got {args[0]!r}" if args else "got none"
+        print(f"sidestep: expected a command ({', '.join(COMMANDS)}), {came}", file=sys.stderr)
+        raise SystemExit(2)
+    importlib.import_module(f"sidestep.scripts.{args[0]}").main(args[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""What every command shares: flags from dataclasses, tables, progress bars, and errors on one line."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import gymnasium as gym
+import tyro
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+T = TypeVar("T")
+
+console = Console()
+
+USER_ERRORS = (ValueError, TypeError, OSError, gym.error.Error)
+"""What wrong input raises; anything else is a fault of ours and keeps its traceback."""
+
+
+def parse(config: Callable[..., T], command: str, args: list[str] | None, examples: str) -> T:
+    """Read `args` into `config`, a dataclass (or function) whose fields become flags.
+
+    Args:
+        config: the dataclass, or a function whose parameters are the flags.
+        command: the words after `sidestep`, for the usage line.
+        args: the words after the command; None reads `sys.argv`.
+        examples: shown at the end of `--help`, as written.
+    """
+    description = (config.__doc__ or "").strip()
+    return tyro.cli(
+        config,
+        prog=f"sidestep {command}",
+        description=f"{description}\n\nExamples:\n{examples}",
+        args=args,
+    )
+
+
+def guarded(command: str, action: Callable[[], None]) -> None:
+    """Run `action`; wrong input ends with one line on stderr and exit code 2, Ctrl-C with 130.
+
+    `SIDESTEP_TRACEBACK=1` shows the traceback instead.
+    """
+    try:
+        action()
+    except KeyboardInterrupt:
+        print(f"sidestep {command}: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except USER_ERRORS as error:
+        if os.environ.get("SIDESTEP_TRACEBACK"):
+            raise
+        line = " ".join(str(error).split()) or type(error).__name__
+        print(f"sidestep {command}: {line}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A rich table: first column left, figures right."""
+    result = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        result.add_column(column, justify="left" if number == 0 else "right")
+    for row in rows:
+        result.add_row(*row)
+    return result
+
+
+def progress(*extra: str) -> Progress:
+    """A progress bar with time left; `extra` are format strings over the task's fields."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        *(TextColumn(text) for text in extra),
+        console=console,
+    )
