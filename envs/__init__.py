@@ -1,1 +1,17 @@
-"""sidestep.envs."""
+"""The world: a grid whose obstacles move, as Gymnasium environments.
+
+Importing this module registers the ids of `ENV_IDS`; `gym.make("sidestep.envs:ID")` imports it.
+"""
+
+from .config import WorldConfig as WorldConfig
+from .env import MovingObstaclesEnv as MovingObstaclesEnv
+from .level import Cell as Cell
+from .level import Level as Level
+from .level import Obstacle as Obstacle
+from .registration import ENV_IDS as ENV_IDS
+from .registration import register as _register
+from .vector_env import MovingObstaclesVectorEnv as MovingObstaclesVectorEnv
+from .world import Scene as Scene
+from .world import State as State
+
+_register()

@@ -1,4 +1,4 @@
-"""What every command shares: flags from dataclasses, tables, progress bars, and errors on one line."""
+"""What every command shares: flags from dataclasses, tables, progress, errors on one line."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Benchmark results: JSON with seed, commit and machine inside, and its section of docs/results.md."""
+"""Benchmark results: JSON with commit and machine inside, and a section of docs/results.md."""
 
 import json
 import os

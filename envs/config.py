@@ -1,0 +1,100 @@
+"""What a world is made of: its level and its rules, checked and with defaults."""
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+
+from .level import Level
+from .observations import OBSERVATIONS
+
+DEFAULT_LEVEL = """
+S....
+..>..
+.<...
+...>.
+....G
+"""
+BOOK_LEVEL = """
+S....
+>....
+.>...
+..>..
+....G
+"""
+
+
+@dataclass(frozen=True)
+class WorldConfig:
+    """The keywords of `gym.make`; the defaults are those of `sidestep/MovingObstacles-v0`.
+
+    Raises:
+        TypeError, ValueError: at construction, naming what was expected and what came.
+    """
+
+    level: str | Level = DEFAULT_LEVEL
+    """The map, as text (see `Level`) or parsed."""
+    observation: str = "features"
+    """What the agent is shown: features or book."""
+    obstacle_period: int = 2
+    """Obstacles move on every n-th tick."""
+    random_starts: bool = True
+    """Each episode draws every patrol's cell and heading on its track, and the move phase."""
+    swap_hits: bool = True
+    """Swapping cells with an obstacle is a hit."""
+    hit_ends: bool = True
+    """A hit ends the episode and counts once; otherwise every obstacle that hits counts."""
+    goal_reward: float = 1.0
+    """For reaching the goal, which ends the episode."""
+    hit_reward: float = -1.0
+    """For each hit that counts."""
+    step_reward: float = -0.05
+    """On every tick, the last one included."""
+
+    def __post_init__(self) -> None:
+        """Check every field; the level is kept as text."""
+        level = self.level if isinstance(self.level, Level) else Level.parse(self.level)
+        object.__setattr__(self, "level", str(level))
+        if self.observation not in OBSERVATIONS:
+            expected = ", ".join(OBSERVATIONS)
+            raise ValueError(f"observation: expected one of {expected}, got {self.observation!r}")
+        if not isinstance(self.obstacle_period, int) or not 1 <= self.obstacle_period <= 1000:
+            raise ValueError(
+                f"obstacle_period: expected an integer from 1 to 1000, got {self.obstacle_period!r}"
+            )
+        for name in ("random_starts", "swap_hits", "hit_ends"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name}: expected True or False, got {getattr(self, name)!r}")
+        for name in ("goal_reward", "hit_reward", "step_reward"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not math.isfinite(value):
+                raise ValueError(f"{name}: expected a finite number, got {value!r}")
+
+    @property
+    def map(self) -> Level:
+        """The parsed level."""
+        return Level.parse(str(self.level))
+
+    def fingerprint(self, max_ticks: int | None) -> str:
+        """A digest of everything that decides what happens; observations do not."""
+        rules = {**asdict(self), "max_ticks": max_ticks}
+        del rules["observation"]
+        return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
+
+
+def check_max_ticks(value: int | None) -> int | None:
+    """The time limit in ticks, or None for none.
+
+    Args:
+        value: a positive integer; None or -1 for no limit, as Gymnasium writes it.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if value is None or value == -1:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31 - 1:
+        raise ValueError(
+            f"max_episode_steps: expected a positive integer, -1 or None, got {value!r}"
+        )
+    return value

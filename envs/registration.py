@@ -1,0 +1,38 @@
+"""The ids of this package's worlds, registered with Gymnasium on import."""
+
+from typing import Any
+
+import gymnasium as gym
+
+from .config import BOOK_LEVEL
+
+BOOK: dict[str, Any] = {
+    "level": BOOK_LEVEL,
+    "observation": "book",
+    "random_starts": False,
+    "swap_hits": False,
+    "hit_ends": False,
+    "step_reward": 0.0,
+}
+"""The course's original: obstacles first, swaps are free, a hit costs 1 and the episode goes on."""
+
+ENVS: dict[str, tuple[int | None, dict[str, Any]]] = {
+    "sidestep/MovingObstacles-v0": (100, {}),
+    "sidestep/Book-v0": (None, BOOK),
+}
+"""For each id the time limit in ticks and what differs from the defaults of `WorldConfig`."""
+
+ENV_IDS = tuple(ENVS)
+
+
+def register() -> None:
+    """Register every id that is not registered yet."""
+    for env_id, (limit, kwargs) in ENVS.items():
+        if env_id not in gym.registry:
+            gym.register(
+                env_id,
+                entry_point="sidestep.envs.env:MovingObstaclesEnv",
+                vector_entry_point="sidestep.envs.vector_env:MovingObstaclesVectorEnv",
+                max_episode_steps=limit,
+                kwargs=kwargs,
+            )

@@ -1,0 +1,316 @@
+"""The world as a native `gymnasium.vector.VectorEnv`: many lanes in one compiled call."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from . import kernels
+from .config import WorldConfig, check_max_ticks
+from .env import RENDER_FPS, check_options, check_render_mode
+from .world import Scene, State, World
+
+Batch = tuple[
+    NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
+]
+
+
+class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArray[Any]]):
+    """`num_envs` worlds; lane i with seed s plays what the single environment plays with s + i.
+
+    Spaces, rewards and info are those of `MovingObstaclesEnv`, batched as Gymnasium's
+    `SyncVectorEnv` batches them. Every returned array is new, unless `copy=False`.
+
+    Args:
+        num_envs: number of lanes.
+        max_episode_steps: time limit in ticks; None or -1 for none.
+        autoreset_mode: `NextStep` (a lane that ended begins its next episode in the following
+            step, which ignores its action), `SameStep` (in the same step; the last observation is
+            in `final_obs`, its info in `final_info`) or `Disabled` (`reset` with
+            `options={"reset_mask": ...}`).
+        render_mode: `rgb_array` or None.
+        copy: False returns the same arrays every time, overwritten by the next call.
+        config: the fields of `WorldConfig`.
+
+    Raises:
+        TypeError, ValueError: an unknown keyword or value.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # Gymnasium's is an instance's
+        "render_modes": ["rgb_array"],
+        "render_fps": RENDER_FPS,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        max_episode_steps: int | None = None,
+        autoreset_mode: str | AutoresetMode = "NextStep",
+        render_mode: Literal["rgb_array"] | None = None,
+        copy: bool = True,
+        **config: Any,
+    ) -> None:
+        """Make the lanes."""
+        check_render_mode(render_mode, self.metadata["render_modes"])
+        self.autoreset_mode = _autoreset_mode(autoreset_mode)
+        self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}  # type: ignore[misc]
+        self.config = WorldConfig(**config)
+        self.max_episode_steps = check_max_ticks(max_episode_steps)
+        next_step = self.autoreset_mode is AutoresetMode.NEXT_STEP
+        self.world = World(self.config, num_envs, self.max_episode_steps, next_step)
+        self.num_envs, self.render_mode, self.copy = num_envs, render_mode, copy
+        self.single_action_space = spaces.Discrete(5)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.single_observation_space = self.world.space
+        self.observation_space = batch_space(self.world.space, num_envs)
+        self._before: NDArray[np.int16] | None = None
+        self._started = False
+        self._buffers = None if copy else (self.world.observe(), *self._outcome())
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Begin an episode in every lane, or in those of `options["reset_mask"]`.
+
+        Args:
+            seed: int s gives lane i the stream s + i; a list one entry a lane, None to go on.
+            options: `reset_mask`, (num_envs,) bool with at least one True; never changed.
+
+        Raises:
+            TypeError, ValueError: a mask or a list of seeds of the wrong type or length.
+        """
+        check_options(options, ("reset_mask",))
+        chosen = self._reset_mask((options or {}).get("reset_mask"))
+        if chosen is not None and not self._started and not chosen.all():
+            raise gym.error.ResetNeeded("reset_mask: expected a full reset() first")
+        seeds = self._seeds(seed)
+        if isinstance(seed, int):
+            super().reset(seed=seed)
+        if any(s is not None for s in seeds) or not self._started:
+            self.world.seed(seeds, chosen)
+        self.world.restart(chosen)
+        if chosen is None or self._before is None:
+            self._before = None
+        else:
+            self._before[:, chosen] = self.world.state[:, chosen]
+        self._started = True
+        return self._observe(), {}
+
+    def step(self, actions: NDArray[np.int64]) -> Batch:
+        """Play one tick in every lane.
+
+        Args:
+            actions: (num_envs,) integers from 0 to 4.
+
+        Returns:
+            `obs` (num_envs, *), `reward` (num_envs,) float64, `terminated` and `truncated`
+            (num_envs,) bool, and `info`.
+
+        Raises:
+            TypeError, ValueError: actions of another shape or type, or out of range; the worlds are
+                unchanged.
+            gymnasium.error.ResetNeeded: before the first reset; in `Disabled` mode also while a
+                lane has ended.
+        """
+        if not self._started:
+            raise gym.error.ResetNeeded("step: expected reset() first, no episode has begun")
+        actions = self._check_actions(actions)
+        disabled = self.autoreset_mode is AutoresetMode.DISABLED
+        if disabled and self.world.ended.any():
+            lanes = np.flatnonzero(self.world.ended).tolist()
+            raise gym.error.ResetNeeded(
+                f"step: expected reset_mask first, lanes {lanes} have ended"
+            )
+        if self.render_mode is not None:
+            self._before = self.world.state.copy()
+        reward, flags = self._outcome() if self._buffers is None else self._buffers[1:]
+        ended = self.world.advance(actions, reward, flags)
+        terminated, truncated, success, collision, played = flags
+        if ended and self.autoreset_mode is AutoresetMode.SAME_STEP:
+            info = self._restart_ended(flags)
+        else:
+            info = {"is_success": success, "is_collision": collision}
+            info |= {"_is_success": played, "_is_collision": played.copy()}
+        return self._observe(), reward, terminated, truncated, info
+
+    def _restart_ended(self, flags: NDArray[np.bool_]) -> dict[str, Any]:
+        """SAME_STEP: restart the lanes that ended; their last observation and info go to `info`."""
+        ended = self.world.ended.copy()
+        last = self.world.observe()
+        final_obs = np.full(self.num_envs, None, dtype=object)
+        for i in np.flatnonzero(ended):
+            final_obs[i] = last[i].copy()
+        success, collision = flags[kernels.SUCCESS], flags[kernels.COLLISION]
+        final_info = {
+            "is_success": success & ended,
+            "_is_success": ended.copy(),
+            "is_collision": collision & ended,
+            "_is_collision": ended.copy(),
+        }
+        self.world.restart(ended)
+        info: dict[str, Any] = {"final_obs": final_obs, "_final_obs": ended.copy()}
+        info |= {"final_info": final_info, "_final_info": ended.copy()}
+        if not ended.all():
+            info |= {"is_success": success & ~ended, "_is_success": ~ended}
+            info |= {"is_collision": collision & ~ended, "_is_collision": ~ended}
+        return info
+
+    def scene(self, lane: int) -> Scene:
+        """The facts of lane `lane`'s picture."""
+        if not self._started:
+            raise gym.error.ResetNeeded("scene: expected reset() first, no episode has begun")
+        return self.world.scene(lane, None if self._before is None else self._before[:, lane])
+
+    def get_state(self) -> State:
+        """Everything that decides the future of every lane, as plain arrays.
+
+        Raises:
+            gymnasium.error.ResetNeeded: before the first reset.
+        """
+        if not self._started:
+            raise gym.error.ResetNeeded("get_state: expected reset() first, no episode has begun")
+        return self.world.get_state()
+
+    def set_state(self, state: State) -> None:
+        """Continue from a `get_state()` of this configuration: the future repeats exactly.
+
+        Raises:
+            ValueError: a state of another configuration or number of lanes.
+        """
+        self.world.set_state(state)
+        self._started, self._before = True, None
+
+    @property
+    def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The seed of each lane's stream, as `SyncVectorEnv` gives it."""
+        return tuple(self.world.streams[kernels.SEED].tolist())
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """A lane's attribute for every lane, as `SyncVectorEnv.get_attr`."""
+        return self.call(name)
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Call a method, or read an attribute, of every lane.
+
+        Lanes know `scene`, `render`, `np_random_seed`, `level`, and what all of them share: every
+        other attribute of this environment.
+
+        Raises:
+            AttributeError: no such name.
+        """
+        if name == "scene":
+            return tuple(self.scene(i, *args, **kwargs) for i in range(self.num_envs))
+        if name == "render":
+            return self.render(*args, **kwargs) or (None,) * self.num_envs
+        if name == "np_random_seed":
+            return self.np_random_seed
+        if name == "level":
+            return tuple(self.world.levels[number] for number in self.world.level_of)
+        shared = {"action_space": self.single_action_space}
+        shared["observation_space"] = self.single_observation_space
+        value = shared[name] if name in shared else getattr(self, name)
+        if callable(value):
+            raise AttributeError(f"call: expected a lane's method (scene, render), got {name!r}")
+        return (value,) * self.num_envs
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Set an attribute that all lanes share.
+
+        Args:
+            name: an existing attribute, such as `render_mode`.
+            values: one value, or a list or tuple of equal ones, an entry a lane.
+
+        Raises:
+            AttributeError: no such name, or one that only `gym.make_vec` can set.
+            ValueError: a list of another length, or of values that differ.
+        """
+        if not isinstance(values, list | tuple):
+            values = [values] * self.num_envs
+        if len(values) != self.num_envs or any(value != values[0] for value in values):
+            raise ValueError(f"set_attr: expected {self.num_envs} equal values, got {values!r}")
+        if name != "render_mode":
+            raise AttributeError(f"set_attr: expected 'render_mode', got {name!r}")
+        check_render_mode(values[0], self.metadata["render_modes"])
+        self.render_mode = values[0]
+
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+        """A picture of every lane, each (H, W, 3) uint8."""
+        if self.render_mode is None:
+            gym.logger.warn("render: expected a render_mode at construction, got None")
+            return None
+        return tuple(self.render_lane(i) for i in range(self.num_envs))
+
+    def render_lane(self, lane: int) -> NDArray[np.uint8]:
+        """The picture of one lane, (H, W, 3) uint8.
+
+        Raises:
+            IndexError: no such lane.
+        """
+        from . import rendering
+
+        if not 0 <= lane < self.num_envs:
+            raise IndexError(f"lane: expected 0 to {self.num_envs - 1}, got {lane}")
+        return rendering.frame(self.scene(lane))
+
+    def render_tiled(self, lanes: int = 16) -> NDArray[np.uint8]:
+        """The first `lanes` lanes side by side in one picture, (H, W, 3) uint8."""
+        from . import rendering
+
+        return rendering.tiled([self.scene(i) for i in range(min(lanes, self.num_envs))])
+
+    def _outcome(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        return np.empty(self.num_envs), np.empty((5, self.num_envs), dtype=np.bool_)
+
+    def _observe(self) -> NDArray[Any]:
+        return self.world.observe(None if self._buffers is None else self._buffers[0])
+
+    def _check_actions(self, actions: Any) -> NDArray[np.int64]:
+        actions = np.asarray(actions)
+        if actions.dtype.kind not in "iu":
+            raise TypeError(f"actions: expected integers, got {actions.dtype}")
+        if actions.shape != (self.num_envs,):
+            raise ValueError(f"actions: expected shape ({self.num_envs},), got {actions.shape}")
+        return np.ascontiguousarray(actions, dtype=np.int64)
+
+    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, int | np.integer):
+            seed = [int(seed) + i for i in range(self.num_envs)]
+        if len(seed) != self.num_envs:
+            raise ValueError(f"seed: expected {self.num_envs} seeds, got {len(seed)}")
+        for value in seed:
+            if value is not None and (not isinstance(value, int | np.integer) or value < 0):
+                raise ValueError(f"seed: expected non-negative integers or None, got {value!r}")
+        return [None if value is None else int(value) for value in seed]
+
+    def _reset_mask(self, mask: Any) -> NDArray[np.bool_] | None:
+        if mask is None:
+            return None
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            kind = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
+            raise TypeError(f"reset_mask: expected a numpy array of bool, got {kind}")
+        if mask.shape != (self.num_envs,):
+            raise ValueError(f"reset_mask: expected shape ({self.num_envs},), got {mask.shape}")
+        if not mask.any():
+            raise ValueError("reset_mask: expected at least one True, got none")
+        return mask
+
+
+def _autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
+    names = {m.value: m for m in AutoresetMode} | {m.name: m for m in AutoresetMode}
+    if isinstance(mode, AutoresetMode):
+        return mode
+    if mode not in names:
+        expected = ", ".join(m.value for m in AutoresetMode)
+        raise ValueError(f"autoreset_mode: expected one of {expected}, got {mode!r}")
+    return names[mode]

@@ -1,0 +1,236 @@
+"""Lanes of the world side by side: what the single and the vector environment both stand on."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium.utils import seeding
+from numpy.typing import NDArray
+
+from . import kernels
+from .config import WorldConfig
+from .level import Cell, Level
+from .observations import OBSERVATIONS, empty
+
+State = dict[str, NDArray[Any]]
+"""Arrays by name: `state`, `clock`, `streams`, `ended`, and the configuration's `fingerprint`."""
+
+NO_LIMIT = 2**31 - 1
+
+
+class Scene(NamedTuple):
+    """One lane as a person sees it; what is drawn."""
+
+    level: Level
+    agent: Cell
+    obstacles: tuple[tuple[int, int, int, int], ...]
+    """x, y, hx, hy of each obstacle; heading (0, 0) is a wanderer."""
+    tick: int
+    max_ticks: int | None
+    phase: int
+    """Ticks until the obstacles move; 0: in the coming tick."""
+    hit: bool
+    """The last tick brought a hit."""
+    success: bool
+    """The last tick reached the goal."""
+    previous: tuple[Cell, ...]
+    """Where the agent and each obstacle stood before the last tick; equal to now after a reset."""
+
+
+class World:
+    """`lanes` independent worlds of one configuration, in plain arrays.
+
+    Args:
+        config: level and rules.
+        lanes: number of worlds.
+        max_ticks: time limit in ticks; None for no limit.
+        next_step: lanes that ended restart in the following tick (Gymnasium's NEXT_STEP).
+    """
+
+    def __init__(
+        self, config: WorldConfig, lanes: int, max_ticks: int | None, next_step: bool = False
+    ) -> None:
+        """Allocate; `seed` and `restart` must follow."""
+        if not isinstance(lanes, int) or lanes < 1:
+            raise ValueError(f"num_envs: expected a positive integer, got {lanes!r}")
+        self.config, self.lanes, self.max_ticks = config, lanes, max_ticks
+        self.levels = (config.map,)
+        observation = OBSERVATIONS[config.observation]
+        self.space = observation.space(self.levels, config.obstacle_period)
+        self.write = observation.write
+        self.sites, self.tracks, self.walls = tables(self.levels)
+        limit = NO_LIMIT if max_ticks is None else max_ticks
+        flags = (config.random_starts, config.swap_hits, config.hit_ends, self.walls.any())
+        self.rules = np.array([config.obstacle_period, *flags, limit, next_step], dtype=np.int32)
+        self.rewards = np.array([config.goal_reward, config.hit_reward, config.step_reward])
+        rows = kernels.FIRST + 4 * self.tracks.shape[1]
+        self.state = np.zeros((rows, lanes), dtype=np.int16)
+        self.clock = np.zeros(lanes, dtype=np.int32)
+        self.streams = np.zeros((3, lanes), dtype=np.uint64)
+        self.ended = np.zeros(lanes, dtype=np.bool_)
+        self.level_of = np.zeros(lanes, dtype=np.int32)
+        self.scratch = np.zeros((5, min(lanes, kernels.BLOCK)), dtype=np.int16)
+        self.fingerprint = config.fingerprint(max_ticks)
+
+    def seed(self, seeds: Sequence[int | None], chosen: NDArray[np.bool_] | None = None) -> None:
+        """Give lanes new streams: an int for a known one, None to keep it.
+
+        A lane that never had a seed draws one from the system.
+        """
+        for i, seed in enumerate(seeds):
+            if chosen is not None and not chosen[i]:
+                continue
+            if seed is None and self.streams[kernels.EPISODE, i] == 0:
+                seed = int(seeding.np_random()[1] % 2**64)
+            if seed is not None:
+                self.streams[:, i] = (seed % 2**64, 0, 0)
+
+    def restart(self, chosen: NDArray[np.bool_] | None = None) -> None:
+        """Begin the next episode of the chosen lanes, or of all."""
+        if chosen is None:
+            chosen = np.ones(self.lanes, dtype=np.bool_)
+        kernels.restart(
+            chosen,
+            self.state,
+            self.clock,
+            self.streams,
+            self.level_of,
+            self.sites,
+            self.tracks,
+            self.rules,
+        )
+        self.ended[chosen] = False
+
+    def advance(
+        self, action: NDArray[np.int64], reward: NDArray[np.float64], flags: NDArray[np.bool_]
+    ) -> int:
+        """One tick of every lane.
+
+        Args:
+            action: (lanes,) 0 up, 1 down, 2 right, 3 left, 4 stay.
+            reward: (lanes,) written.
+            flags: (5, lanes) written; rows `kernels.TERMINATED`, TRUNCATED, SUCCESS, COLLISION,
+                PLAYED.
+
+        Returns:
+            How many lanes ended in this tick.
+
+        Raises:
+            ValueError: an action out of range; nothing was changed.
+        """
+        count: int = kernels.advance(
+            action,
+            self.state,
+            self.clock,
+            self.streams,
+            self.ended,
+            self.level_of,
+            self.sites,
+            self.tracks,
+            self.walls,
+            self.rules,
+            self.rewards,
+            self.scratch,
+            reward,
+            flags,
+        )
+        if count < 0:
+            lane = -1 - count
+            where = f" of lane {lane}" if self.lanes > 1 else ""
+            raise ValueError(f"action{where}: expected 0 to 4, got {int(action[lane])}")
+        return count
+
+    def observe(self, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """What every lane is shown, (lanes, *space.shape); a new array unless `out` is given."""
+        out = empty(self.space, self.lanes) if out is None else out
+        self.write(self.state, self.level_of, self.sites, self.rules, out)
+        return out
+
+    def get_state(self) -> State:
+        """Everything that decides the future, copied: plain arrays, fit for any file format."""
+        return {
+            "state": self.state.copy(),
+            "clock": self.clock.copy(),
+            "streams": self.streams.copy(),
+            "ended": self.ended.copy(),
+            "fingerprint": np.frombuffer(bytes.fromhex(self.fingerprint), dtype=np.uint8).copy(),
+        }
+
+    def set_state(self, state: State) -> None:
+        """Continue from `get_state()`: the future repeats exactly, later episodes included.
+
+        Raises:
+            ValueError: a state of another configuration, or of another number of lanes.
+        """
+        own = self.get_state()
+        if not isinstance(state, dict) or state.keys() != own.keys():
+            raise ValueError(
+                f"state: expected what get_state() returns, got {type(state).__name__}"
+            )
+        for name, mine in own.items():
+            theirs = np.asarray(state[name])
+            if theirs.shape != mine.shape or theirs.dtype != mine.dtype:
+                raise ValueError(
+                    f"state {name!r}: expected {mine.dtype} {mine.shape}, "
+                    f"got {theirs.dtype} {theirs.shape}"
+                )
+        if not np.array_equal(state["fingerprint"], own["fingerprint"]):
+            raise ValueError("state: expected one of this world's configuration, got another's")
+        self.state[:] = state["state"]
+        self.clock[:] = state["clock"]
+        self.streams[:] = state["streams"]
+        self.ended[:] = state["ended"]
+
+    def scene(self, lane: int, before: NDArray[np.int16] | None = None) -> Scene:
+        """Lane `lane` as a picture's facts.
+
+        Args:
+            lane: which world.
+            before: `state[:, lane]` before the last tick; None right after a restart.
+        """
+        now = self.state[:, lane].tolist()
+        then = now if before is None else before.tolist()
+        rows = range(kernels.FIRST, len(now), 4)
+        agent = Cell(now[kernels.X], now[kernels.Y])
+        goal = self.levels[self.level_of[lane]].goal
+        hit = before is not None and self._struck(now, then)
+        over = hit and self.config.hit_ends
+        return Scene(
+            level=self.levels[self.level_of[lane]],
+            agent=agent,
+            obstacles=tuple((now[r], now[r + 1], now[r + 2], now[r + 3]) for r in rows),
+            tick=int(self.clock[lane]),
+            max_ticks=self.max_ticks,
+            phase=now[kernels.PHASE],
+            hit=hit,
+            success=agent == goal and not over,
+            previous=(Cell(then[0], then[1]), *(Cell(then[r], then[r + 1]) for r in rows)),
+        )
+
+    def _struck(self, now: list[int], then: list[int]) -> bool:
+        """Whether an obstacle hit the agent between two states, as `kernels.count_hits` has it."""
+        for r in range(kernels.FIRST, len(now), 4):
+            met = now[r : r + 2] == now[:2]
+            swapped = now[r : r + 2] == then[:2] and then[r : r + 2] == now[:2]
+            if met or (swapped and self.config.swap_hits):
+                return True
+        return False
+
+
+def tables(
+    levels: Sequence[Level],
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]:
+    """The levels as arrays: `sites` (L, 6), `tracks` (L, K, 9), `walls` (L, H, W)."""
+    height = max(level.height for level in levels)
+    width = max(level.width for level in levels)
+    sites = [[*level.start, *level.goal, level.width, level.height] for level in levels]
+    tracks = [
+        [[*level.track(o), o.x, o.y, *o.heading, int(o.is_wanderer)] for o in level.obstacles]
+        for level in levels
+    ]
+    walls = np.ones((len(levels), height, width), dtype=np.bool_)
+    for number, level in enumerate(levels):
+        for cell, _ in level.cells():
+            walls[number, cell.y, cell.x] = level.is_wall(*cell)
+    counted = np.array(tracks, dtype=np.int32).reshape(len(levels), -1, 9)
+    return np.array(sites, dtype=np.int32), counted, walls
