@@ -1,0 +1,97 @@
+"""Wrong input to a memory: one line that says what was expected and what came."""
+
+import torch
+from torch import Tensor
+
+from .state import State, describe
+
+
+def shape(tensor: Tensor) -> tuple[int, ...]:
+    """The sizes as a plain tuple, for messages."""
+    return tuple(tensor.shape)
+
+
+def check_input(x: object, axes: str, size: int, like: Tensor) -> None:
+    """Refuse an input of the wrong rank, feature size, dtype or device.
+
+    Args:
+        x: what came.
+        axes: the axes expected, for instance "T, B"; the features follow.
+        size: features expected.
+        like: a weight of the memory: its dtype (unless autocast is on) and its device are expected.
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"expected x to be a tensor ({axes}, {size}), got {type(x).__name__}")
+    if x.ndim != axes.count(",") + 2 or x.shape[-1] != size:
+        raise ValueError(f"expected x of shape ({axes}, {size}), got {shape(x)}")
+    if x.device != like.device:
+        raise ValueError(f"expected x on {like.device} as the weights, got {x.device}")
+    if x.dtype != like.dtype and not (
+        x.is_floating_point() and torch.is_autocast_enabled(x.device.type)
+    ):
+        raise TypeError(f"expected x of {like.dtype} as the weights, got {x.dtype}")
+
+
+def check_leaf(leaf: object, name: str, expected: tuple[int, ...], like: Tensor) -> None:
+    """Refuse a state's tensor of another layer, batch, dtype or device."""
+    if not isinstance(leaf, Tensor):
+        raise TypeError(f"expected {name} to be a tensor {expected}, got {type(leaf).__name__}")
+    if leaf.shape != expected:
+        raise ValueError(f"expected {name} of shape {expected}, got {shape(leaf)}")
+    if leaf.device != like.device:
+        raise ValueError(f"expected {name} on {like.device} as x, got {leaf.device}")
+    if leaf.dtype != like.dtype and not (
+        leaf.is_floating_point() and torch.is_autocast_enabled(like.device.type)
+    ):
+        raise TypeError(f"expected {name} of {like.dtype} as x, got {leaf.dtype}")
+
+
+def check_parts(state: State, names: tuple[str, ...]) -> tuple[State, ...]:
+    """Refuse a state of another structure.
+
+    Args:
+        state: a tensor, or a tuple of one tensor per name.
+        names: the parts expected; one alone is expected as a bare tensor.
+
+    Returns:
+        The parts as a tuple.
+    """
+    if len(names) == 1 and isinstance(state, Tensor):
+        return (state,)
+    if len(names) > 1 and isinstance(state, tuple) and len(state) == len(names):
+        return state
+    expected = "a tensor" if len(names) == 1 else f"a tuple ({', '.join(names)})"
+    raise TypeError(f"expected the state to be {expected}, got {describe(state)}")
+
+
+def check_reset(reset: object, expected: tuple[int, ...], device: torch.device) -> None:
+    """Refuse a reset that is not boolean, of another shape, or elsewhere."""
+    if not isinstance(reset, Tensor):
+        raise TypeError(
+            f"expected reset to be a boolean tensor {expected}, got {type(reset).__name__}"
+        )
+    if reset.dtype != torch.bool:
+        raise TypeError(f"expected reset to be boolean, got {reset.dtype}")
+    if reset.shape != expected:
+        raise ValueError(f"expected reset of shape {expected}, got {shape(reset)}")
+    if reset.device != device:
+        raise ValueError(f"expected reset on {device} as x, got {reset.device}")
+
+
+def check_lengths(lengths: object, steps: int, batch: int, device: torch.device) -> None:
+    """Refuse lengths that are not integers in 0..T, one per row of the batch."""
+    if not isinstance(lengths, Tensor):
+        raise TypeError(
+            f"expected lengths to be an integer tensor ({batch},), got {type(lengths).__name__}"
+        )
+    if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
+        raise TypeError(f"expected lengths to be integers, got {lengths.dtype}")
+    if lengths.shape != (batch,):
+        raise ValueError(f"expected lengths of shape ({batch},), got {shape(lengths)}")
+    if lengths.device != device:
+        raise ValueError(f"expected lengths on {device} as x, got {lengths.device}")
+    if torch.compiler.is_compiling() or not batch:
+        return  # the values are not known while tracing
+    low, high = int(lengths.min()), int(lengths.max())
+    if low < 0 or high > steps:
+        raise ValueError(f"expected lengths in 0..{steps}, got {low}..{high}")

@@ -1,0 +1,264 @@
+"""What RNN, LSTM and GRU layers share: stacking, directions, resets, lengths, state.
+
+Axis letters: T time, B batch, D input features, H hidden units, L layers times directions.
+"""
+
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout
+
+from .checks import check_input, check_lengths, check_leaf, check_parts, check_reset
+from .initialisation import INITS, Init, initialise
+from .state import State
+from .unroll import Parts, Trace, Weights, bare, run_layers
+
+_PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "norm_ih", "norm_hh", "norm_c")
+
+
+class Recurrent(nn.Module):
+    """Base of `RNN`, `LSTM` and `GRU`; see there."""
+
+    gates: ClassVar[int]
+    part_names: ClassVar[tuple[str, ...]]
+    record: ClassVar[type[Any]]
+    forget_gate: ClassVar[int | None] = None
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        bias: bool = True,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        layer_norm: bool = False,
+        init: Init = "orthogonal",
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Make the parameters under torch.nn's names."""
+        super().__init__()
+        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        for name, size in sizes.items():
+            if size < 1:
+                raise ValueError(f"expected {name} >= 1, got {size}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"expected 0 <= dropout < 1, got {dropout}")
+        if init not in INITS:
+            raise ValueError(f"expected init to be one of {INITS}, got {init!r}")
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bias, self.bidirectional, self.dropout = bias, bidirectional, dropout
+        self.layer_norm, self.init = layer_norm, init
+        self.directions = 2 if bidirectional else 1
+        self.output_size = hidden_size * self.directions
+        for layer in range(num_layers):
+            width = input_size if layer == 0 else self.output_size
+            for suffix in self.suffixes(layer):
+                for name, size in self._parameter_sizes(width).items():
+                    empty = torch.empty(size, device=device, dtype=dtype)
+                    self.register_parameter(f"{name}_{suffix}", nn.Parameter(empty))
+        self.reset_parameters(generator)
+
+    def suffixes(self, level: int) -> tuple[str, ...]:
+        """torch.nn's endings of the parameters' names at this level, forward first."""
+        names = (f"l{level}", f"l{level}_reverse")
+        return names[: self.directions]
+
+    def _parameter_sizes(self, width: int) -> dict[str, tuple[int, ...]]:
+        rows = self.gates * self.hidden_size
+        sizes: dict[str, tuple[int, ...]] = {
+            "weight_ih": (rows, width),
+            "weight_hh": (rows, self.hidden_size),
+        }
+        if self.bias:
+            sizes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+        if self.layer_norm:
+            sizes |= {"norm_ih": (rows,), "norm_hh": (rows,)}
+            if "c" in self.part_names:
+                sizes["norm_c"] = (self.hidden_size,)
+        return sizes
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw all parameters anew; see `initialise`."""
+        for name, weight in self.named_parameters():
+            initialise(name, weight, self.gates, self.init, self.forget_gate, generator)
+
+    def extra_repr(self) -> str:
+        """The sizes, and what differs from the defaults."""
+        words = [f"{self.input_size}, {self.hidden_size}"]
+        if self.num_layers > 1:
+            words.append(f"num_layers={self.num_layers}")
+        if self.dropout:
+            words.append(f"dropout={self.dropout}")
+        words += [name for name in ("bidirectional", "layer_norm") if getattr(self, name)]
+        return ", ".join(words)
+
+    def initial_state(self, batch: int) -> State:
+        """Zeros: (L, batch, H); the LSTM's is a pair (h, c) of them."""
+        like: Tensor = self.weight_hh_l0
+        size = (self.num_layers * self.directions, batch, self.hidden_size)
+        parts = tuple(like.new_zeros(size) for _ in self.part_names)
+        return bare(parts)
+
+    def weights(self, suffix: str, dtype: torch.dtype) -> Weights:
+        """The parameters with this ending, in `dtype`."""
+        found = (getattr(self, f"{name}_{suffix}", None) for name in _PARAMETERS)
+        return Weights(*(None if weight is None else weight.to(dtype) for weight in found))
+
+    # What the kinds of cell define.
+
+    def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> Any:
+        """One step by the specification: x (B, D), parts (B, H); a record, states first."""
+        raise NotImplementedError
+
+    def run_direction(
+        self, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None
+    ) -> Parts:
+        """All steps of one direction: x (T, B, D), parts (B, H); each state (T, B, H)."""
+        raise NotImplementedError
+
+    def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:
+        """All layers by torch's own kernel: parts (L, B, H); None where it computes otherwise."""
+        raise NotImplementedError
+
+    def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
+        """One step of acting: the new states only, each (B, H)."""
+        raise NotImplementedError
+
+    def fused_arguments(self, x: Tensor) -> tuple[Any, ...]:
+        """What torch.lstm, torch.gru and their like take after x and the state."""
+        flat = [
+            weight
+            for level in range(self.num_layers)
+            for suffix in self.suffixes(level)
+            for weight in self.weights(suffix, x.dtype)
+            if weight is not None
+        ]
+        options = (self.num_layers, self.dropout, self.training, self.bidirectional)
+        return flat, self.bias, *options, False  # not batch_first
+
+    # What a user calls.
+
+    def step(self, x: Tensor, state: State, reset: Tensor | None = None) -> tuple[Tensor, State]:
+        """One tick: what `forward` does with T = 1, cheaper.
+
+        Args:
+            x: (B, D) input.
+            state: from `initial_state` or the last call; left as it is.
+            reset: (B,) boolean, True: the row's state is cleared before x is consumed.
+
+        Returns:
+            The output (B, H) and the new state.
+
+        Raises:
+            ValueError: a wrong shape or device, or the layer is bidirectional.
+            TypeError: a wrong dtype, or a state of another kind of layer.
+        """
+        if self.bidirectional:
+            raise ValueError("expected a layer of one direction to step, got a bidirectional one")
+        check_input(x, "B", self.input_size, self.weight_hh_l0)
+        parts = self._check_state(state, x)
+        if reset is not None:
+            check_reset(reset, (x.shape[0],), x.device)
+            cleared = reset.view(1, -1, 1)
+            parts = tuple(part.masked_fill(cleared, 0) for part in parts)
+        if torch.is_autocast_enabled(x.device.type):
+            dtype = torch.get_autocast_dtype(x.device.type)
+            with torch.autocast(x.device.type, enabled=False):
+                return self._step(x.to(dtype), tuple(part.to(dtype) for part in parts))
+        return self._step(x, parts)
+
+    def _step(self, x: Tensor, parts: Parts) -> tuple[Tensor, State]:
+        count = len(self.part_names)
+        rows: list[Parts] = []
+        for layer in range(self.num_layers):
+            if layer and self.dropout and self.training:
+                x = dropout(x, self.dropout)
+            weights = self.weights(f"l{layer}", x.dtype)
+            cell = self.cell_step if self.layer_norm else self.fast_step
+            rows.append(tuple(cell(x, tuple(part[layer] for part in parts), weights)[:count]))
+            x = rows[-1][0]
+        if self.num_layers == 1:
+            new = tuple(row.unsqueeze(0) for row in rows[0])
+        else:
+            new = tuple(torch.stack(column) for column in zip(*rows, strict=True))
+        return x, bare(new)
+
+    def forward(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        reset: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
+        """Run over a sequence.
+
+        Args:
+            x: (T, B, D) input, T >= 0.
+            state: where it starts; None is `initial_state`.
+            reset: (T, B) boolean, True where a new episode starts at t: the state is cleared
+                before x[t] is consumed. A reverse direction never crosses that border either; its
+                own state enters at the end of the row.
+            lengths: (B,) integers in 0..T. Steps from there on are padding: whatever stands there,
+                NaN too, is not used, and the output there is zero.
+
+        Returns:
+            The output (T, B, H * directions), and the state after each row's last step (a reverse
+            direction's after its first).
+
+        Raises:
+            ValueError: a wrong shape, device or length.
+            TypeError: a wrong dtype, or a state of another kind of layer.
+        """
+        y, new, _ = self._sequence(x, state, reset, lengths, traced=False)
+        return y, new
+
+    def trace(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        reset: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Trace:
+        """What `forward` does, with every state and gate, by the specification's loop (slow).
+
+        Everything in the record is part of the autograd graph.
+        """
+        return Trace(*self._sequence(x, state, reset, lengths, traced=True))
+
+    # How it is done.
+
+    def _check_state(self, state: State, x: Tensor) -> Parts:
+        rows = self.num_layers * self.directions
+        expected = (rows, x.shape[-2], self.hidden_size)
+        parts = check_parts(state, self.part_names)
+        for name, part in zip(self.part_names, parts, strict=True):
+            check_leaf(part, f"the state's {name}", expected, x)
+        return cast(Parts, parts)
+
+    def _sequence(
+        self,
+        x: Tensor,
+        state: State | None,
+        reset: Tensor | None,
+        lengths: Tensor | None,
+        traced: bool,
+    ) -> tuple[Tensor, State, tuple[Any, ...]]:
+        check_input(x, "T, B", self.input_size, self.weight_hh_l0)
+        steps, batch, _ = x.shape
+        parts = self._check_state(self.initial_state(batch) if state is None else state, x)
+        if reset is not None:
+            check_reset(reset, (steps, batch), x.device)
+        if lengths is not None:
+            check_lengths(lengths, steps, batch, x.device)
+        device = x.device.type
+        if not torch.is_autocast_enabled(device):
+            return run_layers(self, x, parts, reset, lengths, traced)
+        dtype = torch.get_autocast_dtype(device)
+        with torch.autocast(device, enabled=False):
+            parts = tuple(part.to(dtype) for part in parts)
+            return run_layers(self, x.to(dtype), parts, reset, lengths, traced)

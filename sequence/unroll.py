@@ -1,0 +1,155 @@
+"""How a stack of recurrent layers runs over time: directions, resets, lengths, and the trace."""
+
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import dropout
+
+from .rows import at_end, flip_rows, padding, reverse_reset
+from .state import State
+
+Parts = tuple[Tensor, ...]
+
+
+class Weights(NamedTuple):
+    """The parameters of one layer in one direction; G gates."""
+
+    w_ih: Tensor  # (G * H, D)
+    w_hh: Tensor  # (G * H, H)
+    b_ih: Tensor | None  # (G * H,)
+    b_hh: Tensor | None  # (G * H,)
+    norm_ih: Tensor | None = None  # (G * H,) gains of layer normalisation
+    norm_hh: Tensor | None = None  # (G * H,)
+    norm_c: Tensor | None = None  # (H,), the LSTM's cell
+
+
+class Trace(NamedTuple):
+    """All that a layer computed, named.
+
+    Attributes:
+        y: (T, B, output_size), as `forward` returns it.
+        state: as `forward` returns it.
+        cells: one record for each layer and direction (forward first), with every state and gate
+            (T, B, H) by name; in a reverse direction too, index t is the time of the input.
+    """
+
+    y: Tensor
+    state: State
+    cells: tuple[Any, ...]
+
+
+class Layer(Protocol):
+    """What `run_layers` needs of an RNN, LSTM or GRU."""
+
+    record: Any
+    num_layers: int
+    hidden_size: int
+    dropout: float
+    training: bool
+    layer_norm: bool
+
+    def suffixes(self, level: int) -> tuple[str, ...]:
+        """torch.nn's endings of the parameters' names at this level, forward first."""
+
+    def weights(self, suffix: str, dtype: torch.dtype) -> Weights:
+        """The parameters with this ending."""
+
+    def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:
+        """All layers by torch's own kernel, parts (L, B, H); None where it cannot."""
+
+    def run_direction(
+        self, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None
+    ) -> Parts:
+        """All steps of one direction, parts (B, H): each state (T, B, H)."""
+
+    def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> Any:
+        """One step by the specification, x (B, D): a record (B, H), states first."""
+
+
+def run_layers(
+    layer: Layer,
+    x: Tensor,
+    parts: Parts,
+    reset: Tensor | None,
+    lengths: Tensor | None,
+    traced: bool,
+) -> tuple[Tensor, State, tuple[Any, ...]]:
+    """Run x (T, B, D) through all layers; parts (L, B, H).
+
+    Returns:
+        The output (T, B, H * directions), the state after the rows' ends, and when `traced` a
+        record for each layer and direction.
+    """
+    if reset is None and lengths is None and x.shape[0] and not (traced or layer.layer_norm):
+        fused = layer.run_fused(x, parts)
+        if fused is not None:
+            return fused[0], bare(fused[1]), ()
+    pad = None
+    if lengths is not None:
+        pad = padding(lengths, x.shape[0])  # (T, B)
+        x = x.masked_fill(pad.unsqueeze(-1), 0)
+        reset = pad if reset is None else reset | pad  # keeps the padding's states bounded
+    cells: list[Any] = []
+    finals: list[Parts] = []
+    for level in range(layer.num_layers):
+        if level and layer.dropout and layer.training:
+            x = dropout(x, layer.dropout)
+        outputs = []
+        for suffix in layer.suffixes(level):
+            start = tuple(part[len(finals)] for part in parts)
+            record, final = _direction(layer, x, start, suffix, reset, lengths, traced)
+            cells.append(record)
+            finals.append(final)
+            outputs.append(record[0])
+        x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+    if pad is not None:
+        x = x.masked_fill(pad.unsqueeze(-1), 0)
+    new = tuple(torch.stack(column) for column in zip(*finals, strict=True))
+    return x, bare(new), tuple(cells) if traced else ()
+
+
+def _direction(
+    layer: Layer,
+    x: Tensor,
+    start: Parts,
+    suffix: str,
+    reset: Tensor | None,
+    lengths: Tensor | None,
+    traced: bool,
+) -> tuple[Any, Parts]:
+    weights = layer.weights(suffix, x.dtype)
+    reverse = suffix.endswith("reverse")
+    if reverse:
+        x = flip_rows(x, lengths)
+        reset = None if reset is None else reverse_reset(reset, lengths)
+    if traced or layer.layer_norm:
+        record = _loop(layer, x, start, weights, reset)
+    else:
+        record = layer.run_direction(x, start, weights, reset)
+    ends = zip(record, start, strict=False)  # the states come first
+    final = tuple(at_end(states, first, lengths) for states, first in ends)
+    if reverse:
+        flipped = [flip_rows(field, lengths) for field in record]
+        record = layer.record._make(flipped) if traced else tuple(flipped)
+    return record, final
+
+
+def _loop(layer: Layer, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None) -> Any:
+    """The specification over all steps: a record of (T, B, H)."""
+    steps = []
+    for t in range(x.shape[0]):
+        if reset is not None:
+            cleared = reset[t].unsqueeze(-1)
+            parts = tuple(part.masked_fill(cleared, 0) for part in parts)
+        steps.append(layer.cell_step(x[t], parts, weights))
+        parts = tuple(steps[-1][: len(parts)])
+    if not steps:
+        empty = x.new_empty(0, x.shape[1], layer.hidden_size)
+        return layer.record._make([empty] * len(layer.record._fields))
+    return layer.record._make(torch.stack(column) for column in zip(*steps, strict=True))
+
+
+def bare(parts: Parts) -> State:
+    """A state as users hold it: one part alone without its tuple."""
+    return parts[0] if len(parts) == 1 else parts
