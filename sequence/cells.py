@@ -100,8 +100,8 @@ def lstm_step(
     Returns:
         The new states and the gates.
 
-    Source: Hochreiter & Schmidhuber (1997) with the forget gate of Gers et al. (2000); no peepholes;
-    the row order and the two biases are torch's.
+    Source: Hochreiter & Schmidhuber (1997) with the forget gate of Gers et al. (2000), without
+    peepholes; the row order and the two biases are torch's.
     """
     i, f, g, o = (linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)).chunk(4, dim=-1)  # (B, H) each
     i, f, g, o = torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)

@@ -23,7 +23,7 @@ def initialise(
 
     "torch" draws everything from U(-1/sqrt(H), 1/sqrt(H)), as torch.nn does. "orthogonal" takes,
     gate by gate, an orthogonal matrix from state to gate and Glorot's uniform from input to gate;
-    biases are zero but for the forget gate's, which add up to 1 so that the cell remembers at first.
+    biases are zero, but the forget gate's add up to 1, so that the cell remembers at first.
 
     Args:
         name: torch.nn's name of the parameter; `weight_hh`, `bias_ih` and so on are recognised.

@@ -57,24 +57,24 @@ class RNN(Recurrent):
     def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> RNNStep:
         """One step by the specification."""
         if self.layer_norm:
-            return normalised.rnn_step(x, *parts, weights, self.nonlinearity)
-        return cells.rnn_step(x, *parts, *weights[:4], nonlinearity=self.nonlinearity)
+            return normalised.rnn_step(x, parts[0], weights, self.nonlinearity)
+        return cells.rnn_step(x, parts[0], *weights[:4], self.nonlinearity)
 
     def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
         """One step by torch's cell."""
         cell = torch.rnn_tanh_cell if self.nonlinearity == "tanh" else torch.rnn_relu_cell
-        return (cell(x, *parts, *weights[:4]),)
+        return (cell(x, parts[0], *weights[:4]),)
 
     def run_direction(
         self, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None
     ) -> Parts:
         """All steps by the masked recurrence."""
-        return (rnn_recurrence(x, *parts, *weights[:4], reset, nonlinearity=self.nonlinearity),)
+        return (rnn_recurrence(x, parts[0], *weights[:4], reset, self.nonlinearity),)
 
     def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:
         """All layers by torch's kernel."""
         run = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
-        y, h = run(x, *parts, *self.fused_arguments(x))
+        y, h = run(x, parts[0], *self.fused_arguments(x))
         return y, (h,)
 
     @classmethod
@@ -125,8 +125,8 @@ class LSTM(Recurrent):
     def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> LSTMStep:
         """One step by the specification."""
         if self.layer_norm:
-            return normalised.lstm_step(x, *parts, weights)
-        return cells.lstm_step(x, *parts, *weights[:4])
+            return normalised.lstm_step(x, parts[0], parts[1], weights)
+        return cells.lstm_step(x, parts[0], parts[1], *weights[:4])
 
     def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
         """One step by torch's cell."""
@@ -136,7 +136,7 @@ class LSTM(Recurrent):
         self, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None
     ) -> Parts:
         """All steps by the masked recurrence."""
-        return lstm_recurrence(x, *parts, *weights[:4], reset)
+        return lstm_recurrence(x, parts[0], parts[1], *weights[:4], reset)
 
     def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:
         """All layers by torch's kernel."""
@@ -200,26 +200,26 @@ class GRU(Recurrent):
     def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> GRUStep:
         """One step by the specification."""
         if self.layer_norm:
-            return normalised.gru_step(x, *parts, weights, self.reset_after)
-        return cells.gru_step(x, *parts, *weights[:4], reset_after=self.reset_after)
+            return normalised.gru_step(x, parts[0], weights, self.reset_after)
+        return cells.gru_step(x, parts[0], *weights[:4], self.reset_after)
 
     def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
         """One step by torch's cell, or by the specification where torch has none."""
         if self.reset_after:
-            return (torch.gru_cell(x, *parts, *weights[:4]),)
-        return (cells.gru_step(x, *parts, *weights[:4], reset_after=False).h,)
+            return (torch.gru_cell(x, parts[0], *weights[:4]),)
+        return (cells.gru_step(x, parts[0], *weights[:4], reset_after=False).h,)
 
     def run_direction(
         self, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None
     ) -> Parts:
         """All steps by the masked recurrence."""
-        return (gru_recurrence(x, *parts, *weights[:4], reset, reset_after=self.reset_after),)
+        return (gru_recurrence(x, parts[0], *weights[:4], reset, self.reset_after),)
 
     def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:
         """All layers by torch's kernel, for its own convention only."""
         if not self.reset_after:
             return None
-        y, h = torch.gru(x, *parts, *self.fused_arguments(x))
+        y, h = torch.gru(x, parts[0], *self.fused_arguments(x))
         return y, (h,)
 
     @classmethod

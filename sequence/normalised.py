@@ -1,8 +1,8 @@
-"""The cells with layer normalisation: each gate's products with x and with h have mean 0, variance 1.
+"""The cells with layer normalisation: each gate's products with x and h have mean 0, variance 1.
 
 LN_a(v) = a * (v - mean(v)) / sqrt(var(v) + eps), taken over the H units of one gate, with a gain a
-and no shift (the cells have biases). The paper normalises all gates of a product as one vector; gate
-by gate also fits the GRU that resets before the product.
+and no shift (the cells have biases). The paper normalises all gates of a product as one vector;
+gate by gate also fits the GRU that resets before the product.
 
 Source: Ba, Kiros & Hinton (2016), arXiv 1607.06450, section 3.1 and supplement, eq. 18-22.
 """
@@ -27,7 +27,7 @@ def normalise(v: Tensor, gain: Tensor, gates: int) -> Tensor:
         (B, G * H).
     """
     hidden = v.shape[-1] // gates
-    blocks = layer_norm(v.unflatten(-1, (gates, hidden)), (hidden,))
+    blocks = layer_norm(v.view(*v.shape[:-1], gates, hidden), (hidden,))
     return blocks.flatten(-2) * gain
 
 
@@ -40,6 +40,12 @@ def _products(x: Tensor, h: Tensor, weights: Weights, gates: int) -> tuple[Tenso
     if weights.b_ih is not None and weights.b_hh is not None:
         return from_x + weights.b_ih, from_h + weights.b_hh
     return from_x, from_h
+
+
+def _rows(weights: Weights, rows: slice) -> Weights:
+    """Some rows of all parameters."""
+    w_ih, w_hh, *others, _ = weights
+    return Weights(w_ih[rows], w_hh[rows], *(None if w is None else w[rows] for w in others))
 
 
 def rnn_step(x: Tensor, h: Tensor, weights: Weights, nonlinearity: Nonlinearity) -> RNNStep:
@@ -62,19 +68,14 @@ def lstm_step(x: Tensor, h: Tensor, c: Tensor, weights: Weights) -> LSTMStep:
 def gru_step(x: Tensor, h: Tensor, weights: Weights, reset_after: bool) -> GRUStep:
     """`cells.gru_step`, normalised: x (B, D), h (B, H); z weighs the past."""
     hidden = h.shape[-1]
-    split = [2 * hidden, hidden]
     if reset_after:
         from_x, from_h = _products(x, h, weights, 3)
-        rz_x, n_x = from_x.split(split, dim=-1)
-        rz_h, n_h = from_h.split(split, dim=-1)
-        r, z = torch.sigmoid(rz_x + rz_h).chunk(2, dim=-1)
-        n = torch.tanh(n_x + r * n_h)
+        rz = from_x[:, : 2 * hidden] + from_h[:, : 2 * hidden]
+        r, z = torch.sigmoid(rz).chunk(2, dim=-1)
+        n = torch.tanh(from_x[:, 2 * hidden :] + r * from_h[:, 2 * hidden :])
     else:
-        parts = [None if w is None else w.split(split) for w in weights]
-        gate = Weights(*(None if p is None else p[0] for p in parts[:6]))  # type: ignore[arg-type]
-        cand = Weights(*(None if p is None else p[1] for p in parts[:6]))  # type: ignore[arg-type]
-        rz_x, rz_h = _products(x, h, gate, 2)
+        rz_x, rz_h = _products(x, h, _rows(weights, slice(0, 2 * hidden)), 2)
         r, z = torch.sigmoid(rz_x + rz_h).chunk(2, dim=-1)
-        n_x, n_h = _products(x, r * h, cand, 1)
+        n_x, n_h = _products(x, r * h, _rows(weights, slice(2 * hidden, None)), 1)
         n = torch.tanh(n_x + n_h)
     return GRUStep((1 - z) * n + z * h, r, z, n)

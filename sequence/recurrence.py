@@ -1,34 +1,78 @@
-"""The masked recurrence (loop over the cells)."""
+"""The masked recurrence: RNN, LSTM and GRU over time, with resets inside the batch.
 
-import torch
+The engine under `RNN`, `LSTM` and `GRU`. Each kind is a torch custom operator (`sidestep::rnn`,
+`sidestep::lstm`, `sidestep::gru`, `sidestep::gru_before`) with a fake kernel, for compilation and
+export, and a hand-written backward:
+
+1. the product of all inputs with W_ih is one matrix product;
+2. the loop over t clears the reset rows and does one product in place (two for the GRU that resets
+   before), with the gates' values kept in the buffer of their sums;
+3. backward, the derivative factors are prepared for pieces of time that fit the cache, the loop
+   does one product a step (two), and the gradient of W_hh is one product after the loop.
+
+All take x (T, B, D), states (B, H), torch.nn's weights and row orders, and `reset` (T, B) boolean
+or None: True where an episode starts at t, the state is cleared before x[t] is consumed, and no
+gradient crosses. Tensors share one floating dtype and device. They give the states after each step,
+(T, B, H). Second derivatives raise a `RuntimeError`.
+"""
+
 from torch import Tensor
 
-from . import cells
+from .cells import Nonlinearity
+from .recurrence_gru import gru
+from .recurrence_gru_before import gru_before
+from .recurrence_lstm import lstm
+from .recurrence_rnn import rnn
 
 
-def _loop(step, parts, x, reset):
-    out = []
-    for t in range(x.shape[0]):
-        if reset is not None:
-            parts = tuple(p.masked_fill(reset[t].unsqueeze(-1), 0) for p in parts)
-        parts = tuple(step(x[t], parts))[: len(parts)]
-        out.append(parts)
-    if not out:
-        return tuple(p.new_empty(0, *p.shape) for p in parts)
-    return tuple(torch.stack(c) for c in zip(*out, strict=True))
+def _sum(b_ih: Tensor | None, b_hh: Tensor | None) -> Tensor | None:
+    return None if b_ih is None or b_hh is None else b_ih + b_hh
 
 
-def rnn_recurrence(x, h, w_ih, w_hh, b_ih, b_hh, reset, nonlinearity="tanh") -> Tensor:
-    return _loop(
-        lambda u, p: cells.rnn_step(u, *p, w_ih, w_hh, b_ih, b_hh, nonlinearity), (h,), x, reset
-    )[0]
+def rnn_recurrence(
+    x: Tensor,
+    h: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+    reset: Tensor | None = None,
+    nonlinearity: Nonlinearity = "tanh",
+) -> Tensor:
+    """`cells.rnn_step` over time: h (B, H) is the first state; returns all, (T, B, H)."""
+    states: Tensor = rnn(x, h, w_ih, w_hh, _sum(b_ih, b_hh), reset, nonlinearity == "relu")
+    return states
 
 
-def lstm_recurrence(x, h, c, w_ih, w_hh, b_ih, b_hh, reset):
-    return _loop(lambda u, p: cells.lstm_step(u, *p, w_ih, w_hh, b_ih, b_hh), (h, c), x, reset)
+def lstm_recurrence(
+    x: Tensor,
+    h: Tensor,
+    c: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+    reset: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`cells.lstm_step` over time: h, c (B, H) are the first states; returns all h and all c."""
+    hs, cs, _ = lstm(x, h, c, w_ih, w_hh, _sum(b_ih, b_hh), reset)
+    return hs, cs
 
 
-def gru_recurrence(x, h, w_ih, w_hh, b_ih, b_hh, reset, reset_after=True) -> Tensor:
-    return _loop(
-        lambda u, p: cells.gru_step(u, *p, w_ih, w_hh, b_ih, b_hh, reset_after), (h,), x, reset
-    )[0]
+def gru_recurrence(
+    x: Tensor,
+    h: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+    reset: Tensor | None = None,
+    reset_after: bool = True,
+) -> Tensor:
+    """`cells.gru_step` over time (z weighs the past): h (B, H) is the first; returns all states."""
+    states: Tensor
+    if reset_after:
+        states, _ = gru(x, h, w_ih, w_hh, b_ih, b_hh, reset)
+    else:
+        states, _ = gru_before(x, h, w_ih, w_hh, _sum(b_ih, b_hh), reset)
+    return states

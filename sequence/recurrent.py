@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from .checks import check_input, check_lengths, check_leaf, check_parts, check_reset
+from .checks import check_input, check_leaf, check_lengths, check_parts, check_reset
 from .initialisation import INITS, Init, initialise
 from .state import State
 from .unroll import Parts, Trace, Weights, bare, run_layers
@@ -22,7 +22,7 @@ class Recurrent(nn.Module):
 
     gates: ClassVar[int]
     part_names: ClassVar[tuple[str, ...]]
-    record: ClassVar[type[Any]]
+    record: ClassVar[Any]
     forget_gate: ClassVar[int | None] = None
 
     def __init__(
@@ -43,9 +43,9 @@ class Recurrent(nn.Module):
         """Make the parameters under torch.nn's names."""
         super().__init__()
         sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
-        for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"expected {name} >= 1, got {size}")
+        for name, number in sizes.items():
+            if number < 1:
+                raise ValueError(f"expected {name} >= 1, got {number}")
         if not 0 <= dropout < 1:
             raise ValueError(f"expected 0 <= dropout < 1, got {dropout}")
         if init not in INITS:
@@ -99,15 +99,19 @@ class Recurrent(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """Zeros: (L, batch, H); the LSTM's is a pair (h, c) of them."""
-        like: Tensor = self.weight_hh_l0
+        like = self._like
         size = (self.num_layers * self.directions, batch, self.hidden_size)
         parts = tuple(like.new_zeros(size) for _ in self.part_names)
         return bare(parts)
 
     def weights(self, suffix: str, dtype: torch.dtype) -> Weights:
         """The parameters with this ending, in `dtype`."""
-        found = (getattr(self, f"{name}_{suffix}", None) for name in _PARAMETERS)
-        return Weights(*(None if weight is None else weight.to(dtype) for weight in found))
+        found: list[Any] = [self._parameters.get(f"{name}_{suffix}") for name in _PARAMETERS]
+        return Weights._make(None if weight is None else weight.to(dtype) for weight in found)
+
+    @property
+    def _like(self) -> Tensor:
+        return cast(Tensor, self._parameters["weight_hh_l0"])
 
     # What the kinds of cell define.
 
@@ -129,7 +133,7 @@ class Recurrent(nn.Module):
         """One step of acting: the new states only, each (B, H)."""
         raise NotImplementedError
 
-    def fused_arguments(self, x: Tensor) -> tuple[Any, ...]:
+    def fused_arguments(self, x: Tensor) -> tuple[list[Tensor], bool, int, float, bool, bool, bool]:
         """What torch.lstm, torch.gru and their like take after x and the state."""
         flat = [
             weight
@@ -138,8 +142,8 @@ class Recurrent(nn.Module):
             for weight in self.weights(suffix, x.dtype)
             if weight is not None
         ]
-        options = (self.num_layers, self.dropout, self.training, self.bidirectional)
-        return flat, self.bias, *options, False  # not batch_first
+        layers, dropout, directions = self.num_layers, self.dropout, self.bidirectional
+        return flat, self.bias, layers, dropout, self.training, directions, False
 
     # What a user calls.
 
@@ -160,7 +164,7 @@ class Recurrent(nn.Module):
         """
         if self.bidirectional:
             raise ValueError("expected a layer of one direction to step, got a bidirectional one")
-        check_input(x, "B", self.input_size, self.weight_hh_l0)
+        check_input(x, "B", self.input_size, self._like)
         parts = self._check_state(state, x)
         if reset is not None:
             check_reset(reset, (x.shape[0],), x.device)
@@ -248,7 +252,7 @@ class Recurrent(nn.Module):
         lengths: Tensor | None,
         traced: bool,
     ) -> tuple[Tensor, State, tuple[Any, ...]]:
-        check_input(x, "T, B", self.input_size, self.weight_hh_l0)
+        check_input(x, "T, B", self.input_size, self._like)
         steps, batch, _ = x.shape
         parts = self._check_state(self.initial_state(batch) if state is None else state, x)
         if reset is not None:

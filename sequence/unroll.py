@@ -1,6 +1,6 @@
 """How a stack of recurrent layers runs over time: directions, resets, lengths, and the trace."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -42,7 +42,7 @@ class Trace(NamedTuple):
 class Layer(Protocol):
     """What `run_layers` needs of an RNN, LSTM or GRU."""
 
-    record: Any
+    record: ClassVar[Any]
     num_layers: int
     hidden_size: int
     dropout: float

@@ -34,8 +34,8 @@ class WindowAttention(nn.Module):
         device: of the parameters.
         dtype: of the parameters.
 
-    The state is a pair: the last K embeddings (K, B, H), newest last, and how many of them belong to
-    the present episode (1, B), int64. Its size is fixed: a step drops the oldest and appends the
+    The state is a pair: the last K embeddings (K, B, H), newest last, and how many of them belong
+    to the present episode (1, B), int64. Its size is fixed: a step drops the oldest and appends the
     newest, in a new buffer, so that a state once taken stays as it was.
 
     Source: Luong, Pham & Manning (2015), arXiv 1508.04025, eq. 5 (output) and 8 (`general` score);
@@ -142,7 +142,7 @@ class WindowAttention(nn.Module):
         return y, (end.masked_fill((age >= count).unsqueeze(-1), 0), count)
 
     def _counts(self, count: Tensor, reset: Tensor | None, steps: int) -> Tensor:
-        """How many embeddings of its episode each step may see: (T + 1, B), the first is `count`."""
+        """How many embeddings of its episode a step may see: (T + 1, B), the first is `count`."""
         t = torch.arange(1, steps + 1, device=count.device).unsqueeze(1)  # (T, 1)
         counts = count + t  # (T, B)
         if reset is not None and steps:

@@ -1,0 +1,198 @@
+"""The GRU that resets after the product: masked recurrence with a hand-written backward.
+
+One buffer holds four slots of H for each step. Going forward they are n, r, z and u, where
+u = U_n h + b_hn is what r multiplies: the product with x fills (n, r, z), that with h (r, z, u).
+Going backward the slots hold the gradients of the same sums, so that each product takes three
+neighbours and nothing is copied.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .recurrence_tools import (
+    Resets,
+    chunks,
+    input_grad,
+    no_second_derivative,
+    project,
+    read_states,
+    sigmoid_backward,
+    tanh_backward,
+    weight_grad,
+)
+
+
+def _n_first(weight: Tensor) -> Tensor:
+    """Rows r, z, n (torch's order) to n, r, z (the slots')."""
+    third = weight.shape[0] // 3
+    return torch.cat([weight[2 * third :], weight[: 2 * third]])
+
+
+def _n_last(weight: Tensor) -> Tensor:
+    """Rows n, r, z to r, z, n."""
+    third = weight.shape[0] // 3
+    return torch.cat([weight[third:], weight[:third]])
+
+
+@torch.library.custom_op("sidestep::gru", mutates_args=())
+def gru(
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
+    reset: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """All steps: x (T, B, D), h0 (B, H); the states (T, B, H) and the slots (T, B, 4H)."""
+    steps, batch, _ = x.shape
+    hidden = h0.shape[1]
+    slots = x.new_empty(steps, batch, 4 * hidden)
+    bias = None
+    if b_ih is not None and b_hh is not None:
+        bias = _n_first(b_ih)
+        bias[hidden:] += b_hh[: 2 * hidden]
+        slots[..., 3 * hidden :] = b_hh[2 * hidden :]
+    else:
+        slots[..., 3 * hidden :] = 0
+    project(x, _n_first(w_ih), bias, slots[..., : 3 * hidden])
+    states = x.new_empty(steps, batch, hidden)
+    n_t, r_t, z_t, u_t = (slot.unbind(0) for slot in slots.chunk(4, dim=-1))
+    rzu_t, rz_t = slots[..., hidden:].unbind(0), slots[..., hidden : 3 * hidden].unbind(0)
+    resets, w_t = Resets(reset, steps), w_hh.t()
+    h = h0
+    for t, h_t in enumerate(states.unbind(0)):
+        h = resets.clear(t, h)
+        rzu_t[t].addmm_(h, w_t)
+        rz_t[t].sigmoid_()
+        n_t[t].addcmul_(r_t[t], u_t[t]).tanh_()
+        h = torch.lerp(n_t[t], h, z_t[t], out=h_t)  # (1 - z) * n + z * h
+    return states, slots
+
+
+@gru.register_fake
+def _(
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
+    reset: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    steps, batch, _ = x.shape
+    hidden = h0.shape[1]
+    return x.new_empty(steps, batch, hidden), x.new_empty(steps, batch, 4 * hidden)
+
+
+@torch.library.custom_op("sidestep::gru_backward", mutates_args=())
+def gru_backward(
+    grad: Tensor,
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    reset: Tensor | None,
+    states: Tensor,
+    slots: Tensor,
+    need_x: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of x (of size 0 unless `need_x`), h0, w_ih, w_hh, b_ih and b_hh."""
+    read = read_states(states, h0, reset)
+    deltas, d_h0 = _walk_back(grad, w_hh, Resets(reset, len(grad)), read, slots)
+    hidden = h0.shape[1]
+    from_x, from_h = deltas[..., : 3 * hidden], deltas[..., hidden:]
+    bias = deltas.sum((0, 1))  # (4H,)
+    return (
+        input_grad(x, from_x, _n_first(w_ih), need_x),
+        d_h0,
+        _n_last(weight_grad(from_x, x)),
+        weight_grad(from_h, read),
+        _n_last(bias[: 3 * hidden]),
+        bias[hidden:].clone(),
+    )
+
+
+def _walk_back(
+    grad: Tensor, w_hh: Tensor, resets: Resets, read: Tensor, slots: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The gradients of the slots' sums (T, B, 4H), and of the state before all (B, H)."""
+    steps, batch, hidden = grad.shape
+    deltas = torch.empty_like(slots)
+    delta_t = deltas.view(steps, batch, 4, hidden).unbind(0)  # T of (B, 4, H)
+    rzu_t, grad_t = deltas[..., hidden:].unbind(0), grad.unbind(0)
+    z_t = slots[..., 2 * hidden : 3 * hidden].unbind(0)
+    d_h = grad.new_zeros(batch, hidden) if steps == 0 else grad_t[-1]
+    for start, stop in chunks(steps, batch * hidden):
+        factors = _factors(slots[start:stop], read[start:stop]).unbind(0)
+        for t in range(stop - 1, start - 1, -1):
+            torch.mul(d_h.unsqueeze(1), factors[t - start], out=delta_t[t])
+            if t == 0 or resets.any[t]:
+                d_h = (d_h * z_t[t]).addmm_(rzu_t[t], w_hh)
+                resets.stop(t, d_h)
+                d_h = d_h.add_(grad_t[t - 1]) if t else d_h
+            else:
+                d_h = torch.addcmul(grad_t[t - 1], d_h, z_t[t]).addmm_(rzu_t[t], w_hh)
+    return deltas, d_h
+
+
+def _factors(slots: Tensor, read: Tensor) -> Tensor:
+    """By what a step's sums for n, r, z, u multiply the gradient of its state: (T, B, 4, H).
+
+    n: (1 - z) (1 - n^2); r: n's factor times u r (1 - r); z: (h - n) z (1 - z); u: n's times r.
+    """
+    n, r, z, u = slots.chunk(4, dim=-1)
+    factors = slots.new_empty(*read.shape[:2], 4, read.shape[2])
+    for_n, for_r, for_z, for_u = factors.unbind(2)
+    tanh_backward(1 - z, n, grad_input=for_n)
+    sigmoid_backward(for_n * u, r, grad_input=for_r)
+    sigmoid_backward(read - n, z, grad_input=for_z)
+    torch.mul(for_n, r, out=for_u)
+    return factors
+
+
+@gru_backward.register_fake
+def _(
+    grad: Tensor,
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    reset: Tensor | None,
+    states: Tensor,
+    slots: Tensor,
+    need_x: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    rows = w_ih.shape[0]
+    return (
+        torch.empty_like(x) if need_x else x.new_empty(0),
+        torch.empty_like(h0),
+        torch.empty_like(w_ih),
+        torch.empty_like(w_hh),
+        x.new_empty(rows),
+        x.new_empty(rows),
+    )
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    x, h0, w_ih, w_hh, b_ih, _, reset = inputs
+    states, slots = output
+    ctx.mark_non_differentiable(slots)
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(x, h0, w_ih, w_hh, reset, states, slots)
+    ctx.biased = b_ih is not None
+
+
+def _differentiate(ctx: Any, grad: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, ...]:
+    if grad is None:
+        return (None,) * 7
+    need_x = ctx.needs_input_grad[0]
+    d_x, d_h0, *weights, d_b_ih, d_b_hh = gru_backward(grad, *ctx.saved_tensors, need_x)
+    biases = (d_b_ih, d_b_hh) if ctx.biased else (None, None)
+    return (d_x if need_x else None, d_h0, *weights, *biases, None)
+
+
+gru.register_autograd(_differentiate, setup_context=_save)
+gru_backward.register_autograd(no_second_derivative)

@@ -1,0 +1,165 @@
+"""The GRU that resets before the product: masked recurrence with a hand-written backward.
+
+n = tanh(W_n x + U_n (r * h) + b) needs two products a step in each direction, the second after r is
+known. No fused kernel computes it. The slots of a step are r, z, n, in torch's order.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .recurrence_tools import (
+    Resets,
+    chunks,
+    input_grad,
+    no_second_derivative,
+    project,
+    read_states,
+    sigmoid_backward,
+    tanh_backward,
+    weight_grad,
+)
+
+
+@torch.library.custom_op("sidestep::gru_before", mutates_args=())
+def gru_before(
+    x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor | None, reset: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """All steps: x (T, B, D), h0 (B, H), bias b_ih + b_hh; states (T, B, H), slots (T, B, 3H)."""
+    steps, batch, _ = x.shape
+    hidden = h0.shape[1]
+    slots = x.new_empty(steps, batch, 3 * hidden)
+    project(x, w_ih, bias, slots)
+    states = x.new_empty(steps, batch, hidden)
+    r_t, z_t, n_t = (slot.unbind(0) for slot in slots.chunk(3, dim=-1))
+    rz_t = slots[..., : 2 * hidden].unbind(0)
+    w_rz, w_n = w_hh[: 2 * hidden].t(), w_hh[2 * hidden :].t()
+    resets = Resets(reset, steps)
+    h = h0
+    for t, h_t in enumerate(states.unbind(0)):
+        h = resets.clear(t, h)
+        rz_t[t].addmm_(h, w_rz).sigmoid_()
+        n_t[t].addmm_(r_t[t] * h, w_n).tanh_()
+        h = torch.lerp(n_t[t], h, z_t[t], out=h_t)  # (1 - z) * n + z * h
+    return states, slots
+
+
+@gru_before.register_fake
+def _(
+    x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor | None, reset: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    steps, batch, _ = x.shape
+    return x.new_empty(steps, batch, h0.shape[1]), x.new_empty(steps, batch, w_ih.shape[0])
+
+
+@torch.library.custom_op("sidestep::gru_before_backward", mutates_args=())
+def gru_before_backward(
+    grad: Tensor,
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    reset: Tensor | None,
+    states: Tensor,
+    slots: Tensor,
+    need_x: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of x (of size 0 unless `need_x`), h0, w_ih, w_hh and the bias."""
+    read = read_states(states, h0, reset)
+    deltas, d_h0 = _walk_back(grad, w_hh, Resets(reset, len(grad)), read, slots)
+    hidden = h0.shape[1]
+    gated = slots[..., :hidden] * read  # r * h
+    w_rz = weight_grad(deltas[..., : 2 * hidden], read)
+    w_n = weight_grad(deltas[..., 2 * hidden :], gated)
+    return (
+        input_grad(x, deltas, w_ih, need_x),
+        d_h0,
+        weight_grad(deltas, x),
+        torch.cat([w_rz, w_n]),
+        deltas.sum((0, 1)),
+    )
+
+
+def _walk_back(
+    grad: Tensor, w_hh: Tensor, resets: Resets, read: Tensor, slots: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The gradients of the slots' sums (T, B, 3H), and of the state before all (B, H)."""
+    steps, batch, hidden = grad.shape
+    deltas = torch.empty_like(slots)
+    for_zn_t = deltas[..., hidden:].view(steps, batch, 2, hidden).unbind(0)  # T of (B, 2, H)
+    for_r_t, _, for_n_t = (slot.unbind(0) for slot in deltas.chunk(3, dim=-1))
+    for_rz_t = deltas[..., : 2 * hidden].unbind(0)
+    r_t, z_t, _ = (slot.unbind(0) for slot in slots.chunk(3, dim=-1))
+    w_rz, w_n, grad_t = w_hh[: 2 * hidden], w_hh[2 * hidden :], grad.unbind(0)
+    d_h = grad.new_zeros(batch, hidden) if steps == 0 else grad_t[-1]
+    for start, stop in chunks(steps, batch * hidden):
+        factor_r, factor_zn = (f.unbind(0) for f in _factors(slots[start:stop], read[start:stop]))
+        for t in range(stop - 1, start - 1, -1):
+            torch.mul(d_h.unsqueeze(1), factor_zn[t - start], out=for_zn_t[t])
+            d_gated = for_n_t[t] @ w_n  # of r * h
+            torch.mul(d_gated, factor_r[t - start], out=for_r_t[t])
+            past = t and not resets.any[t]
+            d_h = torch.addcmul(grad_t[t - 1], d_h, z_t[t]) if past else d_h * z_t[t]
+            d_h = d_h.addcmul_(d_gated, r_t[t]).addmm_(for_rz_t[t], w_rz)
+            resets.stop(t, d_h)
+            if t and not past:
+                d_h.add_(grad_t[t - 1])
+    return deltas, d_h
+
+
+def _factors(slots: Tensor, read: Tensor) -> tuple[Tensor, Tensor]:
+    """What multiplies gradients in the sums.
+
+    Returns:
+        (T, B, H): for r, of the gradient of r * h: h r (1 - r); and (T, B, 2, H): for z and n, of
+        the gradient of the state: (h - n) z (1 - z) and (1 - z) (1 - n^2).
+    """
+    r, z, n = slots.chunk(3, dim=-1)
+    for_r, for_zn = torch.empty_like(read), slots.new_empty(*read.shape[:2], 2, read.shape[2])
+    sigmoid_backward(read, r, grad_input=for_r)
+    sigmoid_backward(read - n, z, grad_input=for_zn[:, :, 0])
+    tanh_backward(1 - z, n, grad_input=for_zn[:, :, 1])
+    return for_r, for_zn
+
+
+@gru_before_backward.register_fake
+def _(
+    grad: Tensor,
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    reset: Tensor | None,
+    states: Tensor,
+    slots: Tensor,
+    need_x: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    return (
+        torch.empty_like(x) if need_x else x.new_empty(0),
+        torch.empty_like(h0),
+        torch.empty_like(w_ih),
+        torch.empty_like(w_hh),
+        x.new_empty(w_ih.shape[0]),
+    )
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    x, h0, w_ih, w_hh, bias, reset = inputs
+    states, slots = output
+    ctx.mark_non_differentiable(slots)
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(x, h0, w_ih, w_hh, reset, states, slots)
+    ctx.biased = bias is not None
+
+
+def _differentiate(ctx: Any, grad: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, ...]:
+    if grad is None:
+        return (None,) * 6
+    need_x = ctx.needs_input_grad[0]
+    d_x, d_h0, d_w_ih, d_w_hh, d_bias = gru_before_backward(grad, *ctx.saved_tensors, need_x)
+    return d_x if need_x else None, d_h0, d_w_ih, d_w_hh, d_bias if ctx.biased else None, None
+
+
+gru_before.register_autograd(_differentiate, setup_context=_save)
+gru_before_backward.register_autograd(no_second_derivative)

@@ -1,0 +1,225 @@
+"""The LSTM: masked recurrence with a hand-written backward.
+
+The slots of a step are g, i, f, o: forward, the three sigmoids are neighbours; backward, the three
+that the cell's gradient reaches are.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .recurrence_tools import (
+    Resets,
+    chunks,
+    input_grad,
+    no_second_derivative,
+    project,
+    read_states,
+    sigmoid_backward,
+    tanh_backward,
+    weight_grad,
+)
+
+
+def _to_slots(weight: Tensor) -> Tensor:
+    """Rows i, f, g, o (torch's order) to g, i, f, o."""
+    i, f, g, o = weight.chunk(4)
+    return torch.cat([g, i, f, o])
+
+
+def _from_slots(weight: Tensor) -> Tensor:
+    """Rows g, i, f, o to i, f, g, o."""
+    g, i, f, o = weight.chunk(4)
+    return torch.cat([i, f, g, o])
+
+
+@torch.library.custom_op("sidestep::lstm", mutates_args=())
+def lstm(
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    bias: Tensor | None,
+    reset: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """All steps: x (T, B, D), h0 and c0 (B, H), bias b_ih + b_hh.
+
+    Returns:
+        h and c (T, B, H), and the slots (T, B, 4H).
+    """
+    steps, batch, _ = x.shape
+    hidden = h0.shape[1]
+    slots = x.new_empty(steps, batch, 4 * hidden)
+    project(x, _to_slots(w_ih), None if bias is None else _to_slots(bias), slots)
+    hs, cs = x.new_empty(steps, batch, hidden), x.new_empty(steps, batch, hidden)
+    slot_t, ifo_t = slots.unbind(0), slots[..., hidden:].unbind(0)
+    g_t, i_t, f_t, o_t = (slot.unbind(0) for slot in slots.chunk(4, dim=-1))
+    resets, w_t = Resets(reset, steps), _to_slots(w_hh).t()
+    h, c = h0, c0
+    for t, (h_t, c_t) in enumerate(zip(hs.unbind(0), cs.unbind(0), strict=True)):
+        slot_t[t].addmm_(resets.clear(t, h), w_t)
+        ifo_t[t].sigmoid_()
+        g_t[t].tanh_()
+        c = torch.mul(f_t[t], resets.clear(t, c), out=c_t).addcmul_(i_t[t], g_t[t])
+        h = torch.mul(o_t[t], torch.tanh(c), out=h_t)
+    return hs, cs, slots
+
+
+@lstm.register_fake
+def _(
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    bias: Tensor | None,
+    reset: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    steps, batch, _ = x.shape
+    hidden = h0.shape[1]
+    h, c = x.new_empty(steps, batch, hidden), x.new_empty(steps, batch, hidden)
+    return h, c, x.new_empty(steps, batch, 4 * hidden)
+
+
+@torch.library.custom_op("sidestep::lstm_backward", mutates_args=())
+def lstm_backward(
+    grad_h: Tensor | None,
+    grad_c: Tensor | None,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    reset: Tensor | None,
+    hs: Tensor,
+    cs: Tensor,
+    slots: Tensor,
+    need_x: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of x (of size 0 unless `need_x`), h0, c0, w_ih, w_hh and the bias."""
+    deltas, d_h0, d_c0 = _walk_back(
+        torch.zeros_like(hs) if grad_h is None else grad_h,
+        grad_c,
+        _to_slots(w_hh),
+        Resets(reset, len(hs)),
+        read_states(cs, c0, reset),
+        cs,
+        slots,
+    )
+    return (
+        input_grad(x, deltas, _to_slots(w_ih), need_x),
+        d_h0,
+        d_c0,
+        _from_slots(weight_grad(deltas, x)),
+        _from_slots(weight_grad(deltas, read_states(hs, h0, reset))),
+        _from_slots(deltas.sum((0, 1))),
+    )
+
+
+def _walk_back(
+    grad_h: Tensor,
+    grad_c: Tensor | None,
+    w_hh: Tensor,
+    resets: Resets,
+    read_c: Tensor,
+    cs: Tensor,
+    slots: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of the slots' sums (T, B, 4H), and of h and c before all (B, H)."""
+    steps, batch, hidden = grad_h.shape
+    deltas = torch.empty_like(slots)
+    delta_t, o_t = deltas.unbind(0), deltas[..., 3 * hidden :].unbind(0)
+    gif_t = deltas[..., : 3 * hidden].view(steps, batch, 3, hidden).unbind(0)  # T of (B, 3, H)
+    f_t, grad_t = slots[..., 2 * hidden : 3 * hidden].unbind(0), grad_h.unbind(0)
+    d_c = cs.new_zeros(batch, hidden)
+    d_h = torch.zeros_like(d_c) if steps == 0 else grad_t[-1]
+    for start, stop in chunks(steps, batch * hidden):
+        piece = slice(start, stop)
+        factors = _factors(slots[piece], cs[piece], read_c[piece])
+        for_gif, for_o, to_c = (factor.unbind(0) for factor in factors)
+        for t in range(stop - 1, start - 1, -1):
+            if grad_c is not None:
+                d_c.add_(grad_c[t])
+            d_c.addcmul_(d_h, to_c[t - start])
+            torch.mul(d_c.unsqueeze(1), for_gif[t - start], out=gif_t[t])
+            torch.mul(d_h, for_o[t - start], out=o_t[t])
+            d_c.mul_(f_t[t])
+            if t and not resets.any[t]:
+                d_h = torch.addmm(grad_t[t - 1], delta_t[t], w_hh)
+                continue
+            d_h = delta_t[t] @ w_hh
+            resets.stop(t, d_h)
+            resets.stop(t, d_c)
+            if t:
+                d_h.add_(grad_t[t - 1])
+    return deltas, d_h, d_c
+
+
+def _factors(slots: Tensor, cs: Tensor, read_c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What multiplies gradients in the sums.
+
+    Returns:
+        (T, B, 3, H): for g, i, f, of the gradient of c: i (1 - g^2), g i (1 - i), c' f (1 - f) with
+            c' the cell before;
+        (T, B, H): for o, of the gradient of h: tanh(c) o (1 - o);
+        (T, B, H): from h to c: o (1 - tanh(c)^2).
+    """
+    g, i, f, o = slots.chunk(4, dim=-1)
+    for_gif = slots.new_empty(*cs.shape[:2], 3, cs.shape[2])
+    shown = torch.tanh(cs)
+    for_o, to_c = torch.empty_like(cs), torch.empty_like(cs)
+    tanh_backward(i, g, grad_input=for_gif[:, :, 0])
+    sigmoid_backward(g, i, grad_input=for_gif[:, :, 1])
+    sigmoid_backward(read_c, f, grad_input=for_gif[:, :, 2])
+    sigmoid_backward(shown, o, grad_input=for_o)
+    tanh_backward(o, shown, grad_input=to_c)
+    return for_gif, for_o, to_c
+
+
+@lstm_backward.register_fake
+def _(
+    grad_h: Tensor | None,
+    grad_c: Tensor | None,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    reset: Tensor | None,
+    hs: Tensor,
+    cs: Tensor,
+    slots: Tensor,
+    need_x: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    return (
+        torch.empty_like(x) if need_x else x.new_empty(0),
+        torch.empty_like(h0),
+        torch.empty_like(c0),
+        torch.empty_like(w_ih),
+        torch.empty_like(w_hh),
+        x.new_empty(w_ih.shape[0]),
+    )
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+    x, h0, c0, w_ih, w_hh, bias, reset = inputs
+    ctx.mark_non_differentiable(output[2])
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(x, h0, c0, w_ih, w_hh, reset, *output)
+    ctx.biased = bias is not None
+
+
+def _differentiate(
+    ctx: Any, grad_h: Tensor | None, grad_c: Tensor | None, _: Tensor | None
+) -> tuple[Tensor | None, ...]:
+    if grad_h is None and grad_c is None:
+        return (None,) * 7
+    need_x = ctx.needs_input_grad[0]
+    d_x, *others, d_bias = lstm_backward(grad_h, grad_c, *ctx.saved_tensors, need_x)
+    return (d_x if need_x else None, *others, d_bias if ctx.biased else None, None)
+
+
+lstm.register_autograd(_differentiate, setup_context=_save)
+lstm_backward.register_autograd(no_second_derivative)

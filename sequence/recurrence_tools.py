@@ -1,0 +1,110 @@
+"""What the masked recurrences share: shifted states, masks, chunks of time, autograd's edges.
+
+Axis letters: T time, B batch, D input features, H hidden units, G gates.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+sigmoid_backward: Callable[..., Tensor] = torch.ops.aten.sigmoid_backward.grad_input
+"""g * s * (1 - s) into `grad_input`."""
+
+tanh_backward: Callable[..., Tensor] = torch.ops.aten.tanh_backward.grad_input
+"""g * (1 - y^2) into `grad_input`."""
+
+CHUNK = 65536
+"""Elements that the backward passes prepare at a time: they stay in the cache until they are used
+(measured, docs/results.md), where one pass over all of (T, B, H) would go through memory."""
+
+
+class Resets:
+    """The reset pattern as the loops over time want it."""
+
+    def __init__(self, reset: Tensor | None, steps: int) -> None:
+        """Split the pattern.
+
+        Args:
+            reset: (T, B) boolean, or None for no reset at all.
+            steps: T.
+        """
+        if reset is None:
+            self.rows: tuple[Tensor, ...] = ()
+            self.any: list[bool] = [False] * steps
+        else:
+            self.rows = reset.unsqueeze(-1).unbind(0)  # T of (B, 1)
+            self.any = reset.any(1).tolist()
+
+    def clear(self, t: int, state: Tensor) -> Tensor:
+        """The state (B, H) that step t reads: cleared in the rows where an episode starts."""
+        return state.masked_fill(self.rows[t], 0) if self.any[t] else state
+
+    def stop(self, t: int, grad: Tensor) -> None:
+        """Clear the gradient (B, H) that step t passes to the step before, where t starts anew."""
+        if self.any[t]:
+            grad.masked_fill_(self.rows[t], 0)
+
+
+def read_states(states: Tensor, first: Tensor, reset: Tensor | None) -> Tensor:
+    """What each step read: the state before it, cleared where an episode starts.
+
+    Args:
+        states: (T, B, H) the state after each step.
+        first: (B, H) the state before all.
+        reset: (T, B) boolean or None.
+
+    Returns:
+        (T, B, H), a copy.
+    """
+    read = torch.empty_like(states)
+    read[:1] = first
+    read[1:] = states[:-1]
+    return read if reset is None else read.masked_fill_(reset.unsqueeze(-1), 0)
+
+
+def chunks(steps: int, width: int) -> Iterator[tuple[int, int]]:
+    """Pieces (start, stop) of 0..steps from the last to the first; `width` elements a step."""
+    size = max(1, CHUNK // max(1, width))
+    for stop in range(steps, 0, -size):
+        yield max(0, stop - size), stop
+
+
+def project(x: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
+    """Out = x W^T + b over all steps at once: x (T, B, D), out (T, B, G) may be strided rows."""
+    flat, target = x.flatten(0, 1), out.view(-1, out.shape[-1])
+    if bias is None:
+        torch.mm(flat, weight.t(), out=target)
+    else:
+        torch.addmm(bias, flat, weight.t(), out=target)
+
+
+def input_grad(x: Tensor, grad: Tensor, weight: Tensor, needed: bool) -> Tensor:
+    """The gradient of x in W x: x (T, B, D), grad (T, B, G) may be strided rows.
+
+    Returns:
+        (T, B, D), or of size 0 unless `needed`.
+    """
+    return (grad.flatten(0, 1) @ weight).view(x.shape) if needed else x.new_empty(0)
+
+
+def weight_grad(grad: Tensor, read: Tensor) -> Tensor:
+    """The gradient of W in W r, summed over time and batch, as one product.
+
+    Args:
+        grad: (T, B, G), may be strided rows.
+        read: (T, B, D).
+
+    Returns:
+        (G, D).
+    """
+    return grad.flatten(0, 1).t() @ read.flatten(0, 1)
+
+
+def no_second_derivative(ctx: Any, *grads: Any) -> Any:
+    """Stands where the derivative of a backward pass would: a clear error."""
+    raise RuntimeError(
+        "the recurrence has no second derivative: call `trace` in the place of `forward`, which "
+        "runs the cells in ordinary autograd"
+    )
