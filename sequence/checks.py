@@ -11,6 +11,14 @@ def shape(tensor: Tensor) -> tuple[int, ...]:
     return tuple(tensor.shape)
 
 
+def autocast_dtype(x: Tensor) -> torch.dtype | None:
+    """The dtype that autocast wants on the device of x; None where it is off."""
+    if x.is_cpu:  # spares the look-up of the device's name, which a step would feel
+        return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+
+
 def check_input(x: object, axes: str, size: int, like: Tensor) -> None:
     """Refuse an input of the wrong rank, feature size, dtype or device.
 
@@ -20,30 +28,34 @@ def check_input(x: object, axes: str, size: int, like: Tensor) -> None:
         size: features expected.
         like: a weight of the memory: its dtype (unless autocast is on) and its device are expected.
     """
+    rank = axes.count(",") + 2
+    if isinstance(x, Tensor) and x.ndim == rank and x.shape[-1] == size:
+        if x.dtype == like.dtype and x.device == like.device:
+            return  # the rest names what is wrong
     if not isinstance(x, Tensor):
         raise TypeError(f"expected x to be a tensor ({axes}, {size}), got {type(x).__name__}")
-    if x.ndim != axes.count(",") + 2 or x.shape[-1] != size:
+    if x.ndim != rank or x.shape[-1] != size:
         raise ValueError(f"expected x of shape ({axes}, {size}), got {shape(x)}")
     if x.device != like.device:
         raise ValueError(f"expected x on {like.device} as the weights, got {x.device}")
-    if x.dtype != like.dtype and not (
-        x.is_floating_point() and torch.is_autocast_enabled(x.device.type)
-    ):
+    if x.dtype != like.dtype and not (x.is_floating_point() and autocast_dtype(x)):
         raise TypeError(f"expected x of {like.dtype} as the weights, got {x.dtype}")
 
 
 def check_leaf(leaf: object, name: str, expected: tuple[int, ...], like: Tensor) -> None:
-    """Refuse a state's tensor of another layer, batch, dtype or device."""
+    """Refuse a state's tensor of another layer, batch, dtype or device than x, which is `like`."""
     if not isinstance(leaf, Tensor):
-        raise TypeError(f"expected {name} to be a tensor {expected}, got {type(leaf).__name__}")
+        raise TypeError(
+            f"expected the state's {name} to be a tensor {expected}, got {type(leaf).__name__}"
+        )
+    if leaf.shape == expected and leaf.dtype == like.dtype and leaf.device == like.device:
+        return  # the rest names what is wrong
     if leaf.shape != expected:
-        raise ValueError(f"expected {name} of shape {expected}, got {shape(leaf)}")
+        raise ValueError(f"expected the state's {name} of shape {expected}, got {shape(leaf)}")
     if leaf.device != like.device:
-        raise ValueError(f"expected {name} on {like.device} as x, got {leaf.device}")
-    if leaf.dtype != like.dtype and not (
-        leaf.is_floating_point() and torch.is_autocast_enabled(like.device.type)
-    ):
-        raise TypeError(f"expected {name} of {like.dtype} as x, got {leaf.dtype}")
+        raise ValueError(f"expected the state's {name} on {like.device} as x, got {leaf.device}")
+    if not (leaf.is_floating_point() and autocast_dtype(like)):
+        raise TypeError(f"expected the state's {name} of {like.dtype} as x, got {leaf.dtype}")
 
 
 def check_parts(state: State, names: tuple[str, ...]) -> tuple[State, ...]:

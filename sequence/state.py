@@ -1,7 +1,7 @@
 """Helpers for the state of any memory: a tensor, or a tuple of states (an empty one is no state).
 
 One rule for all: **the batch is dimension 1 of every leaf**, as it is in every time-major tensor
-and in torch.nn's (layers, B, H). A cleared state is all zeros, as every initial state is. Leaves are
+and in torch.nn's (layers, B, H). A cleared state is all zeros, as is every initial one. Leaves are
 plain tensors, so a state can be written to safetensors with `flatten_state`.
 """
 

@@ -52,7 +52,7 @@ class Layer(Protocol):
     def suffixes(self, level: int) -> tuple[str, ...]:
         """torch.nn's endings of the parameters' names at this level, forward first."""
 
-    def weights(self, suffix: str, dtype: torch.dtype) -> Weights:
+    def weights(self, suffix: str, dtype: torch.dtype | None) -> Weights:
         """The parameters with this ending."""
 
     def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:

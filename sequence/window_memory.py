@@ -175,7 +175,7 @@ class WindowAttention(nn.Module):
     def _check_state(self, state: State, x: Tensor) -> tuple[Tensor, Tensor]:
         buffer, count = check_parts(state, PARTS)
         batch = x.shape[-2]
-        check_leaf(buffer, "the state's embeddings", (self.window, batch, self.hidden_size), x)
+        check_leaf(buffer, "embeddings", (self.window, batch, self.hidden_size), x)
         if not isinstance(count, Tensor) or count.dtype != torch.int64 or count.shape != (1, batch):
             raise ValueError(f"expected the state's count to be int64 (1, {batch}), got {count}")
         assert isinstance(buffer, Tensor)
