@@ -1,6 +1,5 @@
 """RNN, LSTM and GRU with resets inside the batch, rows of any length, and gates to look at."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -62,7 +61,7 @@ class RNN(Recurrent):
             return normalised.rnn_step(x, parts[0], weights, self.nonlinearity)
         return cells.rnn_step(x, parts[0], *weights[:4], self.nonlinearity)
 
-    def fast_step(self, x: Tensor, parts: Sequence[Tensor], weights: Weights) -> Parts:
+    def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
         """One step by torch's cell."""
         cell = torch.rnn_tanh_cell if self.nonlinearity == "tanh" else torch.rnn_relu_cell
         return (cell(x, parts[0], *weights[:4]),)
@@ -130,7 +129,7 @@ class LSTM(Recurrent):
             return normalised.lstm_step(x, parts[0], parts[1], weights)
         return cells.lstm_step(x, parts[0], parts[1], *weights[:4])
 
-    def fast_step(self, x: Tensor, parts: Sequence[Tensor], weights: Weights) -> Parts:
+    def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
         """One step by torch's cell."""
         return torch.lstm_cell(x, parts, *weights[:4])
 
@@ -205,7 +204,7 @@ class GRU(Recurrent):
             return normalised.gru_step(x, parts[0], weights, self.reset_after)
         return cells.gru_step(x, parts[0], *weights[:4], self.reset_after)
 
-    def fast_step(self, x: Tensor, parts: Sequence[Tensor], weights: Weights) -> Parts:
+    def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
         """One step by torch's cell where it has one."""
         if self.reset_after:
             return (torch.gru_cell(x, parts[0], *weights[:4]),)

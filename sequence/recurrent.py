@@ -3,7 +3,6 @@
 Axis letters: T time, B batch, D input features, H hidden units, L layers times directions.
 """
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 import torch
@@ -137,7 +136,7 @@ class Recurrent(nn.Module):
         """All layers by torch's own kernel: parts (L, B, H); None where it computes otherwise."""
         raise NotImplementedError
 
-    def fast_step(self, x: Tensor, parts: Sequence[Tensor], weights: Weights) -> Parts:
+    def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
         """One step of acting: the new states only, each (B, H)."""
         raise NotImplementedError
 
@@ -186,15 +185,16 @@ class Recurrent(nn.Module):
 
     def _step(self, x: Tensor, parts: Parts, dtype: torch.dtype | None) -> tuple[Tensor, State]:
         if self.num_layers == 1 and not self.layer_norm:
-            new = self.fast_step(x, [part.squeeze(0) for part in parts], self.weights("l0", dtype))
+            rows = tuple([part.squeeze(0) for part in parts])
+            new = self.fast_step(x, rows, self.weights("l0", dtype))
             return new[0], bare(tuple([part.unsqueeze(0) for part in new]))
         count = len(parts)
         cell = self.cell_step if self.layer_norm else self.fast_step
         columns: list[Parts] = []
-        for level, rows in enumerate(zip(*(part.unbind(0) for part in parts), strict=True)):
+        for level, level_parts in enumerate(zip(*(p.unbind(0) for p in parts), strict=True)):
             if level and self.dropout and self.training:
                 x = dropout(x, self.dropout)
-            new = cell(x, rows, self.weights(f"l{level}", dtype))[:count]
+            new = cell(x, level_parts, self.weights(f"l{level}", dtype))[:count]
             columns.append(new)
             x = new[0]
         return x, bare(tuple(torch.stack(column) for column in zip(*columns, strict=True)))

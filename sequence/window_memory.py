@@ -104,9 +104,10 @@ class WindowAttention(nn.Module):
         e = linear(x, self.embed_weight, self.embed_bias)  # (B, H)
         buffer = torch.cat([buffer[1:], e.to(buffer.dtype).unsqueeze(0)])  # (K, B, H)
         count = (count + 1).clamp(max=self.window)
-        newest_first = buffer.flip(0).unsqueeze(1).unbind(0)  # K of (1, B, H)
-        y = self._read(e.unsqueeze(0), list(newest_first), count)
-        return y.squeeze(0), (buffer, count)
+        products = (self._query(e) * buffer).sum(-1).t().flip(-1)  # (B, K), by lag
+        weights = self._weights(products, e, count.squeeze(0))
+        context = (weights.flip(-1).t().unsqueeze(-1) * buffer).sum(0)  # (B, H)
+        return self._output(weights, context, e), (buffer, count)
 
     def forward(
         self,
@@ -130,7 +131,13 @@ class WindowAttention(nn.Module):
         e = linear(x, self.embed_weight, self.embed_bias)  # (T, B, H)
         past = torch.cat([buffer, e.to(buffer.dtype)])  # (K + T, B, H)
         lags = [past[self.window - j : self.window - j + steps] for j in range(self.window)]
-        y = self._read(e, lags, counts[1:])
+        query = self._query(e)
+        products = torch.stack([(query * embeddings).sum(-1) for embeddings in lags], dim=-1)
+        weights = self._weights(products, e, counts[1:])  # (T, B, K)
+        context = torch.zeros_like(e)
+        for weight, embeddings in zip(weights.unsqueeze(-1).unbind(-2), lags, strict=True):
+            context = context + weight * embeddings
+        y = self._output(weights, context, e)
         age = torch.arange(self.window - 1, -1, -1, device=x.device).unsqueeze(1)  # (K, 1)
         if lengths is None or pad is None:
             end, count = past[steps:], counts[steps:]
@@ -150,26 +157,18 @@ class WindowAttention(nn.Module):
             counts = torch.where(start >= 0, t - start, counts)
         return torch.cat([count, counts.clamp(max=self.window)])
 
-    def _read(self, e: Tensor, lags: list[Tensor], counts: Tensor) -> Tensor:
-        """Attend.
+    # Of one step or of many: e (..., B, H), counts (..., B), products and weights (..., B, K).
 
-        Args:
-            e: (T, B, H) the present embeddings.
-            lags: K of (T, B, H), the embeddings j steps ago.
-            counts: (T, B), lags j < counts are valid.
+    def _query(self, e: Tensor) -> Tensor:
+        return linear(e, self.score_weight.t()) / math.sqrt(self.hidden_size)
 
-        Returns:
-            (T, B, H).
-        """
-        query = linear(e, self.score_weight.t()) / math.sqrt(self.hidden_size)
-        products = torch.stack([(query * past).sum(-1) for past in lags], dim=-1)  # (T, B, K)
+    def _weights(self, products: Tensor, e: Tensor, counts: Tensor) -> Tensor:
         scores = products + linear(e, self.lag_scores)
         valid = torch.arange(self.window, device=e.device) < counts.unsqueeze(-1)
-        weights = scores.masked_fill(~valid, -math.inf).softmax(-1)  # (T, B, K)
-        context = weights @ self.lag_values  # (T, B, H)
-        for weight, past in zip(weights.unsqueeze(-1).unbind(-2), lags, strict=True):
-            context = context + weight * past
-        both = torch.cat([context, e], dim=-1)
+        return scores.masked_fill(~valid, -math.inf).softmax(-1)
+
+    def _output(self, weights: Tensor, context: Tensor, e: Tensor) -> Tensor:
+        both = torch.cat([context + weights @ self.lag_values, e], dim=-1)
         return torch.tanh(linear(both, self.output_weight, self.output_bias))
 
     def _check_state(self, state: State, x: Tensor) -> tuple[Tensor, Tensor]:
