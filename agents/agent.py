@@ -1,0 +1,247 @@
+"""What every learner is: a network, an optimizer, a random stream, and `act`."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import Tensor, nn
+
+from sidestep.sequence import State
+
+from .exploration import Actions, Mask, Scores, pack_random, unpack_random
+from .networks import Network, NetworkConfig
+from .observations import ObservationEncoder
+from .types import Inputs, Rollout
+
+if TYPE_CHECKING:
+    from .rollout import Collector
+
+Metrics = dict[str, float]
+
+
+def flatten_parameters(network: nn.Module) -> nn.Parameter:
+    """One vector of which all parameters and their gradients become views.
+
+    Clipping, Adam and a sum over processes are then one call each instead of one a parameter.
+    """
+    parameters = list(network.parameters())
+    flat = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in parameters]))
+    flat.grad = torch.zeros_like(flat)
+    begin = 0
+    for parameter in parameters:
+        end = begin + parameter.numel()
+        parameter.data = flat.data[begin:end].view_as(parameter)
+        parameter.grad = flat.grad[begin:end].view_as(parameter)
+        begin = end
+    return flat
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    """What both learners share."""
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    discount: float = 0.99
+    """Gamma in [0, 1]."""
+    trace_decay: float = 0.8
+    """Lambda of the returns: 0 one step, 1 Monte Carlo."""
+    learning_rate: float = 3e-3
+    """Adam's step size."""
+    final_learning_rate: float | None = None
+    """Reached linearly at the end of training; None keeps `learning_rate`."""
+    max_gradient_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
+    rollout_steps: int = 16
+    """Ticks of every lane between updates."""
+    normalize_observations: bool = False
+    """Standardise observations with running statistics."""
+    reward_scale: float = 1.0
+    """Rewards are multiplied by this before learning; reports show them as they were."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        for name in ("discount", "trace_decay"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected a number in [0, 1], got {getattr(self, name)}")
+        for name in ("learning_rate", "max_gradient_norm", "reward_scale", "rollout_steps"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        if self.final_learning_rate is not None and self.final_learning_rate < 0:
+            raise ValueError(
+                f"final_learning_rate: expected at least 0, got {self.final_learning_rate}"
+            )
+
+
+class Policy(Protocol):
+    """What plays: training, evaluation, watching and recording all go through this `act`."""
+
+    encoder: ObservationEncoder
+    random: np.random.Generator
+
+    def initial_state(self, batch: int) -> State:
+        """The cleared state of `batch` lanes."""
+        ...
+
+    def act(self, inputs: Inputs, state: State, greedy: bool) -> tuple[Actions, State]:
+        """Actions (B,) for o_t, and the state after it."""
+        ...
+
+
+class Agent(ABC):
+    """A learner for one observation and action space.
+
+    Args:
+        observation_space: of one env.
+        action_space: Discrete, of one env.
+        config: the learner's configuration.
+        seed: of the parameters and of the exploration; no global random state is left changed.
+        device: where the network lives.
+
+    Raises:
+        TypeError: a space that cannot be learned from.
+    """
+
+    name: str
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        config: LearnerConfig,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Make network and optimizer."""
+        if not isinstance(action_space, spaces.Discrete):
+            raise TypeError(f"action space: expected Discrete, got {action_space}")
+        self.observation_space, self.action_space = observation_space, action_space
+        self.config, self.seed, self.device = config, seed, torch.device(device)
+        self.encoder = ObservationEncoder(observation_space, config.normalize_observations)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.network = self.make_network().to(self.device)
+        self.flat = flatten_parameters(self.network)
+        self.optimizer = torch.optim.Adam(
+            [self.flat], lr=config.learning_rate, eps=1e-5, fused=True
+        )
+        self.random = np.random.default_rng(seed)
+        self.steps = 0
+        """Env ticks learned from; the clock of every schedule."""
+
+    @property
+    def num_actions(self) -> int:
+        """A."""
+        return int(self.action_space.n)
+
+    @abstractmethod
+    def make_network(self) -> Network:
+        """The network with this learner's head."""
+
+    @abstractmethod
+    def choose(self, output: Scores, mask: Mask | None, greedy: bool) -> Actions:
+        """Actions (B,) from the network's output (B, outputs)."""
+
+    @abstractmethod
+    def values(self, output: Tensor, mask: Tensor | None) -> Tensor:
+        """The learner's values (...) of the observations behind `output` (..., outputs)."""
+
+    @abstractmethod
+    def update(self, rollout: Rollout) -> Metrics:
+        """Learn from a rollout; figures for the log."""
+
+    def collect(self, collector: "Collector") -> Rollout:
+        """What the next update learns from."""
+        return collector.rollout(self.config.rollout_steps)
+
+    def initial_state(self, batch: int) -> State:
+        """The cleared state of `batch` lanes."""
+        return self.network.initial_state(batch)
+
+    @torch.no_grad()
+    def act(self, inputs: Inputs, state: State, greedy: bool = False) -> tuple[Actions, State]:
+        """Choose actions.
+
+        Args:
+            inputs: one tick (B, ...); where `reset` is True the state is cleared first.
+            state: what `act` returned before, or `initial_state`.
+            greedy: without exploration.
+
+        Returns:
+            (B,) int64 actions, and the next state.
+        """
+        output, state = self.network.step(inputs, state)
+        mask = None if inputs.mask is None else inputs.mask.cpu().numpy()
+        return self.choose(output.cpu().numpy(), mask, greedy), state
+
+    @torch.no_grad()
+    def peek(self, inputs: Inputs, state: State) -> Tensor:
+        """The values (B,) of observations that end an episode; the state goes nowhere."""
+        output, _ = self.network.step(inputs, state)
+        return self.values(output, inputs.mask)
+
+    def descend(self, loss: Tensor) -> float:
+        """One step down the gradient of `loss`; returns the gradient's norm before clipping.
+
+        Raises:
+            FloatingPointError: a loss or gradient that is not finite; the parameters are unchanged.
+        """
+        gradient = self.flat.grad
+        assert gradient is not None
+        gradient.zero_()
+        loss.backward()  # type: ignore[no-untyped-call]
+        size = float(gradient.norm())
+        if not math.isfinite(size):
+            raise FloatingPointError(
+                f"expected a finite loss and gradient, got loss {float(loss)}, norm {size} "
+                f"after {self.steps} steps"
+            )
+        if size > self.config.max_gradient_norm:
+            gradient.mul_(self.config.max_gradient_norm / size)
+        self.optimizer.step()
+        return size
+
+    def schedule(self, total_steps: int) -> None:
+        """Set the learning rate for the present `steps`."""
+        last = self.config.final_learning_rate
+        if last is not None:
+            first, part = self.config.learning_rate, min(self.steps / total_steps, 1.0)
+            for group in self.optimizer.param_groups:
+                group["lr"] = first + (last - first) * part
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything that learning changes, as plain tensors."""
+        state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        state |= {f"optimizer.{k}": v for k, v in self.optimizer.state[self.flat].items()}
+        state |= {f"encoder.{k}": v for k, v in self.encoder.state_dict().items()}
+        state["random"] = pack_random(self.random)
+        state["steps"] = torch.tensor(self.steps)
+        return state
+
+    def load_state_dict(self, state: dict[str, Tensor], learning: bool = True) -> None:
+        """Restore `state_dict()`; without `learning` only what acting needs.
+
+        Raises:
+            ValueError: tensors of another architecture; nothing was changed.
+        """
+        network = {k[8:]: v for k, v in state.items() if k.startswith("network.")}
+        own = self.network.state_dict()
+        for key in sorted(own.keys() | network.keys()):
+            mine, theirs = own.get(key), network.get(key)
+            if mine is None or theirs is None or mine.shape != theirs.shape:
+                expected = "no such tensor" if mine is None else f"shape {tuple(mine.shape)}"
+                got = "none" if theirs is None else f"shape {tuple(theirs.shape)}"
+                raise ValueError(f"checkpoint tensor {key!r}: expected {expected}, got {got}")
+        self.network.load_state_dict(network)
+        self.encoder.load_state_dict(
+            {k[8:]: v for k, v in state.items() if k.startswith("encoder.")}
+        )
+        self.steps = int(state["steps"])
+        if learning:
+            self.random = unpack_random(state["random"])
+            moments = {k[10:]: v.clone() for k, v in state.items() if k.startswith("optimizer.")}
+            if moments:
+                self.optimizer.state[self.flat] = moments

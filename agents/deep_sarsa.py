@@ -1,0 +1,124 @@
+"""Deep SARSA: on-policy temporal differences with a network, epsilon-greedy, many lanes."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .agent import Agent, LearnerConfig, Metrics
+from .exploration import Actions, Mask, Scores, epsilon_greedy, linear
+from .losses import chosen, expected_value, value_error
+from .networks import Network
+from .returns import lambda_returns
+from .types import Rollout, select_lanes
+
+
+@dataclass(frozen=True)
+class DeepSarsaConfig(LearnerConfig):
+    """Deep SARSA's settings; the defaults cross the 5x5 world in seconds (docs/results.md)."""
+
+    discount: float = 0.95
+    """Gamma in [0, 1]."""
+    target: str = "sarsa"
+    """What follows a step: sarsa, the action played next; expected, its expectation."""
+    loss: str = "huber"
+    """Of the temporal difference: huber, or squared (the textbook rule)."""
+    epsilon_start: float = 1.0
+    """Probability of a random action at the first step."""
+    epsilon_end: float = 0.05
+    """And from `epsilon_steps` on."""
+    epsilon_steps: int = 300_000
+    """Env steps over which it falls, linearly."""
+    minibatches: int = 1
+    """Parts, over lanes, into which a rollout is split."""
+    epochs: int = 1
+    """Times that a rollout is gone through."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        super().__post_init__()
+        for name, allowed in (("target", ("sarsa", "expected")), ("loss", ("huber", "squared"))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
+                )
+        for name in ("epsilon_start", "epsilon_end"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected a number in [0, 1], got {getattr(self, name)}")
+        for name in ("epsilon_steps", "minibatches", "epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+
+
+class DeepSarsa(Agent):
+    """SARSA(lambda) in its forward view, over rollouts with fixed parameters.
+
+    Source: Sutton & Barto (2018), sections 6.4, 6.6, 12.7; layer normalisation and many lanes in
+    place of replay and a target network after Gallici et al. (2024).
+    """
+
+    name = "deep-sarsa"
+    config: DeepSarsaConfig
+
+    @property
+    def epsilon(self) -> float:
+        """The present probability of a random action."""
+        c = self.config
+        return linear(self.steps, c.epsilon_start, c.epsilon_end, c.epsilon_steps)
+
+    def make_network(self) -> Network:
+        """A head of A action values."""
+        return Network(self.encoder.shape, self.num_actions, self.num_actions, self.config.network)
+
+    def choose(self, output: Scores, mask: Mask | None, greedy: bool) -> Actions:
+        """Epsilon-greedy; greedy in evaluation."""
+        return epsilon_greedy(output, 0.0 if greedy else self.epsilon, self.random, mask)
+
+    def values(self, output: Tensor, mask: Tensor | None) -> Tensor:
+        """The expected action value under the epsilon-greedy policy."""
+        return expected_value(output, self.epsilon, mask)
+
+    def targets(self, rollout: Rollout, q: Tensor) -> Tensor:
+        """What q_t[a_t] is drawn to, (T, B).
+
+        Args:
+            rollout: T ticks.
+            q: (T+1, B, A) action values of o_0 .. o_T, without gradient.
+        """
+        mask = rollout.inputs.mask
+        if self.config.target == "expected":
+            v_tp1 = expected_value(q[1:], self.epsilon, None if mask is None else mask[1:])
+        else:
+            v_tp1 = chosen(q[1:], rollout.action[1:])
+        # nothing was played after a cut: there the expectation stands, made when it happened
+        v_tp1 = torch.where(rollout.truncated, rollout.final_value, v_tp1)
+        return lambda_returns(
+            rollout.reward,
+            v_tp1,
+            rollout.terminated,
+            rollout.truncated,
+            self.config.discount,
+            self.config.trace_decay,
+        )
+
+    def update(self, rollout: Rollout) -> Metrics:
+        """Go through the rollout `epochs` times in `minibatches`; one optimizer step for each."""
+        lanes = rollout.reward.shape[1]
+        metrics: Metrics = {}
+        for _ in range(self.config.epochs):
+            if self.config.minibatches == 1:
+                metrics = self._learn(rollout)
+                continue
+            order = torch.from_numpy(self.random.permutation(lanes)).to(self.device)
+            for part in order.chunk(self.config.minibatches):
+                metrics = self._learn(select_lanes(rollout, part))
+        return {**metrics, "epsilon": self.epsilon}
+
+    def _learn(self, rollout: Rollout) -> Metrics:
+        q, _ = self.network(rollout.inputs, rollout.state)  # (T+1, B, A)
+        target = self.targets(rollout, q.detach())
+        prediction = chosen(q[:-1], rollout.action[:-1])  # (T, B)
+        count = rollout.valid.sum().clamp(min=1)
+        loss = value_error(prediction, target, rollout.valid, self.config.loss) / count
+        norm = self.descend(loss)
+        return {"loss": loss.item(), "gradient_norm": norm, "value": prediction.mean().item()}

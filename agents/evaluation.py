@@ -1,0 +1,142 @@
+"""Seeded evaluation: every lane plays the same number of episodes, so short ones weigh no more."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+
+from .agent import Policy
+from .rollout import Collector, Episodes
+
+MOST_LANES = 512
+
+
+class Interval(NamedTuple):
+    """An estimate and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Evaluation(NamedTuple):
+    """The episodes of an evaluation, (episodes,) each."""
+
+    returns: NDArray[np.float64]
+    lengths: NDArray[np.int64]
+    truncated: NDArray[np.bool_]
+    success: NDArray[np.bool_] | None
+    """None where the env does not tell."""
+    collision: NDArray[np.bool_] | None
+
+    def summary(self) -> dict[str, Any]:
+        """Figures for logs and tables: plain numbers and [value, low, high] lists."""
+        mean, iqm = mean_interval(self.returns), iqm_interval(self.returns)
+        figures: dict[str, Any] = {
+            "episodes": len(self.returns),
+            "return_mean": list(mean),
+            "return_std": float(self.returns.std()),
+            "return_iqm": list(iqm),
+            "length_mean": float(self.lengths.mean()),
+            "timeouts": float(self.truncated.mean()),
+        }
+        for name, values in (("success", self.success), ("collision", self.collision)):
+            if values is not None:
+                figures[name] = list(proportion_interval(int(values.sum()), len(values)))
+        return figures
+
+
+def evaluate(
+    policy: Policy,
+    env: VectorEnv[Any, Any, Any],
+    episodes: int,
+    seed: int,
+    greedy: bool = True,
+) -> Evaluation:
+    """Play `episodes` episodes, shared out evenly over the lanes of `env`.
+
+    Lane i is reset with seed + i and plays its episodes one after another; where the lanes do not
+    divide the episodes, the first lanes play one more.
+
+    Args:
+        policy: what plays; its running statistics and its random stream are not touched.
+        env: any vector env; not closed.
+        episodes: how many.
+        seed: of the env's lanes.
+        greedy: without exploration.
+
+    Raises:
+        ValueError: fewer than one episode.
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes: expected at least 1, got {episodes}")
+    frozen, policy.encoder.frozen = policy.encoder.frozen, True
+    stream, policy.random = policy.random, np.random.default_rng(seed)
+    try:
+        collector = Collector(env, policy, greedy=greedy)
+        collector.begin(seed)
+        lanes = np.arange(env.num_envs)
+        quota = episodes // env.num_envs + (lanes < episodes % env.num_envs)
+        kept, missing = [], episodes
+        while missing:
+            collector.tick()
+            for ended in collector.drain():
+                counted = _rows(ended, quota[ended.lane] > 0)
+                quota[counted.lane] -= 1
+                missing -= len(counted.lane)
+                kept.append(counted)
+    finally:
+        policy.encoder.frozen, policy.random = frozen, stream
+    return _gather(kept)
+
+
+def lanes_for(episodes: int) -> int:
+    """A good number of lanes for so many episodes."""
+    return max(1, min(episodes, MOST_LANES))
+
+
+def _rows(episodes: Episodes, chosen: NDArray[np.bool_]) -> Episodes:
+    return Episodes._make(None if column is None else column[chosen] for column in episodes)
+
+
+def _gather(parts: list[Episodes]) -> Evaluation:
+    """All episodes, lane by lane, each lane's in the order in which it played them."""
+    order = np.argsort(np.concatenate([part.lane for part in parts]), kind="stable")
+    columns = [
+        None if any(c is None for c in column) else np.concatenate(column)[order]
+        for column in list(zip(*parts, strict=True))[1:]
+    ]
+    return Evaluation._make(columns)
+
+
+def mean_interval(values: NDArray[np.float64]) -> Interval:
+    """The mean and mean +- 1.96 standard errors."""
+    mean = float(values.mean())
+    error = 1.96 * float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return Interval(mean, mean - error, mean + error)
+
+
+def proportion_interval(hits: int, trials: int) -> Interval:
+    """A share and its Wilson score interval (Wilson 1927), which holds near 0 and 1 too."""
+    z, share = 1.959964, hits / trials
+    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
+    half /= 1 + z * z / trials
+    return Interval(share, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def iqm(values: NDArray[np.float64]) -> float:
+    """The interquartile mean: the mean of the middle half (Agarwal et al. 2021)."""
+    ordered = np.sort(values, axis=-1)
+    cut = ordered.shape[-1] // 4
+    return float(ordered[cut : ordered.shape[-1] - cut].mean())
+
+
+def iqm_interval(values: NDArray[np.float64], resamples: int = 200) -> Interval:
+    """The interquartile mean with a percentile bootstrap (fixed seed, so tables repeat)."""
+    random = np.random.default_rng(0)
+    draws = [iqm(random.choice(values, len(values))) for _ in range(resamples)]
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return Interval(iqm(values), float(low), float(high))

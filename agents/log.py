@@ -1,0 +1,124 @@
+"""The log of a run: a line of metrics.jsonl for every report, and TensorBoard beside it."""
+
+import json
+import os
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .rollout import Episodes
+
+
+class RunLog:
+    """Appends to metrics.jsonl; without a folder it keeps nothing.
+
+    Args:
+        folder: of the run, or None.
+        tensorboard: write event files too.
+
+    Raises:
+        ValueError: TensorBoard is asked for and not installed.
+    """
+
+    def __init__(self, folder: Path | None, tensorboard: bool = False) -> None:
+        """Open the writers; the file is made with the first line."""
+        self.path = None if folder is None else folder / "metrics.jsonl"
+        self.writer: Any = None
+        if tensorboard and folder is not None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:
+                raise ValueError(
+                    'tensorboard: expected it to be installed: pip install "sidestep[tensorboard]"'
+                ) from None
+            self.writer = SummaryWriter(str(folder / "tensorboard"))
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Append one line; `record["steps"]` is its place in time."""
+        if self.path is not None:
+            with self.path.open("a") as file:
+                file.write(json.dumps(record) + "\n")
+        if self.writer is not None:
+            for name, value in _scalars(record):
+                self.writer.add_scalar(name, value, record["steps"])
+            self.writer.flush()
+
+    def position(self) -> int:
+        """Bytes written so far; a resumed run goes on from here."""
+        return self.path.stat().st_size if self.path is not None and self.path.exists() else 0
+
+    def rewind(self, position: int) -> None:
+        """Forget what was written after `position`."""
+        if self.path is not None and self.path.exists():
+            os.truncate(self.path, position)
+
+    def close(self) -> None:
+        """Close the event files."""
+        if self.writer is not None:
+            self.writer.close()
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """Every line of a run's metrics.jsonl; a half-written last line is left out."""
+    records = []
+    for line in (folder / "metrics.jsonl").read_text().splitlines():
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return records
+
+
+def _scalars(record: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+    """The numbers of a record with their names; of an interval its value."""
+    scalars: list[tuple[str, float]] = []
+    for name, value in record.items():
+        if isinstance(value, dict):
+            scalars += _scalars(value, f"{prefix}{name}/")
+        elif isinstance(value, list):
+            scalars.append((prefix + name, float(value[0])))
+        elif isinstance(value, int | float) and name != "steps":
+            scalars.append((prefix + name, float(value)))
+    return scalars
+
+
+class Recent:
+    """The last finished episodes of training: what the progress bar and the log report."""
+
+    def __init__(self, size: int = 200) -> None:
+        """Begin with none."""
+        self.episodes = 0
+        self.rows: deque[tuple[float, float, float]] = deque(maxlen=size)
+
+    def add(self, parts: list[Episodes]) -> None:
+        """Take finished episodes in."""
+        for part in parts:
+            success = np.full(len(part.lane), np.nan) if part.success is None else part.success
+            self.episodes += len(part.lane)
+            columns = (part.returns.tolist(), part.length.tolist(), success.astype(float).tolist())
+            self.rows.extend(zip(*columns, strict=True))
+
+    def summary(self) -> dict[str, float]:
+        """Means over the last episodes; success only where the env tells."""
+        if not self.rows:
+            return {}
+        returns, lengths, success = np.array(self.rows).T
+        figures = {"return": float(returns.mean()), "length": float(lengths.mean())}
+        if not np.isnan(success).any():
+            figures["success"] = float(success.mean())
+        return figures
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The rows, for a checkpoint."""
+        rows = torch.tensor(list(self.rows), dtype=torch.float64).reshape(-1, 3)
+        return {"episodes": torch.tensor(self.episodes), "rows": rows}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore `state_dict()`."""
+        self.episodes = int(state["episodes"])
+        self.rows.clear()
+        self.rows.extend((a, b, c) for a, b, c in state["rows"].tolist())

@@ -1,0 +1,114 @@
+"""Targets, baselines and losses: pure functions of tensors.
+
+Legend: q_t, q_tp1 action values of o_t and o_{t+1}; a_t the action played at t; logits_t scores of
+the policy; G_t the return from t on; valid False where nothing was played. Losses are sums; the
+caller divides by its count, so that parts of a batch add up to the whole.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def masked(scores: Tensor, mask: Tensor | None) -> Tensor:
+    """`scores` (..., A) with the least finite number where an action is not allowed."""
+    if mask is None:
+        return scores
+    return scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+
+
+def chosen(values: Tensor, action: Tensor) -> Tensor:
+    """values[..., action]: (..., A) and (...) to (...)."""
+    return values.gather(-1, action.unsqueeze(-1)).squeeze(-1)
+
+
+def expected_value(q: Tensor, epsilon: float, mask: Tensor | None = None) -> Tensor:
+    """Expectation of q under the epsilon-greedy policy, (1 - epsilon) max q + epsilon mean q.
+
+    Args:
+        q: (..., A) action values.
+        epsilon: probability of a uniformly drawn action.
+        mask: (..., A) bool, the allowed actions; None: all.
+
+    Returns:
+        (...) values.
+
+    Source: van Seijen et al. (2009), eq. 5; Sutton & Barto (2018), eq. 6.9.
+    """
+    greedy = masked(q, mask).amax(-1)
+    if mask is None:
+        return (1 - epsilon) * greedy + epsilon * q.mean(-1)
+    mean = (q * mask).sum(-1) / mask.sum(-1).clamp(min=1)
+    return (1 - epsilon) * greedy + epsilon * mean
+
+
+def value_error(prediction: Tensor, target: Tensor, valid: Tensor, loss: str) -> Tensor:
+    """Sum over valid steps of the Huber (delta 1) or half squared error.
+
+    Args:
+        prediction: (T, B) with gradient.
+        target: (T, B) without.
+        valid: (T, B) bool.
+        loss: "huber" or "squared"; the gradient of the second is the textbook's TD error.
+
+    Returns:
+        () sum.
+    """
+    error = F.smooth_l1_loss if loss == "huber" else F.mse_loss
+    scale = 1.0 if loss == "huber" else 0.5
+    return scale * (error(prediction, target, reduction="none") * valid).sum()
+
+
+def policy_gradient(
+    logits_t: Tensor, a_t: Tensor, advantage_t: Tensor, valid: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The surrogate -sum log pi(a_t | o_t) A_t over valid steps, and the policy's entropy.
+
+    Args:
+        logits_t: (T, B, A) with gradient, masked already.
+        a_t: (T, B) played actions.
+        advantage_t: (T, B) without gradient.
+        valid: (T, B) bool.
+
+    Returns:
+        () surrogate, and () sum of entropies in nats.
+
+    Source: Williams (1992); Sutton & Barto (2018), section 13.4.
+    """
+    log_pi = torch.log_softmax(logits_t, -1)  # (T, B, A)
+    surrogate = -(chosen(log_pi, a_t) * advantage_t.detach() * valid).sum()
+    entropy = -((log_pi.exp() * log_pi).sum(-1) * valid).sum()
+    return surrogate, entropy
+
+
+def mean_of_others(returns: Tensor, valid: Tensor) -> Tensor:
+    """For each episode the mean of G over all steps of the other episodes.
+
+    Args:
+        returns: (T, B) an episode a lane.
+        valid: (T, B) bool.
+
+    Returns:
+        (1, B) baseline; 0 where there is no other episode. It does not depend on the episode's own
+        actions, so the gradient's expectation is unchanged.
+    """
+    totals, counts = (returns * valid).sum(0), valid.sum(0)  # (B,)
+    others = counts.sum() - counts
+    return ((totals.sum() - totals) / others.clamp(min=1) * (others > 0)).unsqueeze(0)
+
+
+def leave_one_out(returns: Tensor, valid: Tensor) -> Tensor:
+    """For each step t the mean of G_t over the other episodes that are still alive at t.
+
+    Args:
+        returns: (T, B) an episode a lane.
+        valid: (T, B) bool.
+
+    Returns:
+        (T, B) baseline; 0 where no other episode is alive.
+
+    Source: Kool et al. (2019), applied per step.
+    """
+    alive = (returns * valid).sum(1, keepdim=True)  # (T, 1)
+    others = valid.sum(1, keepdim=True) - valid.long()  # (T, B)
+    return (alive - returns * valid) / others.clamp(min=1) * (others > 0)

@@ -1,0 +1,155 @@
+"""The network of every agent: encoder -> memory -> one linear head."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sidestep.sequence import MEMORIES, State, make_memory
+
+from .types import Inputs
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the network, and its memory.
+
+    Raises:
+        ValueError: at construction, naming what was expected and what came.
+    """
+
+    hidden_sizes: tuple[int, ...] = (64, 64)
+    """Widths of the encoder's layers, each Linear -> LayerNorm -> ReLU."""
+    memory: str = "none"
+    """What carries information from tick to tick: none, rnn, lstm, gru or attention."""
+    memory_size: int = 64
+    """Width of the memory's state (of the attention's embeddings)."""
+    memory_layers: int = 1
+    """Stacked layers of the memory."""
+    memory_window: int = 16
+    """Ticks that the attention memory looks back."""
+    last_action: bool = False
+    """Give the network the last action, one-hot."""
+    last_reward: bool = False
+    """Give the network the last reward."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        if self.memory not in MEMORIES:
+            raise ValueError(f"memory: expected one of {', '.join(MEMORIES)}, got {self.memory!r}")
+        if any(size < 1 for size in self.hidden_sizes):
+            raise ValueError(f"hidden_sizes: expected positive sizes, got {self.hidden_sizes}")
+        for name in ("memory_size", "memory_layers", "memory_window"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+
+
+class Network(nn.Module):
+    """Encoder by the observation's shape, memory, and a linear head.
+
+    Layer normalisation before the non-linearity is what keeps temporal differences stable without
+    a target network (Gallici et al. 2024, arXiv 2407.04811).
+
+    Args:
+        shape: of one encoded observation; (D,) a vector, (C, H, W) planes.
+        num_actions: A, the width of the last action's one-hot.
+        outputs: width of the head.
+        config: sizes and memory.
+        output_scale: factor on the head's initial weights (0.01 makes a nearly uniform policy).
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        num_actions: int,
+        outputs: int,
+        config: NetworkConfig,
+        output_scale: float = 1.0,
+    ) -> None:
+        """Make the layers; parameters are drawn from torch's global generator."""
+        super().__init__()
+        self.config, self.num_actions, self.rank = config, num_actions, len(shape)
+        self.convolution = _convolution(shape[0]) if len(shape) == 3 else nn.Flatten(0, 0)
+        with torch.no_grad():
+            width = self._features(torch.zeros(1, *shape)).shape[-1]
+        extra = num_actions * config.last_action + config.last_reward
+        self.encoder = Encoder(width + extra, config.hidden_sizes)
+        self.memory = make_memory(
+            config.memory,
+            input_size=self.encoder.output_size,
+            hidden_size=config.memory_size,
+            num_layers=config.memory_layers,
+            window=config.memory_window,
+        )
+        self.head = nn.Linear(self.memory.output_size, outputs)
+        with torch.no_grad():
+            self.head.weight.mul_(output_scale)
+            self.head.bias.zero_()
+
+    def initial_state(self, batch: int) -> State:
+        """The memory's cleared state for `batch` lanes."""
+        state: State = self.memory.initial_state(batch)
+        return state
+
+    def step(self, inputs: Inputs, state: State) -> tuple[Tensor, State]:
+        """One tick: (B, ...) to (B, outputs) and the next state."""
+        hidden = self._encode(inputs)
+        if self.config.memory != "none":
+            hidden, state = self.memory.step(hidden, state, inputs.reset)
+        return F.linear(hidden, self.head.weight, self.head.bias), state
+
+    def forward(self, inputs: Inputs, state: State) -> tuple[Tensor, State]:
+        """A sequence: (T, B, ...) to (T, B, outputs) and the state after it."""
+        hidden, state = self.memory(self._encode(inputs), state, inputs.reset)
+        return self.head(hidden), state
+
+    def _encode(self, inputs: Inputs) -> Tensor:
+        parts = [self._features(inputs.obs)]
+        present = ~inputs.reset.unsqueeze(-1)
+        if self.config.last_action:
+            actions = F.one_hot(inputs.last_action, self.num_actions)
+            parts.append(actions.float() * present)
+        if self.config.last_reward:
+            parts.append(inputs.last_reward.unsqueeze(-1) * present)
+        x: Tensor = self.encoder(parts[0] if len(parts) == 1 else torch.cat(parts, -1))
+        return x
+
+    def _features(self, obs: Tensor) -> Tensor:
+        """(..., *shape) to (..., D): planes through the convolution, the rest as it is."""
+        if self.rank == 1:
+            return obs
+        lead = obs.shape[: -self.rank]
+        flat = obs.reshape(-1, *obs.shape[-self.rank :])
+        return self.convolution(flat).reshape(*lead, -1) if self.rank == 3 else flat.flatten(1)
+
+
+def _convolution(channels: int) -> nn.Module:
+    """Two 3x3 layers that keep the size: worlds are small and every cell matters."""
+    return nn.Sequential(
+        nn.Conv2d(channels, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.ReLU(),
+    )
+
+
+class Encoder(nn.Module):
+    """Linear -> LayerNorm -> ReLU for every size; (..., D) to (..., output_size)."""
+
+    def __init__(self, width: int, sizes: tuple[int, ...]) -> None:
+        """Make the layers."""
+        super().__init__()
+        self.output_size = sizes[-1] if sizes else width
+        widths = [width, *sizes]
+        pairs = zip(widths, sizes, strict=False)
+        self.linear = nn.ModuleList(nn.Linear(before, after) for before, after in pairs)
+        self.norm = nn.ModuleList(nn.LayerNorm(size) for size in sizes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layers; functions instead of modules, which cost as much as the small sums."""
+        for layer, norm in zip(self.linear, self.norm, strict=True):
+            assert isinstance(layer, nn.Linear) and isinstance(norm, nn.LayerNorm)
+            x = F.linear(x, layer.weight, layer.bias)
+            x = F.layer_norm(x, layer.bias.shape, norm.weight, norm.bias).relu_()
+        return x

@@ -1,0 +1,129 @@
+"""From an env's observations to the tensor that a network takes, for every space we learn from."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class ObservationEncoder:
+    """Turns batches of observations of `space` into float32 tensors (B, *shape).
+
+    Box becomes itself, images (three dimensions) channels first and bytes divided by 255;
+    Discrete and MultiDiscrete one-hot; MultiBinary 0 and 1; Dict and Tuple the concatenation of
+    their parts, flattened.
+
+    Args:
+        space: the single observation space.
+        normalize: keep running mean and deviation, and standardise with them (clipped to 10).
+
+    Raises:
+        TypeError: a space that is none of these.
+    """
+
+    def __init__(self, space: spaces.Space[Any], normalize: bool = False) -> None:
+        """Check the space."""
+        self.space, self.shape = space, _shape(space)
+        self.normalize, self.frozen = normalize, False
+        self.plain = isinstance(space, spaces.Box) and len(space.shape) == 1
+        self.count = torch.zeros((), dtype=torch.float64)
+        self.mean = torch.zeros(self.shape, dtype=torch.float64)
+        self.square = torch.zeros(self.shape, dtype=torch.float64)
+
+    def __call__(self, obs: Any, device: torch.device | str = "cpu") -> Tensor:
+        """A batch of observations as (B, *shape) float32 on `device`."""
+        if not self.plain or obs.dtype != np.float32:
+            obs = np.ascontiguousarray(_encode(self.space, obs))
+        encoded = torch.from_numpy(obs)
+        if self.normalize:
+            if not self.frozen:
+                self._count(encoded)
+            deviation = (self.square / self.count.clamp(min=1)).sqrt().clamp(min=1e-4)
+            encoded = ((encoded - self.mean) / deviation).clamp(-10, 10).float()
+        return encoded.to(device)
+
+    def _count(self, batch: Tensor) -> None:
+        """Take a batch into the running statistics (Chan, Golub & LeVeque 1983)."""
+        rows, total = len(batch), self.count + len(batch)
+        mean = batch.mean(0, dtype=torch.float64)
+        delta = mean - self.mean
+        self.square += ((batch - mean) ** 2).sum(0) + delta**2 * self.count * rows / total
+        self.mean += delta * rows / total
+        self.count = total
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The running statistics."""
+        return {"count": self.count, "mean": self.mean, "square": self.square}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore `state_dict()`."""
+        self.count, self.mean, self.square = (
+            state[name].clone() for name in ("count", "mean", "square")
+        )
+
+
+def _shape(space: spaces.Space[Any]) -> tuple[int, ...]:
+    """The shape of one encoded observation."""
+    match space:
+        case spaces.Box() if _is_channels_last(space):
+            return (space.shape[2], *space.shape[:2])
+        case spaces.Box():
+            return space.shape or (1,)
+        case spaces.Discrete():
+            return (int(space.n),)
+        case spaces.MultiDiscrete():
+            return (int(space.nvec.sum()),)
+        case spaces.MultiBinary():
+            return (math.prod(space.shape),)
+        case spaces.Dict() | spaces.Tuple():
+            return (sum(math.prod(_shape(part)) for part in _parts(space)),)
+    raise TypeError(
+        "observation space: expected Box, Discrete, MultiBinary, MultiDiscrete, Dict or Tuple, "
+        f"got {space}"
+    )
+
+
+def _parts(space: spaces.Dict | spaces.Tuple[Any]) -> list[spaces.Space[Any]]:
+    return list(space.values() if isinstance(space, spaces.Dict) else space.spaces)
+
+
+def _is_channels_last(space: spaces.Box) -> bool:
+    """Images as most of Gymnasium makes them: (height, width, 1, 3 or 4 channels)."""
+    return len(space.shape) == 3 and space.shape[2] in (1, 3, 4) and space.shape[0] > 4
+
+
+def _encode(space: spaces.Space[Any], obs: Any) -> NDArray[np.float32]:
+    """A batch of observations as float32 (B, *shape)."""
+    match space:
+        case spaces.Box():
+            batch = np.asarray(obs)
+            if _is_channels_last(space):
+                batch = np.moveaxis(batch, -1, 1)
+            if space.dtype == np.uint8 and (space.high == 255).all():
+                return batch.astype(np.float32) / np.float32(255)
+            return batch.astype(np.float32, copy=False).reshape(len(batch), *_shape(space))
+        case spaces.Discrete():
+            return _one_hot(np.asarray(obs) - space.start, int(space.n))
+        case spaces.MultiDiscrete():
+            values = (np.asarray(obs) - space.start).reshape(len(obs), -1)
+            sizes = space.nvec.reshape(-1)
+            parts = [_one_hot(values[:, j], int(n)) for j, n in enumerate(sizes)]
+            return np.concatenate(parts, axis=1)
+        case spaces.MultiBinary():
+            return np.asarray(obs, dtype=np.float32).reshape(len(obs), -1)
+        case spaces.Dict():
+            columns = [_encode(part, obs[name]) for name, part in space.items()]
+        case spaces.Tuple():
+            columns = [_encode(part, obs[j]) for j, part in enumerate(space.spaces)]
+        case _:
+            raise TypeError(f"observation space: got {space}")
+    return np.concatenate([c.reshape(len(c), -1) for c in columns], axis=1)
+
+
+def _one_hot(values: NDArray[Any], size: int) -> NDArray[np.float32]:
+    rows: NDArray[np.float32] = np.eye(size, dtype=np.float32)[values]
+    return rows

@@ -1,0 +1,201 @@
+"""REINFORCE: the policy gradient of whole episodes, or of rollouts with a bootstrapped cut."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .agent import Agent, LearnerConfig, Metrics
+from .exploration import Actions, Mask, Scores, linear, sample_categorical
+from .exploration import greedy as best
+from .losses import leave_one_out, masked, mean_of_others, policy_gradient, value_error
+from .networks import Network
+from .returns import lambda_returns
+from .rollout import Collector
+from .types import Rollout
+
+BASELINES = ("none", "mean", "time", "leave-one-out", "value")
+
+
+@dataclass(frozen=True)
+class ReinforceConfig(LearnerConfig):
+    """REINFORCE's settings; the defaults cross the 5x5 world in seconds (docs/results.md)."""
+
+    trace_decay: float = 1.0
+    """Lambda of the returns; 1 is REINFORCE, less leans on the value baseline."""
+    batch: str = "episodes"
+    """What an update learns from: episodes, one whole episode a lane; rollout, `rollout_steps`
+    ticks whose cut bootstraps from the value baseline."""
+    baseline: str = "value"
+    """Subtracted from returns: none, mean, time, leave-one-out or value."""
+    normalize_advantages: bool = False
+    """Standardise advantages over the batch (never inside one episode)."""
+    discount_weighting: bool = False
+    """Weigh step t with discount^t, as the textbook's pseudocode does; only for whole episodes."""
+    entropy_start: float = 0.1
+    """Coefficient of the entropy bonus at the first step."""
+    entropy_end: float = 0.005
+    """And from `entropy_steps` on."""
+    entropy_steps: int = 1_000_000
+    """Env steps over which it falls, linearly."""
+    value_coefficient: float = 0.5
+    """Weight of the value baseline's error."""
+
+    def __post_init__(self) -> None:
+        """Check every field, and that they go together."""
+        super().__post_init__()
+        for name, allowed in (("batch", ("episodes", "rollout")), ("baseline", BASELINES)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
+                )
+        for name in ("entropy_start", "entropy_end", "value_coefficient"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: expected at least 0, got {getattr(self, name)}")
+        if self.entropy_steps < 1:
+            raise ValueError(f"entropy_steps: expected at least 1, got {self.entropy_steps}")
+        if self.batch == "rollout" and self.baseline != "value":
+            raise ValueError(
+                "batch rollout: expected baseline value, from which its cut bootstraps, "
+                f"got {self.baseline}"
+            )
+        if self.batch == "rollout" and self.discount_weighting:
+            raise ValueError("discount_weighting: expected batch episodes, got rollout")
+        if self.trace_decay < 1 and self.baseline != "value":
+            raise ValueError(f"trace_decay below 1: expected baseline value, got {self.baseline}")
+
+
+class Reinforce(Agent):
+    """The likelihood-ratio policy gradient with a baseline.
+
+    The loss is the sum over steps divided by the number of episodes, so that long and short
+    episodes weigh as they should (for rollouts: by the number of steps).
+
+    Source: Williams (1992); Sutton & Barto (2018), sections 13.3 to 13.5.
+    """
+
+    name = "reinforce"
+    config: ReinforceConfig
+    time_decay = 0.9
+    """How slowly the `time` baseline forgets earlier batches."""
+
+    def make_network(self) -> Network:
+        """A head of A logits, and one value if it is the baseline."""
+        self.time_mean = torch.zeros(0)
+        outputs = self.num_actions + (self.config.baseline == "value")
+        return Network(
+            self.encoder.shape, self.num_actions, outputs, self.config.network, output_scale=0.01
+        )
+
+    @property
+    def entropy_coefficient(self) -> float:
+        """The present weight of the entropy bonus."""
+        c = self.config
+        return linear(self.steps, c.entropy_start, c.entropy_end, c.entropy_steps)
+
+    def choose(self, output: Scores, mask: Mask | None, greedy: bool) -> Actions:
+        """Draw from the policy; its mode where `greedy`."""
+        logits = output[..., : self.num_actions]
+        return best(logits, mask) if greedy else sample_categorical(logits, self.random, mask)
+
+    def values(self, output: Tensor, mask: Tensor | None) -> Tensor:
+        """The value baseline; 0 where there is none (a truncated return is then biased)."""
+        del mask
+        if self.config.baseline != "value":
+            return torch.zeros_like(output[..., 0])
+        return output[..., -1]
+
+    def collect(self, collector: Collector) -> Rollout:
+        """Whole episodes, or a rollout."""
+        whole = self.config.batch == "episodes"
+        return collector.episodes() if whole else super().collect(collector)
+
+    def update(self, rollout: Rollout) -> Metrics:
+        """One step up the policy gradient."""
+        c, mask, valid = self.config, rollout.inputs.mask, rollout.valid
+        output, _ = self.network(rollout.inputs, rollout.state)  # (T+1, B, outputs)
+        value = self.values(output, mask)  # (T+1, B)
+        returns = self.returns(rollout, value.detach())
+        advantage = self.advantages(returns, value.detach()[:-1], valid)
+        logits = masked(output[:-1, :, : self.num_actions], None if mask is None else mask[:-1])
+        surrogate, entropy = policy_gradient(logits, rollout.action[:-1], advantage, valid)
+        steps = valid.sum().clamp(min=1)
+        count = steps if c.batch == "rollout" else rollout.ended().sum().clamp(min=1)
+        loss = surrogate - self.entropy_coefficient * entropy
+        metrics: Metrics = {}
+        if c.baseline == "value":
+            loss = loss + c.value_coefficient * value_error(value[:-1], returns, valid, "squared")
+            metrics["explained_variance"] = explained_variance(value.detach()[:-1], returns, valid)
+        norm = self.descend(loss / count)
+        return {
+            **metrics,
+            "loss": loss.item() / count.item(),
+            "entropy": entropy.item() / steps.item(),
+            "entropy_coefficient": self.entropy_coefficient,
+            "gradient_norm": norm,
+        }
+
+    def returns(self, rollout: Rollout, value: Tensor) -> Tensor:
+        """G_t (T, B); cut episodes and rollouts go on with the value baseline."""
+        v_tp1 = torch.where(rollout.truncated, rollout.final_value, value[1:])
+        return lambda_returns(
+            rollout.reward,
+            v_tp1,
+            rollout.terminated,
+            rollout.truncated,
+            self.config.discount,
+            self.config.trace_decay,
+        )
+
+    @torch.no_grad()
+    def advantages(self, returns: Tensor, value: Tensor, valid: Tensor) -> Tensor:
+        """Returns less the baseline, (T, B); standardised and weighted where the options say so."""
+        match self.config.baseline:
+            case "mean":
+                advantage = returns - mean_of_others(returns, valid)
+            case "time":
+                advantage = returns - self._earlier_mean(returns, valid)
+            case "leave-one-out":
+                advantage = returns - leave_one_out(returns, valid)
+            case "value":
+                advantage = returns - value
+            case _:
+                advantage = returns
+        if self.config.normalize_advantages:
+            mean = advantage[valid].mean()
+            advantage = (advantage - mean) / (advantage[valid].std(correction=0) + 1e-8)
+        if self.config.discount_weighting:
+            ticks = torch.arange(len(returns), device=returns.device)
+            advantage = advantage * (self.config.discount**ticks).unsqueeze(1)
+        return advantage
+
+    def _earlier_mean(self, returns: Tensor, valid: Tensor) -> Tensor:
+        """(T, 1) the running mean of G_t over earlier batches; this batch is taken in afterwards.
+
+        Not depending on this batch's actions, it leaves the gradient's expectation unchanged.
+        """
+        steps, seen = len(returns), len(self.time_mean)
+        mean, counts = self.time_mean.to(returns.device), valid.sum(1)
+        if seen < steps:
+            mean = torch.cat([mean, mean.new_full((steps - seen,), float("nan"))])
+        now = (returns * valid).sum(1) / counts.clamp(min=1)
+        old, alive = mean[:steps], counts > 0
+        mixed = torch.where(old.isnan(), now, self.time_decay * old + (1 - self.time_decay) * now)
+        self.time_mean = torch.cat([torch.where(alive, mixed, old), mean[steps:]])
+        return old.nan_to_num(0.0).unsqueeze(1)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything that learning changes, the `time` baseline included."""
+        return {**super().state_dict(), "time_mean": self.time_mean}
+
+    def load_state_dict(self, state: dict[str, Tensor], learning: bool = True) -> None:
+        """Restore `state_dict()`."""
+        super().load_state_dict(state, learning)
+        self.time_mean = state["time_mean"].clone()
+
+
+def explained_variance(value: Tensor, returns: Tensor, valid: Tensor) -> float:
+    """1 - var(returns - value) / var(returns) over valid steps; 1 is a perfect baseline."""
+    target, error = returns[valid], (returns - value)[valid]
+    variance = target.var(correction=0)
+    return float(1 - error.var(correction=0) / variance) if variance > 0 else float("nan")

@@ -1,0 +1,68 @@
+"""Returns of sequences with ends in them: pure functions, time-major.
+
+Legend: r_tp1 the reward after a_t; v_tp1 the value of o_{t+1}; G_t the return from t on.
+"""
+
+import torch
+from torch import Tensor
+
+
+def lambda_returns(
+    r_tp1: Tensor,
+    v_tp1: Tensor,
+    terminated: Tensor,
+    truncated: Tensor,
+    discount: float,
+    trace_decay: float,
+) -> Tensor:
+    """G_t = r_{t+1} + discount (1 - terminated_t) [(1 - lambda) v_{t+1} + lambda G_{t+1}].
+
+    The recursion is cut at every end: a terminated step has no future, a truncated one and the
+    last one of the sequence bootstrap from `v_tp1` alone. With lambda = 0 this is the one-step
+    target, with lambda = 1 the Monte Carlo return (bootstrapped at cuts).
+
+    Args:
+        r_tp1: (T, B) rewards.
+        v_tp1: (T, B) value of the next observation; where `truncated`, of the episode's last
+            one. Ignored where `terminated`.
+        terminated: (T, B) bool.
+        truncated: (T, B) bool.
+        discount: gamma in [0, 1].
+        trace_decay: lambda in [0, 1].
+
+    Returns:
+        (T, B) returns, without gradient.
+
+    Source: Sutton & Barto (2018), section 12.1, in its recursive form (eq. 12.18 for actions).
+    """
+    with torch.no_grad():
+        goes_on = ~(terminated | truncated)
+        weight = torch.where(goes_on, 1.0 - trace_decay, 1.0)
+        head = r_tp1 + discount * weight * torch.where(terminated, 0.0, v_tp1)  # (T, B)
+        tail = discount * trace_decay * goes_on  # (T, B)
+        returns = torch.empty_like(head)
+        g = v_tp1[-1] if len(v_tp1) else torch.empty(0)
+        for t in range(len(head) - 1, -1, -1):
+            g = torch.addcmul(head[t], tail[t], g, out=returns[t])
+    return returns
+
+
+def discounted_returns(
+    r_tp1: Tensor, final_value: Tensor, terminated: Tensor, truncated: Tensor, discount: float
+) -> Tensor:
+    """G_t = r_{t+1} + discount G_{t+1} within each episode; pure Monte Carlo.
+
+    Args:
+        r_tp1: (T, B) rewards of whole episodes.
+        final_value: (T, B) what a truncated episode is continued with: the value of its last
+            observation, or 0 where nothing estimates it (then these returns are biased).
+        terminated: (T, B) bool.
+        truncated: (T, B) bool.
+        discount: gamma in [0, 1].
+
+    Returns:
+        (T, B) returns, without gradient.
+
+    Source: Sutton & Barto (2018), eq. 3.9.
+    """
+    return lambda_returns(r_tp1, final_value, terminated, truncated, discount, trace_decay=1.0)

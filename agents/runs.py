@@ -1,0 +1,125 @@
+"""A run's folder: config.json, metrics.jsonl, checkpoints; and agents made again from it."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from .agent import Agent, LearnerConfig
+from .checkpoint import latest_checkpoint, load_checkpoint, write_atomically
+from .deep_sarsa import DeepSarsa, DeepSarsaConfig
+from .environments import EnvConfig, make_vector
+from .networks import NetworkConfig
+from .reinforce import Reinforce, ReinforceConfig
+from .settings import TrainingConfig
+
+LEARNERS: dict[str, tuple[type[Agent], type[LearnerConfig]]] = {
+    "deep-sarsa": (DeepSarsa, DeepSarsaConfig),
+    "reinforce": (Reinforce, ReinforceConfig),
+}
+"""Every learner by the name it has on the command line."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What config.json holds: env, learner, and how it was trained."""
+
+    learner: str
+    env: EnvConfig
+    agent: LearnerConfig
+    training: TrainingConfig
+
+    def to_json(self) -> str:
+        """The text of config.json."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: str = "config.json") -> "RunConfig":
+        """Read config.json.
+
+        Raises:
+            ValueError: not JSON, or of another version's fields.
+        """
+        try:
+            record = json.loads(text)
+            _, config = LEARNERS[record["learner"]]
+            agent = dict(record["agent"])
+            agent["network"] = _build(NetworkConfig, agent["network"], source)
+            return cls(
+                record["learner"],
+                _build(EnvConfig, record["env"], source),
+                _build(config, agent, source),
+                _build(TrainingConfig, record["training"], source),
+            )
+        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{source}: expected a run's configuration, got {error!r}") from None
+
+
+def _build(kind: Any, values: dict[str, Any], source: str) -> Any:
+    unknown = sorted(values.keys() - {f.name for f in fields(kind)})
+    if unknown:
+        raise ValueError(f"{source}: expected fields of {kind.__name__}, got {', '.join(unknown)}")
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def create_run(folder: Path, config: RunConfig) -> None:
+    """Make the folder with its config.json.
+
+    Raises:
+        FileExistsError: the folder is there already and not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder}: expected a new folder for the run, got one in use")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "config.json", config.to_json().encode())
+
+
+def read_config(folder: Path) -> RunConfig:
+    """The run's configuration.
+
+    Raises:
+        FileNotFoundError: no such folder, or no config.json in it.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder}: expected a run's folder with a config.json in it")
+    return RunConfig.from_json(path.read_text(), str(path))
+
+
+def load_agent(folder: Path | str, checkpoint: Path | str | None = None) -> tuple[Agent, RunConfig]:
+    """The trained agent of a run, ready to act; its running statistics are frozen.
+
+    Args:
+        folder: of the run.
+        checkpoint: the JSON file of one checkpoint; None: the latest.
+
+    Raises:
+        FileNotFoundError: no run, or no checkpoint in it.
+        ValueError: a damaged checkpoint, or one of another architecture.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    path = latest_checkpoint(folder) if checkpoint is None else Path(checkpoint)
+    tensors, facts = load_checkpoint(path)
+    if facts.get("learner") != config.learner:
+        raise ValueError(
+            f"checkpoint {path.name}: expected learner {config.learner}, got {facts.get('learner')}"
+        )
+    agent = build_agent(config, seed=0)
+    agent.load_state_dict(
+        {k[6:]: v for k, v in tensors.items() if k.startswith("agent.")}, learning=False
+    )
+    agent.encoder.frozen = True
+    return agent, config
+
+
+def build_agent(config: RunConfig, seed: int, device: str = "cpu") -> Agent:
+    """A fresh agent for the run's env."""
+    env = make_vector(config.env, 1)
+    try:
+        learner, _ = LEARNERS[config.learner]
+        return learner(
+            env.single_observation_space, env.single_action_space, config.agent, seed, device
+        )
+    finally:
+        env.close()

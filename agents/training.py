@@ -1,0 +1,233 @@
+"""Training: the loop of collecting, learning, logging, evaluating and checkpointing."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+from torch import Tensor
+
+from .agent import Agent, Metrics
+from .checkpoint import from_arrays, remove_checkpoint, save_checkpoint, to_arrays
+from .evaluation import evaluate
+from .log import Recent, RunLog
+from .rollout import Collector
+from .settings import TrainingConfig
+
+
+class Progress(NamedTuple):
+    """How training stands, for a progress bar or a viewer."""
+
+    steps: int
+    seconds: float
+    """Spent collecting and learning; evaluation and writing are apart."""
+    metrics: dict[str, float]
+    """Of the last update, and means over the last episodes."""
+    evaluation: dict[str, Any] | None
+    """The summary of an evaluation that was just made."""
+
+
+Report = Callable[[Progress], bool]
+"""Called after every update; returning False ends training early, with a checkpoint."""
+
+
+class Every:
+    """Due once each time that `steps` has passed a multiple of `interval`; never for 0."""
+
+    def __init__(self, interval: int) -> None:
+        """First due at `interval`."""
+        self.interval, self.next = interval, interval
+
+    def due(self, steps: int) -> bool:
+        """Whether it is time; then the next time is set."""
+        if self.interval == 0 or steps < self.next:
+            return False
+        self.next = (steps // self.interval + 1) * self.interval
+        return True
+
+
+class Trainer:
+    """Trains one agent in one vector env; `run` goes on from wherever it stands.
+
+    Args:
+        agent: what learns.
+        env: where; not closed.
+        config: how long, how wide, what is kept.
+        evaluation_env: where greedy episodes are played; None: no evaluations.
+        folder: of the run; None: nothing is written.
+        facts: stored in every checkpoint.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        env: VectorEnv[Any, Any, Any],
+        config: TrainingConfig,
+        evaluation_env: VectorEnv[Any, Any, Any] | None = None,
+        folder: Path | None = None,
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        """Begin the first episodes."""
+        self.agent, self.env, self.config = agent, env, config
+        self.evaluation_env, self.folder, self.facts = evaluation_env, folder, facts or {}
+        self.collector = Collector(
+            env, agent, reward_scale=agent.config.reward_scale, peek=agent.peek
+        )
+        self.collector.begin(stream_seed(config.seed, TRAINING))
+        self.recent, self.log = Recent(), RunLog(folder, config.tensorboard)
+        self.seconds, self.best = 0.0, -math.inf
+        self.logs, self.evaluations = Every(config.log_every), Every(config.evaluate_every)
+        self.checkpoints = Every(config.checkpoint_every)
+        self.written: list[Path] = []
+
+    @property
+    def worlds(self) -> Any:
+        """The env if its state can be saved and restored (as this package's can), else None."""
+        return self.env if hasattr(self.env, "set_state") else None
+
+    def run(self, report: Report | None = None) -> None:
+        """Train until `total_steps`, or until `report` returns False; then write a checkpoint.
+
+        Raises:
+            FloatingPointError: a loss that is not finite; the last checkpoint stays as it was.
+            OSError: the disk is full or read-only; likewise.
+        """
+        go_on = True
+        while go_on and self.agent.steps < self.config.total_steps:
+            metrics = {**self._update(), **self.recent.summary()}
+            evaluation = None
+            if self.evaluations.due(self.agent.steps):
+                evaluation = self.evaluate()
+                go_on = not self._is_enough(evaluation)
+            if self.logs.due(self.agent.steps):
+                self._write(metrics)
+            if self.checkpoints.due(self.agent.steps):
+                self.save()
+            if report is not None:
+                progress = Progress(self.agent.steps, self.seconds, metrics, evaluation)
+                go_on = report(progress) and go_on
+        self.save()
+        self.log.close()
+
+    def _update(self) -> Metrics:
+        """Collect and learn once; only this is timed."""
+        start = time.perf_counter()
+        self.agent.schedule(self.config.total_steps)
+        rollout = self.agent.collect(self.collector)
+        self.recent.add(self.collector.drain())
+        metrics = self.agent.update(rollout)
+        self.agent.steps += int(rollout.valid.sum())
+        self.seconds += time.perf_counter() - start
+        return metrics
+
+    def evaluate(self) -> dict[str, Any] | None:
+        """Play greedy episodes on evaluation's own seeds; keep the agent if it is the best yet."""
+        if self.evaluation_env is None:
+            return None
+        seed = stream_seed(self.config.seed, EVALUATION)
+        result = evaluate(
+            self.agent, self.evaluation_env, self.config.evaluation_episodes, seed
+        ).summary()
+        self.log.write({"steps": self.agent.steps, "seconds": self.seconds, "evaluation": result})
+        score = result["return_mean"][0]
+        if score > self.best:
+            self.best = score
+            if self.folder is not None:
+                tensors = {f"agent.{k}": v for k, v in self.agent.state_dict().items()}
+                save_checkpoint(self.folder, "best", tensors, self._facts())
+        return result
+
+    def _is_enough(self, evaluation: dict[str, Any] | None) -> bool:
+        target = self.config.stop_at_success
+        if evaluation is None or target == 0 or "success" not in evaluation:
+            return False
+        return bool(evaluation["success"][0] >= target)
+
+    def _write(self, metrics: Metrics) -> None:
+        rate = self.agent.steps / self.seconds if self.seconds else 0.0
+        place = {"steps": self.agent.steps, "seconds": self.seconds}
+        self.log.write(
+            {**place, "steps_per_second": rate, "episodes": self.recent.episodes, **metrics}
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            **self.facts,
+            "learner": self.agent.name,
+            "steps": self.agent.steps,
+            "seconds": self.seconds,
+            "best": self.best if math.isfinite(self.best) else None,
+            "log_position": self.log.position(),
+            "next": [self.logs.next, self.evaluations.next, self.checkpoints.next],
+        }
+
+    def save(self) -> None:
+        """Write everything that the future depends on; then remove what is too old."""
+        if self.folder is None:
+            return
+        name = f"checkpoint-{self.agent.steps:012d}"
+        path = save_checkpoint(self.folder, name, self.state_dict(), self._facts())
+        if path not in self.written:
+            self.written.append(path)
+        while len(self.written) > self.config.keep_checkpoints:
+            remove_checkpoint(self.written.pop(0))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The tensors of a checkpoint: agent, what is carried between ticks, worlds, log."""
+        parts: dict[str, dict[str, Tensor]] = {
+            "agent": self.agent.state_dict(),
+            "collector": self.collector.state_dict(),
+            "recent": self.recent.state_dict(),
+        }
+        if self.worlds is not None:
+            parts["env"] = from_arrays(self.worlds.get_state())
+        return {f"{part}.{k}": v for part, values in parts.items() for k, v in values.items()}
+
+    def load_state_dict(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> bool:
+        """Go on from a checkpoint.
+
+        Returns:
+            Whether the worlds were restored too; if not, they begin new episodes on fresh seeds.
+        """
+
+        def under(part: str) -> dict[str, Tensor]:
+            return {k[len(part) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{part}.")}
+
+        self.agent.load_state_dict(under("agent"))
+        self.recent.load_state_dict(under("recent"))
+        self.seconds, best = facts["seconds"], facts["best"]
+        self.best = -math.inf if best is None else best
+        self.logs.next, self.evaluations.next, self.checkpoints.next = facts["next"]
+        self.log.rewind(facts["log_position"])
+        if self.folder is not None:
+            self.written = sorted(self.folder.glob("checkpoint-*.json"))
+        if under("env") and self.worlds is not None:
+            self.worlds.set_state(to_arrays(under("env"), self.worlds.get_state()))
+            self.collector.load_state_dict(under("collector"))
+            return True
+        self.collector.begin(stream_seed(self.config.seed, TRAINING, self.agent.steps))
+        self.log.write({"steps": self.agent.steps, "resumed": True, "fresh_seeds": True})
+        return False
+
+
+TRAINING, EVALUATION, FINAL = 0, 1, 2
+"""Who asks for seeds; each has streams of its own."""
+
+
+def stream_seed(seed: int, *who: int) -> int:
+    """A 31-bit seed for one purpose; different purposes do not share worlds.
+
+    Args:
+        seed: of the run.
+        who: TRAINING, EVALUATION or FINAL, and any further numbers.
+    """
+    return int(np.random.SeedSequence([seed, *who]).generate_state(1)[0] >> 1)
+
+
+def settings_of(config: TrainingConfig) -> dict[str, Any]:
+    """The configuration as config.json holds it."""
+    return asdict(config)

@@ -1,0 +1,70 @@
+"""What passes between the world and a learner. Time-major; [T] or [T+1] says how many ticks."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from sidestep.sequence import State, select_state
+
+
+class Inputs(NamedTuple):
+    """What an agent sees at o_t: one tick (B, ...) or a sequence (T, B, ...)."""
+
+    obs: Tensor
+    """(..., B, *shape) float32, as `ObservationEncoder` makes it."""
+    reset: Tensor
+    """(..., B) bool, True where o_t begins an episode: what was remembered is cleared first."""
+    last_action: Tensor
+    """(..., B) int64, a_{t-1}; ignored where `reset`."""
+    last_reward: Tensor
+    """(..., B) float32, r_t, which came with o_t; ignored where `reset`."""
+    mask: Tensor | None = None
+    """(..., B, A) bool, True where an action is allowed; None: all are."""
+
+
+class Rollout(NamedTuple):
+    """T ticks of B lanes, played with fixed parameters."""
+
+    inputs: Inputs
+    """[T+1] o_0 .. o_T."""
+    action: Tensor
+    """(T+1, B) a_0 .. a_T; a_T is chosen but not played yet."""
+    reward: Tensor
+    """(T, B) r_{t+1}, what a_t brought."""
+    terminated: Tensor
+    """(T, B) bool, the task ended with a_t."""
+    truncated: Tensor
+    """(T, B) bool, a time limit cut the episode after a_t; False where `terminated`."""
+    valid: Tensor
+    """(T, B) bool, False where nothing was played: a lane that restarted, or padding."""
+    final_value: Tensor
+    """(T, B) the learner's value of the last observation where `truncated`, else 0."""
+    state: State
+    """The memory's state before o_0."""
+
+    def ended(self) -> Tensor:
+        """(T, B) bool, the episode's last tick."""
+        return self.terminated | self.truncated
+
+
+def map_inputs(inputs: Inputs, function: Any) -> Inputs:
+    """Apply `function` to every tensor of `inputs`."""
+    return Inputs._make(None if part is None else function(part) for part in inputs)
+
+
+def select_lanes(rollout: Rollout, lanes: Tensor) -> Rollout:
+    """The rollout of some lanes only; minibatches are over lanes, never over time."""
+
+    def take(x: Tensor) -> Tensor:
+        return x.index_select(1, lanes)
+
+    columns = [take(part) for part in rollout[1:-1]]
+    state = select_state(rollout.state, lanes)
+    return Rollout._make([map_inputs(rollout.inputs, take), *columns, state])
+
+
+def stack_inputs(parts: list[Inputs]) -> Inputs:
+    """One sequence from ticks."""
+    columns = zip(*parts, strict=True)
+    return Inputs._make(None if c[0] is None else torch.stack(c) for c in columns)
