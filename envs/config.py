@@ -4,6 +4,8 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
+from typing import Any
 
 from .level import Level
 from .observations import OBSERVATIONS
@@ -58,10 +60,9 @@ class WorldConfig:
         if self.observation not in OBSERVATIONS:
             expected = ", ".join(OBSERVATIONS)
             raise ValueError(f"observation: expected one of {expected}, got {self.observation!r}")
-        if not isinstance(self.obstacle_period, int) or not 1 <= self.obstacle_period <= 1000:
-            raise ValueError(
-                f"obstacle_period: expected an integer from 1 to 1000, got {self.obstacle_period!r}"
-            )
+        period = self.obstacle_period
+        if not isinstance(period, int) or isinstance(period, bool) or not 1 <= period <= 1000:
+            raise ValueError(f"obstacle_period: expected an integer from 1 to 1000, got {period!r}")
         for name in ("random_starts", "swap_hits", "hit_ends"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name}: expected True or False, got {getattr(self, name)!r}")
@@ -69,6 +70,20 @@ class WorldConfig:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not math.isfinite(value):
                 raise ValueError(f"{name}: expected a finite number, got {value!r}")
+            object.__setattr__(self, name, float(value))  # 1 and 1.0 are one configuration
+
+    @classmethod
+    def of(cls, **fields: Any) -> "WorldConfig":
+        """A configuration from keywords.
+
+        Raises:
+            TypeError, ValueError: an unknown keyword or value.
+        """
+        known = tuple(field.name for field in dataclass_fields(cls))
+        for name in fields:
+            if name not in known:
+                raise TypeError(f"keyword: expected one of {', '.join(known)}, got {name!r}")
+        return cls(**fields)
 
     @property
     def map(self) -> Level:
@@ -80,21 +95,3 @@ class WorldConfig:
         rules = {**asdict(self), "max_ticks": max_ticks}
         del rules["observation"]
         return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
-
-
-def check_max_ticks(value: int | None) -> int | None:
-    """The time limit in ticks, or None for none.
-
-    Args:
-        value: a positive integer; None or -1 for no limit, as Gymnasium writes it.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    if value is None or value == -1:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31 - 1:
-        raise ValueError(
-            f"max_episode_steps: expected a positive integer, -1 or None, got {value!r}"
-        )
-    return value

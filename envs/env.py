@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from .checks import check_options, check_render_mode
 from .config import WorldConfig
 from .level import Level
 from .world import Scene, State, World
@@ -96,10 +97,10 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
             TypeError, ValueError: an unknown keyword or value.
         """
         check_render_mode(render_mode, self.metadata["render_modes"])
-        self.config = WorldConfig(**config)
+        self.config = WorldConfig.of(**config)
         self.world = World(self.config, lanes=1, max_ticks=None)
         self.render_mode = render_mode
-        self.action_space = spaces.Discrete(5)
+        self.action_space = spaces.Discrete(5)  # type: ignore[assignment]  # int, not np.int64
         self.observation_space = self.world.space
         self._action = np.zeros(1, dtype=np.int64)
         self._reward = np.zeros(1)
@@ -217,17 +218,3 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
         if self._window is not None:
             self._window.close()
             self._window = None
-
-
-def check_render_mode(mode: str | None, modes: list[str]) -> None:
-    """Raise ValueError for a mode that is not one of `modes`."""
-    if mode is not None and mode not in modes:
-        raise ValueError(f"render_mode: expected one of {', '.join(modes)} or None, got {mode!r}")
-
-
-def check_options(options: dict[str, Any] | None, known: tuple[str, ...]) -> None:
-    """Raise ValueError for reset options that nothing would read."""
-    unknown = sorted(set(options or {}) - set(known))
-    if unknown:
-        expected = ", ".join(known) or "none"
-        raise ValueError(f"options: expected {expected}, got {', '.join(map(repr, unknown))}")

@@ -67,7 +67,8 @@ class Level:
         """
         if not isinstance(text, str):
             raise TypeError(f"level: expected text, got {type(text).__name__}")
-        lines = [line.rstrip() for line in dedent(text.expandtabs()).split("\n")]
+        trimmed = "\n".join(line.rstrip() for line in text.expandtabs().split("\n"))
+        lines = dedent(trimmed).split("\n")
         while lines and not lines[0]:
             lines.pop(0)
         while lines and not lines[-1]:
@@ -78,7 +79,7 @@ class Level:
         """Check the map."""
         self._check_shape()
         self._check_characters()
-        if not self._reaches_goal():
+        if self.goal not in self.reachable(self.start):
             x, y = self.goal
             raise ValueError(
                 f"level row {y + 1}, column {x + 1}: the goal cannot be reached from the start, "
@@ -140,6 +141,18 @@ class Level:
         (x0, y0), (x1, y1) = ends
         return Track(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
 
+    def reachable(self, place: Cell) -> set[Cell]:
+        """Every cell to which a way leads from `place`, itself included; obstacles do not count."""
+        queue, seen = deque([place]), {place}
+        while queue:
+            x, y = queue.popleft()
+            for dx, dy in HEADINGS.values():
+                cell = Cell(x + dx, y + dy)
+                if cell not in seen and not self.is_wall(*cell):
+                    seen.add(cell)
+                    queue.append(cell)
+        return seen
+
     def _check_shape(self) -> None:
         if not self.rows or not self.rows[0]:
             raise ValueError("level: expected at least one row of cells, got an empty text")
@@ -174,16 +187,3 @@ class Level:
         for character, name in ((START, "start"), (GOAL, "goal")):
             if character not in seen:
                 raise ValueError(f"level: expected one {name} ({character}), got none")
-
-    def _reaches_goal(self) -> bool:
-        goal, queue, seen = self.goal, deque([self.start]), {self.start}
-        while queue:
-            x, y = queue.popleft()
-            if (x, y) == goal:
-                return True
-            for dx, dy in HEADINGS.values():
-                cell = Cell(x + dx, y + dy)
-                if cell not in seen and not self.is_wall(*cell):
-                    seen.add(cell)
-                    queue.append(cell)
-        return False

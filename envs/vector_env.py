@@ -11,8 +11,17 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from . import kernels
-from .config import WorldConfig, check_max_ticks
-from .env import RENDER_FPS, check_options, check_render_mode
+from .checks import (
+    check_actions,
+    check_autoreset_mode,
+    check_max_ticks,
+    check_options,
+    check_render_mode,
+    check_reset_mask,
+    check_seeds,
+)
+from .config import WorldConfig
+from .env import RENDER_FPS
 from .world import Scene, State, World
 
 Batch = tuple[
@@ -58,12 +67,12 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
     ) -> None:
         """Make the lanes."""
         check_render_mode(render_mode, self.metadata["render_modes"])
-        self.autoreset_mode = _autoreset_mode(autoreset_mode)
+        self.autoreset_mode = check_autoreset_mode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}  # type: ignore[misc]
-        self.config = WorldConfig(**config)
+        self.config = WorldConfig.of(**config)
         self.max_episode_steps = check_max_ticks(max_episode_steps)
-        next_step = self.autoreset_mode is AutoresetMode.NEXT_STEP
-        self.world = World(self.config, num_envs, self.max_episode_steps, next_step)
+        self._next_step = self.autoreset_mode is AutoresetMode.NEXT_STEP
+        self.world = World(self.config, num_envs, self.max_episode_steps, self._next_step)
         self.num_envs, self.render_mode, self.copy = num_envs, render_mode, copy
         self.single_action_space = spaces.Discrete(5)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -71,6 +80,7 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         self.observation_space = batch_space(self.world.space, num_envs)
         self._before: NDArray[np.int16] | None = None
         self._started = False
+        self._nobody_plays = False
         self._buffers = None if copy else (self.world.observe(), *self._outcome())
 
     def reset(
@@ -89,10 +99,10 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
             TypeError, ValueError: a mask or a list of seeds of the wrong type or length.
         """
         check_options(options, ("reset_mask",))
-        chosen = self._reset_mask((options or {}).get("reset_mask"))
+        chosen = check_reset_mask((options or {}).get("reset_mask"), self.num_envs)
         if chosen is not None and not self._started and not chosen.all():
             raise gym.error.ResetNeeded("reset_mask: expected a full reset() first")
-        seeds = self._seeds(seed)
+        seeds = check_seeds(seed, self.num_envs)
         if isinstance(seed, int):
             super().reset(seed=seed)
         if any(s is not None for s in seeds) or not self._started:
@@ -102,7 +112,7 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
             self._before = None
         else:
             self._before[:, chosen] = self.world.state[:, chosen]
-        self._started = True
+        self._started, self._nobody_plays = True, False
         return self._observe(), {}
 
     def step(self, actions: NDArray[np.int64]) -> Batch:
@@ -123,23 +133,28 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         """
         if not self._started:
             raise gym.error.ResetNeeded("step: expected reset() first, no episode has begun")
-        actions = self._check_actions(actions)
+        actions = check_actions(actions, self.num_envs)
         disabled = self.autoreset_mode is AutoresetMode.DISABLED
         if disabled and self.world.ended.any():
             lanes = np.flatnonzero(self.world.ended).tolist()
             raise gym.error.ResetNeeded(
                 f"step: expected reset_mask first, lanes {lanes} have ended"
             )
-        if self.render_mode is not None:
-            self._before = self.world.state.copy()
+        before = None if self.render_mode is None else self.world.state.copy()
         reward, flags = self._outcome() if self._buffers is None else self._buffers[1:]
         ended = self.world.advance(actions, reward, flags)
         terminated, truncated, success, collision, played = flags
+        continued, info = played, dict[str, Any]()
         if ended and self.autoreset_mode is AutoresetMode.SAME_STEP:
+            continued = ~self.world.ended
             info = self._restart_ended(flags)
-        else:
+        elif not self._nobody_plays:
             info = {"is_success": success, "is_collision": collision}
             info |= {"_is_success": played, "_is_collision": played.copy()}
+        if before is not None:
+            np.copyto(before, self.world.state, where=~continued)
+        self._before = before
+        self._nobody_plays = ended == self.num_envs and self._next_step
         return self._observe(), reward, terminated, truncated, info
 
     def _restart_ended(self, flags: NDArray[np.bool_]) -> dict[str, Any]:
@@ -183,11 +198,16 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
     def set_state(self, state: State) -> None:
         """Continue from a `get_state()` of this configuration: the future repeats exactly.
 
+        The autoreset mode may differ: what a lane that has ended does next is this environment's.
+
         Raises:
             ValueError: a state of another configuration or number of lanes.
         """
         self.world.set_state(state)
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and self.world.ended.any():
+            self.world.restart(self.world.ended.copy())
         self._started, self._before = True, None
+        self._nobody_plays = self._next_step and bool(self.world.ended.all())
 
     @property
     def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -272,45 +292,3 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
 
     def _observe(self) -> NDArray[Any]:
         return self.world.observe(None if self._buffers is None else self._buffers[0])
-
-    def _check_actions(self, actions: Any) -> NDArray[np.int64]:
-        actions = np.asarray(actions)
-        if actions.dtype.kind not in "iu":
-            raise TypeError(f"actions: expected integers, got {actions.dtype}")
-        if actions.shape != (self.num_envs,):
-            raise ValueError(f"actions: expected shape ({self.num_envs},), got {actions.shape}")
-        return np.ascontiguousarray(actions, dtype=np.int64)
-
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
-        if isinstance(seed, int | np.integer):
-            seed = [int(seed) + i for i in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise ValueError(f"seed: expected {self.num_envs} seeds, got {len(seed)}")
-        for value in seed:
-            if value is not None and (not isinstance(value, int | np.integer) or value < 0):
-                raise ValueError(f"seed: expected non-negative integers or None, got {value!r}")
-        return [None if value is None else int(value) for value in seed]
-
-    def _reset_mask(self, mask: Any) -> NDArray[np.bool_] | None:
-        if mask is None:
-            return None
-        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-            kind = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
-            raise TypeError(f"reset_mask: expected a numpy array of bool, got {kind}")
-        if mask.shape != (self.num_envs,):
-            raise ValueError(f"reset_mask: expected shape ({self.num_envs},), got {mask.shape}")
-        if not mask.any():
-            raise ValueError("reset_mask: expected at least one True, got none")
-        return mask
-
-
-def _autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
-    names = {m.value: m for m in AutoresetMode} | {m.name: m for m in AutoresetMode}
-    if isinstance(mode, AutoresetMode):
-        return mode
-    if mode not in names:
-        expected = ", ".join(m.value for m in AutoresetMode)
-        raise ValueError(f"autoreset_mode: expected one of {expected}, got {mode!r}")
-    return names[mode]

@@ -176,10 +176,31 @@ class World:
                 )
         if not np.array_equal(state["fingerprint"], own["fingerprint"]):
             raise ValueError("state: expected one of this world's configuration, got another's")
+        self._check_places(state["state"])
         self.state[:] = state["state"]
         self.clock[:] = state["clock"]
         self.streams[:] = state["streams"]
         self.ended[:] = state["ended"]
+
+    def _check_places(self, state: NDArray[np.int16]) -> None:
+        """Raise ValueError for rows that no tick can produce; the kernels do not check them."""
+        width, height = self.levels[0].width, self.levels[0].height
+        free = {"agent": (0, 0, width - 1, height - 1)}
+        for k, track in enumerate(self.tracks[0].tolist()):
+            wanders = track[kernels.WANDERS]
+            free[f"obstacle {k}"] = free["agent"] if wanders else tuple(track[:4])
+        for row, (who, (left, top, right, bottom)) in zip(
+            (kernels.X, *range(kernels.FIRST, len(state), 4)), free.items(), strict=True
+        ):
+            x, y = state[row], state[row + 1]
+            if np.any((x < left) | (x > right) | (y < top) | (y > bottom)):
+                raise ValueError(
+                    f"state: expected {who} in columns {left} to {right} and rows {top} to "
+                    f"{bottom}, got one outside"
+                )
+        phase = state[kernels.PHASE]
+        if np.any((phase < 0) | (phase >= self.config.obstacle_period)):
+            raise ValueError(f"state: expected phases below {self.config.obstacle_period}")
 
     def scene(self, lane: int, before: NDArray[np.int16] | None = None) -> Scene:
         """Lane `lane` as a picture's facts.

@@ -1,0 +1,105 @@
+"""What callers hand in, checked: every error says what was expected and what came."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+
+def check_max_ticks(value: int | None) -> int | None:
+    """The time limit in ticks, or None for none.
+
+    Args:
+        value: a positive integer; None or -1 for no limit, as Gymnasium writes it.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if value is None or value == -1:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31 - 1:
+        raise ValueError(
+            f"max_episode_steps: expected a positive integer, -1 or None, got {value!r}"
+        )
+    return value
+
+
+def check_render_mode(mode: str | None, modes: list[str]) -> None:
+    """Raise ValueError for a mode that is not one of `modes`."""
+    if mode is not None and mode not in modes:
+        raise ValueError(f"render_mode: expected one of {', '.join(modes)} or None, got {mode!r}")
+
+
+def check_options(options: dict[str, Any] | None, known: tuple[str, ...]) -> None:
+    """Raise ValueError for reset options that nothing would read."""
+    unknown = sorted(set(options or {}) - set(known))
+    if unknown:
+        expected = ", ".join(known) or "none"
+        raise ValueError(f"options: expected {expected}, got {', '.join(map(repr, unknown))}")
+
+
+def check_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
+    """The mode of that value (`NextStep`) or name (`NEXT_STEP`).
+
+    Raises:
+        ValueError: no such mode.
+    """
+    for known in AutoresetMode:
+        if mode in (known, known.value, known.name):
+            return known
+    expected = ", ".join(known.value for known in AutoresetMode)
+    raise ValueError(f"autoreset_mode: expected one of {expected}, got {mode!r}")
+
+
+def check_actions(actions: Any, lanes: int) -> NDArray[np.int64]:
+    """The actions of all lanes, as the kernels read them; their range is the kernels' to check.
+
+    Raises:
+        TypeError, ValueError: not `lanes` integers.
+    """
+    actions = np.asarray(actions)
+    if actions.dtype.kind not in "iu":
+        raise TypeError(f"actions: expected integers, got {actions.dtype}")
+    if actions.shape != (lanes,):
+        raise ValueError(f"actions: expected shape ({lanes},), got {actions.shape}")
+    return np.ascontiguousarray(actions, dtype=np.int64)
+
+
+def check_seeds(seed: Any, lanes: int) -> list[int | None]:
+    """A seed, or None, for every lane; an int s stands for s, s + 1, and so on.
+
+    Raises:
+        TypeError, ValueError: anything but None, an int, or one entry a lane; a negative seed.
+    """
+    if seed is None:
+        return [None] * lanes
+    if isinstance(seed, int | np.integer):
+        seed = range(int(seed), int(seed) + lanes)
+    if isinstance(seed, str) or not isinstance(seed, Sequence | np.ndarray):
+        raise TypeError(f"seed: expected an integer, a list of them or None, got {seed!r}")
+    if len(seed) != lanes:
+        raise ValueError(f"seed: expected {lanes} seeds, got {len(seed)}")
+    for value in seed:
+        if value is not None and (not isinstance(value, int | np.integer) or value < 0):
+            raise ValueError(f"seed: expected non-negative integers or None, got {value!r}")
+    return [None if value is None else int(value) for value in seed]
+
+
+def check_reset_mask(mask: Any, lanes: int) -> NDArray[np.bool_] | None:
+    """The lanes to reset; None for all.
+
+    Raises:
+        TypeError, ValueError: not a (lanes,) array of bool with at least one True.
+    """
+    if mask is None:
+        return None
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+        kind = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise TypeError(f"reset_mask: expected a numpy array of bool, got {kind}")
+    if mask.shape != (lanes,):
+        raise ValueError(f"reset_mask: expected shape ({lanes},), got {mask.shape}")
+    if not mask.any():
+        raise ValueError("reset_mask: expected at least one True, got none")
+    return mask
