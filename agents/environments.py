@@ -1,6 +1,7 @@
 """Vector envs from an id: native where there is one, else one process or several."""
 
 import ast
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +84,16 @@ def make_vector(config: EnvConfig, num_envs: int) -> VectorEnv[Any, Any, Any]:
     env = gym.make_vec(qualified(config.id), num_envs, vectorization_mode=mode, **keywords)
     check_action_space(env.single_action_space)
     return env
+
+
+def is_native(config: EnvConfig) -> bool:
+    """Whether `make_vector` makes an env whose lanes are one array."""
+    if config.vectorization != "auto":
+        return config.vectorization == "native"
+    env_id = qualified(config.id)
+    if ":" in env_id:
+        importlib.import_module(env_id.partition(":")[0])
+    return gym.spec(env_id.partition(":")[2] or env_id).vector_entry_point is not None
 
 
 def make_single(config: EnvConfig, render_mode: str | None = None) -> gym.Env[Any, Any]:

@@ -8,9 +8,10 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from .agent import Policy
+from .environments import EnvConfig, is_native
 from .rollout import Collector, Episodes
 
-MOST_LANES = 512
+MOST_LANES, FEW_LANES = 512, 16
 
 
 class Interval(NamedTuple):
@@ -92,9 +93,9 @@ def evaluate(
     return _gather(kept)
 
 
-def lanes_for(episodes: int) -> int:
-    """A good number of lanes for so many episodes."""
-    return max(1, min(episodes, MOST_LANES))
+def lanes_for(episodes: int, config: EnvConfig) -> int:
+    """A good number of lanes for so many episodes: more where a lane costs nothing."""
+    return max(1, min(episodes, MOST_LANES if is_native(config) else FEW_LANES))
 
 
 def _rows(episodes: Episodes, chosen: NDArray[np.bool_]) -> Episodes:

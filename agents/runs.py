@@ -1,7 +1,8 @@
 """A run's folder: config.json, metrics.jsonl, checkpoints; and agents made again from it."""
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ class RunConfig:
     def to_json(self) -> str:
         """The text of config.json."""
         return json.dumps(asdict(self), indent=1) + "\n"
+
+    def identity(self) -> str:
+        """A digest of all that decides the course of training; how long it lasts does not."""
+        record = asdict(replace(self, training=replace(self.training, total_steps=1)))
+        return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def from_json(cls, text: str, source: str = "config.json") -> "RunConfig":

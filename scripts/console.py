@@ -26,14 +26,21 @@ USER_ERRORS = (ValueError, TypeError, OSError, gym.error.Error)
 """What wrong input raises; anything else is a fault of ours and keeps its traceback."""
 
 
-def parse(config: Callable[..., T], command: str, args: list[str] | None, examples: str) -> T:
-    """Read `args` into `config`, a dataclass (or function) whose fields become flags.
+def parse(
+    config: type[T],
+    command: str,
+    args: list[str] | None,
+    examples: str,
+    default: T | None = None,
+) -> T:
+    """Read `args` into `config`, a dataclass whose fields become flags.
 
     Args:
-        config: the dataclass, or a function whose parameters are the flags.
+        config: the dataclass whose fields are the flags.
         command: the words after `sidestep`, for the usage line.
         args: the words after the command; None reads `sys.argv`.
         examples: shown at the end of `--help`, as written.
+        default: an instance whose values replace the defaults.
     """
     description = (config.__doc__ or "").strip()
     return tyro.cli(
@@ -41,6 +48,7 @@ def parse(config: Callable[..., T], command: str, args: list[str] | None, exampl
         prog=f"sidestep {command}",
         description=f"{description}\n\nExamples:\n{examples}",
         args=args,
+        default=tyro.MISSING_NONPROP if default is None else default,
     )
 
 

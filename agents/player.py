@@ -1,0 +1,67 @@
+"""An agent at one env's controls: watching, recording and playing go through this."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector.utils import concatenate, create_empty_array
+
+from .agent import Agent
+from .types import Inputs
+
+
+class Player:
+    """Feeds one env's observations to `agent.act` and keeps the hidden state between ticks.
+
+    Args:
+        agent: what plays; its running statistics and its random stream are not touched.
+        greedy: without exploration.
+        seed: of the exploration, where not greedy.
+    """
+
+    def __init__(self, agent: Agent, greedy: bool = True, seed: int = 0) -> None:
+        """Begin with a cleared state."""
+        self.agent, self.greedy = agent, greedy
+        self.random = np.random.default_rng(seed)
+        self.state = agent.initial_state(1)
+        self.action = 0
+
+    def act(
+        self, obs: Any, episode_start: bool, reward: float = 0.0, info: dict[str, Any] | None = None
+    ) -> int:
+        """The action for `obs`.
+
+        Args:
+            obs: one observation, as the env gave it.
+            episode_start: True for the observation of `reset`.
+            reward: what came with `obs`; only agents with `last_reward` look at it.
+            info: what came with `obs`; only its `action_mask` is looked at.
+        """
+        agent, space = self.agent, self.agent.observation_space
+        empty: Any = create_empty_array(space, 1)
+        frozen, agent.encoder.frozen = agent.encoder.frozen, True
+        stream, agent.random = agent.random, self.random
+        try:
+            encoded = agent.encoder(concatenate(space, [obs], empty), agent.device)
+            actions, self.state = agent.act(
+                self._inputs(encoded, episode_start, reward, info or {}), self.state, self.greedy
+            )
+        finally:
+            agent.encoder.frozen, agent.random = frozen, stream
+        self.action = int(actions[0])
+        return self.action
+
+    def _inputs(
+        self, encoded: torch.Tensor, episode_start: bool, reward: float, info: dict[str, Any]
+    ) -> Inputs:
+        device, mask = self.agent.device, None
+        if "action_mask" in info:
+            allowed = np.asarray(info["action_mask"], dtype=np.bool_)[None]
+            mask = torch.from_numpy(allowed | ~allowed.any()).to(device)
+        return Inputs(
+            encoded,
+            torch.tensor([episode_start], device=device),
+            torch.tensor([self.action], device=device),
+            torch.tensor([reward * self.agent.config.reward_scale], device=device),
+            mask,
+        )

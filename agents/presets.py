@@ -1,0 +1,24 @@
+"""Settings that are known to work: by learner, env and memory. Flags override them."""
+
+from dataclasses import replace
+
+from .agent import LearnerConfig
+from .deep_sarsa import DeepSarsaConfig
+from .networks import NetworkConfig
+from .reinforce import ReinforceConfig
+from .settings import TrainingConfig
+
+
+def preset(learner: str, env_id: str, memory: str) -> tuple[LearnerConfig, TrainingConfig]:
+    """The learner's configuration and the training's, for `env_id` (without its module).
+
+    Args:
+        learner: deep-sarsa or reinforce.
+        env_id: any id; unknown ones get the defaults.
+        memory: the network's memory.
+    """
+    config: LearnerConfig = DeepSarsaConfig() if learner == "deep-sarsa" else ReinforceConfig()
+    training = TrainingConfig()
+    hidden = (64, 64) if memory == "none" else (64,)
+    config = replace(config, network=NetworkConfig(hidden_sizes=hidden, memory=memory))
+    return config, training

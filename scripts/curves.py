@@ -1,0 +1,72 @@
+"""Learning curves as pictures."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from sidestep.agents.checkpoint import write_atomically
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8A8A8A"
+"""Okabe-Ito: colours that colour-blind people tell apart."""
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write `figure` as a PNG, completely or not at all."""
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def plain_axes(axes: Any, x_label: str, y_label: str) -> None:
+    """Labels, a light grid, and no box."""
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.grid(color="#E5E5E5", linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def learning_curve(records: list[dict[str, Any]], title: str) -> Figure:
+    """Return and success over env steps: while exploring, and greedy with 95 % intervals.
+
+    Args:
+        records: the lines of metrics.jsonl.
+        title: above the figure.
+    """
+    lines = [r for r in records if "return" in r]
+    points = [r for r in records if "evaluation" in r]
+    with_success = any("success" in r for r in lines)
+    figure = Figure(figsize=(9 if with_success else 5.5, 3.6), dpi=120, layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    panels = [("return", "return_mean", "return of an episode")]
+    if with_success:
+        panels.append(("success", "success", "share of episodes at the goal"))
+    for axes, (name, key, label) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+    ):
+        axes.plot(
+            [r["steps"] for r in lines],
+            [r[name] for r in lines],
+            color=GREY,
+            linewidth=1.2,
+            label="exploring",
+        )
+        if points:
+            steps = [r["steps"] for r in points]
+            values = [r["evaluation"][key] for r in points]
+            axes.fill_between(
+                steps, [v[1] for v in values], [v[2] for v in values], color=BLUE, alpha=0.2, lw=0
+            )
+            axes.plot(
+                steps, [v[0] for v in values], color=BLUE, marker="o", markersize=3, label="greedy"
+            )
+        plain_axes(axes, "env steps", label)
+        axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
+        if name == "success":
+            axes.set_ylim(-0.03, 1.03)
+        axes.legend(frameon=False, loc="lower right")
+    return figure

@@ -1,0 +1,34 @@
+"""The table that training and evaluation end with."""
+
+from typing import Any
+
+from rich.table import Table
+
+from sidestep.scripts.console import table
+
+
+def evaluation_table(title: str, summary: dict[str, Any]) -> Table:
+    """Figures of `Evaluation.summary`, with 95 % intervals.
+
+    Args:
+        title: above the table.
+        summary: of one evaluation.
+    """
+
+    def share(value: list[float]) -> str:
+        return f"{value[0]:.2%} [{value[1]:.2%}, {value[2]:.2%}]"
+
+    def number(value: list[float]) -> str:
+        return f"{value[0]:.4f} [{value[1]:.4f}, {value[2]:.4f}]"
+
+    rows = []
+    if "success" in summary:
+        rows.append(["success", share(summary["success"])])
+    if "collision" in summary:
+        rows.append(["hits", share(summary["collision"])])
+    rows.append(["timeouts", f"{summary['timeouts']:.2%}"])
+    rows.append(["mean return", number(summary["return_mean"])])
+    rows.append(["interquartile mean return", number(summary["return_iqm"])])
+    rows.append(["standard deviation of the return", f"{summary['return_std']:.4f}"])
+    rows.append(["mean length", f"{summary['length_mean']:.2f}"])
+    return table(title, [f"{summary['episodes']:,} episodes", "value [95 % interval]"], rows)

@@ -1,0 +1,298 @@
+"""`sidestep train`: train an agent and leave a run folder with everything that belongs to it."""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+
+from sidestep.agents import (
+    Agent,
+    DeepSarsaConfig,
+    EnvConfig,
+    Progress,
+    ReinforceConfig,
+    RunConfig,
+    Trainer,
+    TrainingConfig,
+    evaluate,
+    make_vector,
+)
+from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
+from sidestep.agents.evaluation import lanes_for
+from sidestep.agents.log import read_log
+from sidestep.agents.presets import preset
+from sidestep.agents.runs import build_agent, create_run, read_config
+from sidestep.agents.training import FINAL, stream_seed
+from sidestep.scripts.console import console, guarded, parse, progress
+from sidestep.scripts.curves import learning_curve, save_figure
+from sidestep.scripts.episodes import record_episodes
+from sidestep.scripts.tables import evaluation_table
+
+EXAMPLES = """\
+  sidestep train deep-sarsa
+  sidestep train deep-sarsa --memory gru --seed 1 --out runs/gru
+  sidestep train reinforce --env CartPole-v1
+  sidestep train resume runs/gru --total-steps 2000000"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Flags that every learner has."""
+
+    env: str = "sidestep/MovingObstacles-v0"
+    """A Gymnasium id with discrete actions; module:id imports the module first."""
+    env_kwargs: tuple[str, ...] = ()
+    """Keywords of the env, as name=value."""
+    max_episode_steps: int | None = None
+    """Time limit in ticks; the env's own if left out."""
+    vectorization: str = "auto"
+    """auto, native, sync or async."""
+    out: Path | None = None
+    """The run's folder, which must be new; runs/LEARNER-ENV-TIME if left out."""
+    episodes: int | None = None
+    """Fresh greedy episodes of the table at the end; 10,000, or 100 for foreign envs."""
+    gif_episodes: int = 6
+    """Greedy episodes of greedy.gif; 0: none."""
+    training: tyro.conf.OmitArgPrefixes[TrainingConfig] = field(default_factory=TrainingConfig)
+
+    def env_config(self) -> EnvConfig:
+        """The env's part of the flags."""
+        return EnvConfig(self.env, self.env_kwargs, self.max_episode_steps, self.vectorization)
+
+
+@dataclass(frozen=True)
+class DeepSarsaOptions(Options):
+    """Train Deep SARSA."""
+
+    agent: tyro.conf.OmitArgPrefixes[DeepSarsaConfig] = field(default_factory=DeepSarsaConfig)
+
+
+@dataclass(frozen=True)
+class ReinforceOptions(Options):
+    """Train REINFORCE."""
+
+    agent: tyro.conf.OmitArgPrefixes[ReinforceConfig] = field(default_factory=ReinforceConfig)
+
+
+@dataclass(frozen=True)
+class ResumeOptions:
+    """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """The run's folder."""
+    total_steps: int | None = None
+    """Train to so many steps; what the run was begun with if left out."""
+    episodes: int | None = None
+    """Fresh greedy episodes of the table at the end."""
+    gif_episodes: int = 6
+    """Greedy episodes of greedy.gif; 0: none."""
+
+
+KINDS: dict[str, Any] = {"deep-sarsa": DeepSarsaOptions, "reinforce": ReinforceOptions}
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command."""
+    args = sys.argv[1:] if args is None else args
+    guarded("train", lambda: _main(args))
+
+
+def _main(args: list[str]) -> None:
+    names = [*KINDS, "resume"]
+    if args and args[0] in ("-h", "--help"):
+        print(f"usage: sidestep train {{{','.join(names)}}} [options]\n\nExamples:\n{EXAMPLES}")
+        return
+    if not args or args[0] not in names:
+        got = repr(args[0]) if args else "none"
+        raise ValueError(f"expected a learner ({', '.join(names)}), got {got}")
+    if args[0] == "resume":
+        resume(parse(ResumeOptions, "train resume", args[1:], EXAMPLES))
+    else:
+        train(args[0], parse_options(args[0], args[1:]))
+
+
+def parse_options(learner: str, args: list[str]) -> Any:
+    """The flags, over the preset of learner, env and memory."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--env", default=Options.env)
+    first.add_argument("--memory", default="none")
+    known, _ = first.parse_known_args(args)
+    try:
+        agent, training = preset(learner, known.env.split(":")[-1], known.memory)
+    except ValueError:  # an unknown memory: the parser below says so with the flag's name
+        agent, training = preset(learner, known.env.split(":")[-1], "none")
+    default = KINDS[learner](env=known.env, agent=agent, training=training)
+    return parse(KINDS[learner], f"train {learner}", args, EXAMPLES, default=default)
+
+
+def train(learner: str, options: Any) -> Path:
+    """Begin a run; returns its folder."""
+    training = options.training
+    torch.set_num_threads(training.threads)
+    run = RunConfig(learner, options.env_config(), options.agent, training)
+    env = make_vector(run.env, training.num_envs)
+    agent = build_agent(run, training.seed, device_of(training.device))
+    folder = options.out or default_folder(learner, options.env)
+    create_run(folder, run)
+    try:
+        trainer = make_trainer(agent, env, run, folder)
+        finish(trainer, run, folder, options.episodes, options.gif_episodes)
+    finally:
+        env.close()
+    return folder
+
+
+def resume(options: ResumeOptions) -> None:
+    """Go on with a run."""
+    folder = options.run
+    run = read_config(folder)
+    training = run.training
+    tensors, facts = load_checkpoint(latest_checkpoint(folder))
+    if facts.get("run") != run.identity():
+        raise ValueError(
+            f"{folder}: expected the configuration of its checkpoint, got a changed config.json"
+        )
+    if options.total_steps is not None:
+        training = replace(training, total_steps=options.total_steps)
+    if training.total_steps <= facts["steps"]:
+        raise ValueError(
+            f"total_steps: expected more than the {facts['steps']} already made, "
+            f"got {training.total_steps}"
+        )
+    torch.set_num_threads(training.threads)
+    env = make_vector(run.env, training.num_envs)
+    try:
+        agent = build_agent(run, training.seed, device_of(training.device))
+        trainer = make_trainer(agent, env, replace(run, training=training), folder)
+        if not trainer.load_state_dict(tensors, facts):
+            console.print("This env cannot restore its state: new episodes begin on fresh seeds.")
+        finish(trainer, run, folder, options.episodes, options.gif_episodes)
+    finally:
+        env.close()
+
+
+def make_trainer(agent: Agent, env: Any, run: RunConfig, folder: Path) -> Trainer:
+    """The trainer of a run, with an evaluation env of its own."""
+    evaluation_env = None
+    if run.training.evaluate_every:
+        lanes = lanes_for(run.training.evaluation_episodes, run.env)
+        evaluation_env = make_vector(run.env, lanes)
+    facts = {"run": run.identity()}
+    return Trainer(agent, env, run.training, evaluation_env, folder, facts)
+
+
+def finish(
+    trainer: Trainer, run: RunConfig, folder: Path, episodes: int | None, gif_episodes: int
+) -> None:
+    """Train with a progress bar; then the table, curve.png and greedy.gif."""
+    with stoppable() as stop:
+        with_bar(trainer, stop)
+    if stop:
+        console.print(f"Stopped by {stop[0]}; `sidestep train resume {folder}` goes on from here.")
+    if episodes is None:
+        episodes = 10_000 if run.env.id.startswith("sidestep/") else 100
+    if stop:
+        episodes = min(episodes, 500)
+    steps, seconds = trainer.agent.steps, trainer.seconds
+    console.print(
+        f"{steps:,} steps in {seconds:.1f} s of training, {steps / max(seconds, 1e-9):,.0f} steps/s"
+    )
+    test_env = make_vector(run.env, lanes_for(episodes, run.env))
+    try:
+        seed = stream_seed(run.training.seed, FINAL)
+        summary = evaluate(trainer.agent, test_env, episodes, seed).summary()
+    finally:
+        test_env.close()
+    console.print(evaluation_table(f"{trainer.agent.name}, greedy, fresh seeds", summary))
+    title = f"{trainer.agent.name} on {run.env.id}, seed {run.training.seed}"
+    save_figure(learning_curve(read_log(folder), title), folder / "curve.png")
+    if gif_episodes:
+        record_episodes(trainer.agent, run.env, gif_episodes, folder / "greedy.gif")
+    console.print(f"Run folder: {folder}")
+    if stop:
+        raise SystemExit(128 + signal.Signals[stop[0]].value)
+
+
+def with_bar(trainer: Trainer, stop: list[str]) -> None:
+    """Run the trainer with a live bar; stops at the next update when `stop` is not empty."""
+    with progress("{task.fields[figures]}") as bar:
+        task = bar.add_task(
+            trainer.agent.name,
+            total=trainer.config.total_steps,
+            completed=trainer.agent.steps,
+            figures="",
+        )
+        shown = 0.0
+
+        def report(state: Progress) -> bool:
+            nonlocal shown
+            if time.monotonic() - shown > 0.1 or state.steps >= trainer.config.total_steps:
+                shown = time.monotonic()
+                done = min(state.steps, trainer.config.total_steps)
+                bar.update(task, completed=done, figures=figures_of(state))
+            return not stop
+
+        trainer.run(report)
+
+
+def figures_of(state: Progress) -> str:
+    """The words beside the bar."""
+    words = [f"{state.steps / max(state.seconds, 1e-9) / 1000:,.0f}k steps/s"]
+    for name, text in (("return", "return {:.2f}"), ("success", "success {:.0%}")):
+        if name in state.metrics:
+            words.append(text.format(state.metrics[name]))
+    for name in ("epsilon", "entropy"):
+        if name in state.metrics:
+            words.append(f"{name} {state.metrics[name]:.2f}")
+    return "  ".join(words)
+
+
+@contextmanager
+def stoppable() -> Iterator[list[str]]:
+    """A list that Ctrl-C and SIGTERM put their name into; a second Ctrl-C interrupts at once."""
+    caught: list[str] = []
+
+    def note(number: int, _: Any) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(signal.Signals(number).name)
+
+    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def device_of(name: str) -> str:
+    """The torch device of the flag.
+
+    Raises:
+        ValueError: a device that is not there.
+    """
+    if name == "auto":
+        return "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device: expected one that is there, got {name!r} ({error})") from None
+    return name
+
+
+def default_folder(learner: str, env_id: str) -> Path:
+    """runs/LEARNER-ENV-TIME."""
+    name = env_id.split(":")[-1].split("/")[-1]
+    return Path("runs") / f"{learner}-{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+if __name__ == "__main__":
+    main()
