@@ -50,7 +50,7 @@ def epsilon_greedy(
     lanes, count = q.shape
     explores = random.random(lanes) < epsilon
     if mask is None:
-        anything = random.integers(count, size=lanes)
+        anything: Actions = random.integers(count, size=lanes)
     else:
         anything = greedy(random.random((lanes, count), dtype=np.float32), mask)
     return np.where(explores, anything, best)
