@@ -1,0 +1,28 @@
+"""`sidestep bench`: measure, and write what was measured to docs/results.md."""
+
+import importlib
+import sys
+
+BENCHES = {
+    "world": "steps per second of the world, beside Gymnasium's",
+    "learning": "seconds of training to 95 and 99 % success, beside Stable-Baselines3",
+    "sequence": "the recurrent layers, beside torch.nn",
+}
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run one bench; exit code 2 when there is none of that name."""
+    args = sys.argv[1:] if args is None else args
+    if args and args[0] in ("-h", "--help"):
+        rows = "\n".join(f"  {name:<10} {text}" for name, text in BENCHES.items())
+        print(f"usage: sidestep bench NAME [options]\n\n{rows}")
+        return
+    if not args or args[0] not in BENCHES:
+        came = f"got {args[0]!r}" if args else "got none"
+        print(f"sidestep bench: expected one of {', '.join(BENCHES)}, {came}", file=sys.stderr)
+        raise SystemExit(2)
+    importlib.import_module(f"sidestep.scripts.bench_{args[0]}").main(args[1:])
+
+
+if __name__ == "__main__":
+    main()
