@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from .checks import check_options, check_render_mode
+from .checks import check_max_ticks, check_options, check_render_mode
 from .config import WorldConfig
 from .level import Level
 from .world import Scene, State, World
@@ -165,7 +165,8 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
         """The facts of the current picture; exact hits and previous cells when rendering is on."""
         if not self._started:
             raise gym.error.ResetNeeded("scene: expected reset() first, no episode has begun")
-        return self.world.scene(0, self._before)
+        limit = check_max_ticks(self.spec.max_episode_steps if self.spec is not None else None)
+        return self.world.scene(0, self._before)._replace(max_ticks=limit)
 
     def get_state(self) -> State:
         """Everything that decides the future, as plain arrays (not a `TimeLimit` wrapper's count).
@@ -211,7 +212,7 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
             self._window = rendering.Window(
                 title=f"sidestep: {self.level.width}x{self.level.height}"
             )
-        self._window.show(rendering.frame(self.scene()), fps=self.metadata["render_fps"])
+        rendering.show(self._window, self.scene(), fps=self.metadata["render_fps"])
 
     def close(self) -> None:
         """Close the window, if there is one."""
