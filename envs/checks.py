@@ -59,7 +59,10 @@ def check_actions(actions: Any, lanes: int) -> NDArray[np.int64]:
     Raises:
         TypeError, ValueError: not `lanes` integers.
     """
-    actions = np.asarray(actions)
+    try:
+        actions = np.asarray(actions)
+    except ValueError:
+        raise TypeError("actions: expected integers, got ragged lists") from None
     if actions.dtype.kind not in "iu":
         raise TypeError(f"actions: expected integers, got {actions.dtype}")
     if actions.shape != (lanes,):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from dataclasses import asdict, dataclass
 from dataclasses import fields as dataclass_fields
 from typing import Any
@@ -17,6 +16,8 @@ S....
 ...>.
 ....G
 """
+LARGEST_REWARD = 1e30
+"""Sums of this many stay finite, in float32 too."""
 BOOK_LEVEL = """
 S....
 >....
@@ -68,7 +69,8 @@ class WorldConfig:
                 raise TypeError(f"{name}: expected True or False, got {getattr(self, name)!r}")
         for name in ("goal_reward", "hit_reward", "step_reward"):
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not math.isfinite(value):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not abs(value) <= LARGEST_REWARD:
                 raise ValueError(f"{name}: expected a finite number, got {value!r}")
             object.__setattr__(self, name, float(value))  # 1 and 1.0 are one configuration
 

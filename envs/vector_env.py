@@ -67,6 +67,8 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
     ) -> None:
         """Make the lanes."""
         check_render_mode(render_mode, self.metadata["render_modes"])
+        if not isinstance(copy, bool):
+            raise TypeError(f"copy: expected True or False, got {copy!r}")
         self.autoreset_mode = check_autoreset_mode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}  # type: ignore[misc]
         self.config = WorldConfig.of(**config)
@@ -183,7 +185,8 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         """The facts of lane `lane`'s picture."""
         if not self._started:
             raise gym.error.ResetNeeded("scene: expected reset() first, no episode has begun")
-        return self.world.scene(lane, None if self._before is None else self._before[:, lane])
+        seen = self._before is not None and 0 <= lane < self.num_envs
+        return self.world.scene(lane, self._before[:, lane] if seen else None)
 
     def get_state(self) -> State:
         """Everything that decides the future of every lane, as plain arrays.
@@ -277,8 +280,6 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         """
         from . import rendering
 
-        if not 0 <= lane < self.num_envs:
-            raise IndexError(f"lane: expected 0 to {self.num_envs - 1}, got {lane}")
         return rendering.frame(self.scene(lane))
 
     def render_tiled(self, lanes: int = 16) -> NDArray[np.uint8]:

@@ -51,7 +51,7 @@ class World:
         self, config: WorldConfig, lanes: int, max_ticks: int | None, next_step: bool = False
     ) -> None:
         """Allocate; `seed` and `restart` must follow."""
-        if not isinstance(lanes, int) or lanes < 1:
+        if not isinstance(lanes, int) or isinstance(lanes, bool) or lanes < 1:
             raise ValueError(f"num_envs: expected a positive integer, got {lanes!r}")
         self.config, self.lanes, self.max_ticks = config, lanes, max_ticks
         self.levels = (config.map,)
@@ -208,7 +208,12 @@ class World:
         Args:
             lane: which world.
             before: `state[:, lane]` before the last tick; None right after a restart.
+
+        Raises:
+            IndexError: no such lane.
         """
+        if not 0 <= lane < self.lanes:
+            raise IndexError(f"lane: expected 0 to {self.lanes - 1}, got {lane}")
         now = self.state[:, lane].tolist()
         then = now if before is None else before.tolist()
         rows = range(kernels.FIRST, len(now), 4)
