@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from .checks import check_max_ticks, check_options, check_render_mode
+from .checks import check_options, check_render_mode
 from .config import WorldConfig
 from .level import Level
 from .world import Scene, State, World
@@ -162,11 +162,13 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
         return world.observe()[0], self._reward.item(), terminated, False, info
 
     def scene(self) -> Scene:
-        """The facts of the current picture; exact hits and previous cells when rendering is on."""
+        """The facts of the current picture; exact hits and previous cells when rendering is on.
+
+        `max_ticks` is None: Gymnasium keeps the limit from the env, `spec` of the made env has it.
+        """
         if not self._started:
             raise gym.error.ResetNeeded("scene: expected reset() first, no episode has begun")
-        limit = check_max_ticks(self.spec.max_episode_steps if self.spec is not None else None)
-        return self.world.scene(0, self._before)._replace(max_ticks=limit)
+        return self.world.scene(0, self._before)
 
     def get_state(self) -> State:
         """Everything that decides the future, as plain arrays (not a `TimeLimit` wrapper's count).
