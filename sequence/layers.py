@@ -73,7 +73,9 @@ class RNN(Recurrent):
         return (rnn_recurrence(x, parts[0], *weights[:4], reset, self.nonlinearity),)
 
     def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:
-        """All layers by torch's kernel."""
+        """All layers by cuDNN; torch's loop on a CPU is slower than the masked recurrence."""
+        if x.is_cpu:
+            return None
         run = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
         y, h = run(x, parts[0], *self.fused_arguments(x))
         return y, (h,)
@@ -140,7 +142,7 @@ class LSTM(Recurrent):
         return lstm_recurrence(x, parts[0], parts[1], *weights[:4], reset)
 
     def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:
-        """All layers by torch's kernel."""
+        """All layers by oneDNN or cuDNN."""
         y, h, c = torch.lstm(x, parts, *self.fused_arguments(x))
         return y, (h, c)
 
@@ -217,8 +219,8 @@ class GRU(Recurrent):
         return (gru_recurrence(x, parts[0], *weights[:4], reset, self.reset_after),)
 
     def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:
-        """All layers by torch's kernel, for its own convention only."""
-        if not self.reset_after:
+        """All layers by cuDNN, for its own convention; see `RNN.run_fused` for the CPU."""
+        if x.is_cpu or not self.reset_after:
             return None
         y, h = torch.gru(x, parts[0], *self.fused_arguments(x))
         return y, (h,)

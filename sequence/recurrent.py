@@ -59,9 +59,8 @@ class Recurrent(nn.Module):
         for layer in range(num_layers):
             width = input_size if layer == 0 else self.output_size
             for suffix in self.suffixes(layer):
-                self._names[suffix] = [
-                    f"{name}_{suffix}" for name in _PARAMETERS[: 7 if layer_norm else 4]
-                ]
+                names = _PARAMETERS if layer_norm else _PARAMETERS[:4]
+                self._names[suffix] = [f"{name}_{suffix}" for name in names]
                 for name, size in self._parameter_sizes(width).items():
                     empty = torch.empty(size, device=device, dtype=dtype)
                     self.register_parameter(f"{name}_{suffix}", nn.Parameter(empty))

@@ -81,7 +81,8 @@ def run_layers(
         The output (T, B, H * directions), the state after the rows' ends, and when `traced` a
         record for each layer and direction.
     """
-    if reset is None and lengths is None and x.shape[0] and not (traced or layer.layer_norm):
+    plain = reset is None and lengths is None and not (traced or layer.layer_norm)
+    if plain and not torch.compiler.is_compiling() and x.shape[0]:
         fused = layer.run_fused(x, parts)
         if fused is not None:
             return fused[0], bare(fused[1]), ()
