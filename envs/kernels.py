@@ -154,18 +154,10 @@ def move_patrol(state: Any, first: Any, begin: Any, end: Any, scratch: Any, t: A
 
 
 @compiled
-def move_wanderer(
-    state: Any,
-    first: Any,
-    begin: Any,
-    end: Any,
-    scratch: Any,
-    clock: Any,
-    streams: Any,
-    site: Any,
-    wall: Any,
-) -> None:
+def move_wanderer(lanes: Any, first: Any, begin: Any, end: Any, scratch: Any, place: Any) -> None:
     """Move a wanderer to a uniformly drawn neighbour cell; it stays where that one is blocked."""
+    state, clock, streams = lanes
+    site, _, wall = place
     x, y, phase = state[first, begin:end], state[first + 1, begin:end], state[PHASE, begin:end]
     key, ticks = streams[KEY, begin:end], clock[begin:end]
     old_x, old_y = scratch[OLD_OX], scratch[OLD_OY]
@@ -196,22 +188,14 @@ def count_hits(state: Any, first: Any, begin: Any, end: Any, scratch: Any, swap_
 
 @compiled
 def settle(
-    state: Any,
-    begin: Any,
-    end: Any,
-    scratch: Any,
-    clock: Any,
-    site: Any,
-    rules: Any,
-    rewards: Any,
-    reward: Any,
-    flags: Any,
+    lanes: Any, begin: Any, end: Any, scratch: Any, site: Any, rules: Any, rewards: Any, result: Any
 ) -> None:
     """End the tick: goal, hits, time limit, reward, and the obstacles' phase.
 
     Where hits end the episode one hit counts, and a hit on the goal is no success; where they do
     not, every obstacle that hits counts.
     """
+    (state, clock, _), (reward, flags) = lanes, result
     x, y, hits = state[X, begin:end], state[Y, begin:end], scratch[HITS]
     phase, hit, ticks = state[PHASE, begin:end], state[HIT, begin:end], clock[begin:end]
     terminated, truncated = flags[TERMINATED, begin:end], flags[TRUNCATED, begin:end]
@@ -243,39 +227,39 @@ def block_end(begin: Any, level_of: Any, levels: Any) -> int:
     if levels > 1:
         for i in range(begin + 1, end):
             if level_of[i] != level_of[begin]:
-                return i
-    return end
+                return int(i)
+    return int(end)
 
 
 @compiled
 def advance_block(
     action: Any,
-    state: Any,
+    lanes: Any,
     begin: Any,
     end: Any,
     scratch: Any,
-    clock: Any,
-    streams: Any,
-    site: Any,
-    track: Any,
-    wall: Any,
+    place: Any,
     rules: Any,
     rewards: Any,
-    reward: Any,
-    flags: Any,
+    result: Any,
 ) -> None:
-    """One tick of a block of lanes that share a level."""
+    """One tick of a block of lanes that share a level.
+
+    Tuples are free inside compiled code: `lanes` is (state, clock, streams), `place` the level's
+    (site, track, wall), `result` (reward, flags).
+    """
+    (state, _, _), (site, track, wall) = lanes, place
     move_agent(action, state, begin, end, scratch, site)
     if rules[HAS_WALLS]:
         stop_at_walls(state, begin, end, scratch, wall)
     for k in range(track.shape[0]):
         first = FIRST + 4 * k
         if track[k, WANDERS]:
-            move_wanderer(state, first, begin, end, scratch, clock, streams, site, wall)
+            move_wanderer(lanes, first, begin, end, scratch, place)
         else:
             move_patrol(state, first, begin, end, scratch, track[k])
         count_hits(state, first, begin, end, scratch, rules[SWAP_HITS] != 0)
-    settle(state, begin, end, scratch, clock, site, rules, rewards, reward, flags)
+    settle(lanes, begin, end, scratch, site, rules, rewards, result)
 
 
 @compiled
@@ -303,34 +287,21 @@ def advance(
         How many lanes ended in this tick; or -1 - i where `action[i]` is out of range, and nothing
         was changed.
     """
-    lanes, end, wrong = action.shape[0], np.int64(0), np.int64(0)
-    for i in range(lanes):
+    number, end, wrong = action.shape[0], np.int64(0), np.int64(0)
+    for i in range(number):
         wrong |= action[i] & ~np.int64(7) | (action[i] > 4)
     if wrong:
-        for i in range(lanes):
+        for i in range(number):
             if action[i] < 0 or action[i] > 4:
                 return -1 - i
-    while end < lanes:
+    lanes, result = (state, clock, streams), (reward, flags)
+    while end < number:
         begin, level = end, level_of[end]
         end = np.int64(block_end(begin, level_of, sites.shape[0]))
-        advance_block(
-            action,
-            state,
-            begin,
-            end,
-            scratch,
-            clock,
-            streams,
-            sites[level],
-            tracks[level],
-            walls[level],
-            rules,
-            rewards,
-            reward,
-            flags,
-        )
+        place = (sites[level], tracks[level], walls[level])
+        advance_block(action, lanes, begin, end, scratch, place, rules, rewards, result)
     count, terminated, truncated = 0, flags[TERMINATED], flags[TRUNCATED]
-    for i in range(lanes):
+    for i in range(number):
         if ended[i] and rules[NEXT_STEP]:
             level = level_of[i]
             restart_lane(i, state, clock, streams, sites[level], tracks[level], rules)
@@ -339,4 +310,4 @@ def advance(
                 flags[flag, i] = False
         ended[i] = terminated[i] | truncated[i]
         count += ended[i]
-    return count
+    return int(count)

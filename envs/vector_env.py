@@ -185,8 +185,10 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         """The facts of lane `lane`'s picture."""
         if not self._started:
             raise gym.error.ResetNeeded("scene: expected reset() first, no episode has begun")
-        seen = self._before is not None and 0 <= lane < self.num_envs
-        return self.world.scene(lane, self._before[:, lane] if seen else None)
+        before = self._before
+        if before is None or not 0 <= lane < self.num_envs:
+            return self.world.scene(lane)
+        return self.world.scene(lane, before[:, lane])
 
     def get_state(self) -> State:
         """Everything that decides the future of every lane, as plain arrays.
