@@ -82,6 +82,11 @@ class Policy(Protocol):
     encoder: ObservationEncoder
     random: np.random.Generator
 
+    @property
+    def reward_scale(self) -> float:
+        """Factor on the rewards that it is shown and learns from."""
+        ...
+
     def initial_state(self, batch: int) -> State:
         """The cleared state of `batch` lanes."""
         ...
@@ -136,6 +141,11 @@ class Agent(ABC):
     def num_actions(self) -> int:
         """A."""
         return int(self.action_space.n)
+
+    @property
+    def reward_scale(self) -> float:
+        """Factor on the rewards that it is shown and learns from."""
+        return self.config.reward_scale
 
     @abstractmethod
     def make_network(self) -> Network:
@@ -193,10 +203,10 @@ class Agent(ABC):
         assert gradient is not None
         gradient.zero_()
         loss.backward()  # type: ignore[no-untyped-call]
-        size = float(gradient.norm())
-        if not math.isfinite(size):
+        size, value = float(gradient.norm()), float(loss.detach())
+        if not (math.isfinite(size) and math.isfinite(value)):
             raise FloatingPointError(
-                f"expected a finite loss and gradient, got loss {float(loss)}, norm {size} "
+                f"expected a finite loss and gradient, got loss {value}, norm {size} "
                 f"after {self.steps} steps"
             )
         if size > self.config.max_gradient_norm:

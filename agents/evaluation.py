@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from .agent import Policy
 from .environments import EnvConfig, is_native
-from .rollout import Collector, Episodes
+from .rollout import Collector
+from .types import Episodes
 
 MOST_LANES, FEW_LANES = 512, 16
 
@@ -84,7 +85,7 @@ def evaluate(
         while missing:
             collector.tick()
             for ended in collector.drain():
-                counted = _rows(ended, quota[ended.lane] > 0)
+                counted = ended.select(quota[ended.lane] > 0)
                 quota[counted.lane] -= 1
                 missing -= len(counted.lane)
                 kept.append(counted)
@@ -96,10 +97,6 @@ def evaluate(
 def lanes_for(episodes: int, config: EnvConfig) -> int:
     """A good number of lanes for so many episodes: more where a lane costs nothing."""
     return max(1, min(episodes, MOST_LANES if is_native(config) else FEW_LANES))
-
-
-def _rows(episodes: Episodes, chosen: NDArray[np.bool_]) -> Episodes:
-    return Episodes._make(None if column is None else column[chosen] for column in episodes)
 
 
 def _gather(parts: list[Episodes]) -> Evaluation:

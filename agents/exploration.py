@@ -16,6 +16,8 @@ Scores = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Actions = NDArray[np.int64]
 
+TINY = np.float32(1e-30)
+
 
 def linear(step: int, start: float, end: float, steps: int) -> float:
     """From `start` at step 0 straight to `end` at `steps`, and `end` ever after."""
@@ -50,7 +52,7 @@ def epsilon_greedy(
     lanes, count = q.shape
     explores = random.random(lanes) < epsilon
     if mask is None:
-        anything: Actions = random.integers(count, size=lanes)
+        anything: Actions = random.integers(count, size=(lanes,))
     else:
         anything = greedy(random.random((lanes, count), dtype=np.float32), mask)
     return np.where(explores, anything, best)
@@ -70,6 +72,7 @@ def sample_categorical(
         (B,) int64 actions.
     """
     noise = random.standard_exponential(logits.shape, dtype=np.float32)
+    np.maximum(noise, TINY, out=noise)  # one draw in ten million is 0, whose log is not finite
     return greedy(logits - np.log(noise), mask)
 
 

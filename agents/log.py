@@ -1,6 +1,7 @@
 """The log of a run: a line of metrics.jsonl for every report, and TensorBoard beside it."""
 
 import json
+import math
 import os
 from collections import deque
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .rollout import Episodes
+from .types import Episodes
 
 
 class RunLog:
@@ -41,7 +42,7 @@ class RunLog:
         """Append one line; `record["steps"]` is its place in time."""
         if self.path is not None:
             with self.path.open("a") as file:
-                file.write(json.dumps(record) + "\n")
+                file.write(json.dumps(_plain(record), allow_nan=False) + "\n")
         if self.writer is not None:
             for name, value in _scalars(record):
                 self.writer.add_scalar(name, value, record["steps"])
@@ -53,7 +54,7 @@ class RunLog:
 
     def rewind(self, position: int) -> None:
         """Forget what was written after `position`."""
-        if self.path is not None and self.path.exists():
+        if self.path is not None and self.position() > position:
             os.truncate(self.path, position)
 
     def close(self) -> None:
@@ -63,14 +64,24 @@ class RunLog:
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """Every line of a run's metrics.jsonl; a half-written last line is left out."""
-    records = []
-    for line in (folder / "metrics.jsonl").read_text().splitlines():
+    """Every line of a run's metrics.jsonl; none before the first, nor a half-written last one."""
+    records: list[dict[str, Any]] = []
+    path = folder / "metrics.jsonl"
+    for line in path.read_text().splitlines() if path.exists() else ():
         try:
             records.append(json.loads(line))
         except json.JSONDecodeError:
             break
     return records
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: numbers that are not finite become null."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _scalars(record: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:

@@ -34,13 +34,19 @@ class ObservationEncoder:
         self.mean = torch.zeros(self.shape, dtype=torch.float64)
         self.square = torch.zeros(self.shape, dtype=torch.float64)
 
-    def __call__(self, obs: Any, device: torch.device | str = "cpu") -> Tensor:
-        """A batch of observations as (B, *shape) float32 on `device`."""
+    def __call__(self, obs: Any, device: torch.device | str = "cpu", count: bool = True) -> Tensor:
+        """A batch of observations as (B, *shape) float32 on `device`.
+
+        Args:
+            obs: as the vector env gives it.
+            device: where to.
+            count: take the batch into the running statistics, if there are any.
+        """
         if not self.plain or obs.dtype != np.float32:
             obs = np.ascontiguousarray(_encode(self.space, obs))
         encoded = torch.from_numpy(obs)
         if self.normalize:
-            if not self.frozen:
+            if count and not self.frozen:
                 self._count(encoded)
             deviation = (self.square / self.count.clamp(min=1)).sqrt().clamp(min=1e-4)
             encoded = ((encoded - self.mean) / deviation).clamp(-10, 10).float()
@@ -104,7 +110,7 @@ def _encode(space: spaces.Space[Any], obs: Any) -> NDArray[np.float32]:
             if _is_channels_last(space):
                 batch = np.moveaxis(batch, -1, 1)
             if space.dtype == np.uint8 and (space.high == 255).all():
-                return batch.astype(np.float32) / np.float32(255)
+                batch = batch.astype(np.float32) / np.float32(255)
             return batch.astype(np.float32, copy=False).reshape(len(batch), *_shape(space))
         case spaces.Discrete():
             return _one_hot(np.asarray(obs) - space.start, int(space.n))

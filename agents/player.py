@@ -62,6 +62,6 @@ class Player:
             encoded,
             torch.tensor([episode_start], device=device),
             torch.tensor([self.action], device=device),
-            torch.tensor([reward * self.agent.config.reward_scale], device=device),
+            torch.tensor([float(reward) * self.agent.reward_scale], device=device),
             mask,
         )

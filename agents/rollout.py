@@ -18,7 +18,7 @@ from sidestep.sequence import flatten_state, unflatten_state
 
 from .agent import Policy
 from .exploration import Actions
-from .types import Inputs, Rollout, stack_inputs
+from .types import Episodes, Inputs, Rollout, stack_inputs
 
 
 class Tick(NamedTuple):
@@ -33,19 +33,6 @@ class Tick(NamedTuple):
     """The policy's value of the last observation where truncated, else 0; None: all 0."""
 
 
-class Episodes(NamedTuple):
-    """Episodes that ended in one tick, an entry each, in the order of their lanes."""
-
-    lane: NDArray[np.int64]
-    returns: NDArray[np.float64]
-    """Sums of the env's own rewards."""
-    length: NDArray[np.int64]
-    truncated: NDArray[np.bool_]
-    success: NDArray[np.bool_] | None
-    """None where the env does not tell."""
-    collision: NDArray[np.bool_] | None
-
-
 class Collector:
     """Plays `policy` in `env`.
 
@@ -53,7 +40,6 @@ class Collector:
         env: any Gymnasium vector env with a known autoreset mode.
         policy: an agent, or anything with its `act`.
         greedy: act without exploration.
-        reward_scale: rewards are multiplied by this in rollouts; finished episodes keep the env's.
         peek: gives the values of an episode's last observation where it was truncated; None: 0.
 
     Raises:
@@ -65,7 +51,6 @@ class Collector:
         env: VectorEnv[Any, Any, Any],
         policy: Policy,
         greedy: bool = False,
-        reward_scale: float = 1.0,
         peek: Any = None,
     ) -> None:
         """Remember the parts; `begin` must follow."""
@@ -73,7 +58,7 @@ class Collector:
         if not isinstance(mode, AutoresetMode):
             raise ValueError(f"env: expected metadata['autoreset_mode'], got {mode!r}")
         self.env, self.policy, self.greedy, self.mode = env, policy, greedy, mode
-        self.reward_scale, self.peek = reward_scale, peek
+        self.peek = peek
         self.num_envs = env.num_envs
         self.num_actions = int(env.single_action_space.n)  # type: ignore[attr-defined]
         self.finished: list[Episodes] = []
@@ -98,14 +83,13 @@ class Collector:
             np.ones(lanes, dtype=np.bool_),
             np.zeros(lanes, dtype=np.int64),
             np.zeros(lanes),
-            info,
+            self._mask(info),
         )
         self.state = self.policy.initial_state(lanes)
         self._choose()
 
     def tick(self) -> Tick:
         """Play the chosen actions, and choose the next ones."""
-        last_value = None
         obs, reward, terminated, truncated, info = self.env.step(self.action)
         ended = terminated | truncated
         truncated = truncated & ~terminated
@@ -114,25 +98,24 @@ class Collector:
         else:
             valid, restarted = np.ones_like(ended), ended
         self._count(reward, ended, truncated, valid, info)
-        encode = self.policy.encoder
-        final, final_info = None, info
+        last_obs, mask, last_mask = obs, self._mask(info), None
         if self.mode is AutoresetMode.DISABLED and ended.any():
-            final = encode(obs, self.device)
-            obs, info = self.env.reset(options={"reset_mask": ended.copy()})
-        encoded = encode(obs, self.device)
+            obs, begun = self.env.reset(options={"reset_mask": ended.copy()})
+            last_mask, mask = mask, _merge(self._mask(begun), mask, ended)
+        encoded, final_value = self.policy.encoder(obs, self.device), None
         if self.peek is not None and truncated.any():
-            if self.mode is AutoresetMode.SAME_STEP:
-                final = self._with_final_rows(encoded, final_info["final_obs"], ended)
-            no_reset = np.zeros(self.num_envs, dtype=np.bool_)
-            last = self._inputs(
-                encoded if final is None else final, no_reset, self.action, reward, {}
-            )
-            values = self.peek(last, self.next_state)
-            last_value = torch.where(torch.from_numpy(truncated).to(values.device), values, 0.0)
-        self.inputs = self._inputs(encoded, restarted, self.action, reward, info)
+            if self.mode is AutoresetMode.NEXT_STEP:
+                last, last_mask = encoded, mask
+            elif self.mode is AutoresetMode.SAME_STEP:
+                last = self._with_final_rows(encoded, info["final_obs"], ended)
+                last_mask = self._mask(info.get("final_info", {}))
+            else:
+                last = self.policy.encoder(last_obs, self.device, count=False)
+            final_value = self._peek(last, reward, truncated, last_mask)
+        self.inputs = self._inputs(encoded, restarted, self.action, reward, mask)
         self.state, self.ended = self.next_state, ended
         self._choose()
-        return Tick(reward, terminated, truncated, valid, last_value)
+        return Tick(reward, terminated, truncated, valid, final_value)
 
     def rollout(self, steps: int) -> Rollout:
         """T = `steps` ticks of every lane; the last chosen action opens the next rollout."""
@@ -149,14 +132,13 @@ class Collector:
         start, inputs, actions, ticks = self.state, [self.inputs], [self.action], []
         alive = np.ones(self.num_envs, dtype=np.bool_)
         while alive.any():
+            known = len(self.finished)
             tick = self.tick()
-            ticks.append(
-                tick._replace(
-                    terminated=tick.terminated & alive,
-                    truncated=tick.truncated & alive,
-                    valid=alive.copy(),
-                )
-            )
+            self.finished[known:] = [
+                part.select(alive[part.lane]) for part in self.finished[known:]
+            ]
+            ended, cut = tick.terminated & alive, tick.truncated & alive
+            ticks.append(tick._replace(terminated=ended, truncated=cut, valid=alive.copy()))
             alive &= ~(tick.terminated | tick.truncated)
             inputs.append(self.inputs)
             actions.append(self.action)
@@ -170,22 +152,31 @@ class Collector:
     def _choose(self) -> None:
         self.action, self.next_state = self.policy.act(self.inputs, self.state, self.greedy)
 
+    def _peek(
+        self, last: Tensor, reward: NDArray[Any], truncated: NDArray[np.bool_], mask: Tensor | None
+    ) -> Tensor:
+        """The values (B,) of the episodes' last observations where truncated, else 0."""
+        no_reset = np.zeros(self.num_envs, dtype=np.bool_)
+        inputs = self._inputs(last, no_reset, self.action, reward, mask)
+        values: Tensor = self.peek(inputs, self.next_state)
+        return torch.where(torch.from_numpy(truncated).to(values.device), values, 0.0)
+
     def _inputs(
         self,
         encoded: Tensor,
         reset: NDArray[np.bool_],
         last_action: Actions,
         last_reward: NDArray[Any],
-        info: dict[str, Any],
+        mask: Tensor | None,
     ) -> Inputs:
         device = self.device
-        scaled = torch.from_numpy((last_reward * self.reward_scale).astype(np.float32))
+        scaled = torch.from_numpy((last_reward * self.policy.reward_scale).astype(np.float32))
         return Inputs(
             encoded,
             torch.from_numpy(reset).to(device),
             torch.from_numpy(last_action).to(device),
             scaled.to(device),
-            self._mask(info),
+            mask,
         )
 
     def _mask(self, info: dict[str, Any]) -> Tensor | None:
@@ -210,7 +201,7 @@ class Collector:
         empty: Any = create_empty_array(space, len(rows))
         batch = concatenate(space, list(final_obs[rows]), empty)
         result = encoded.clone()
-        result[torch.from_numpy(rows)] = self.policy.encoder(batch, self.device)
+        result[torch.from_numpy(rows)] = self.policy.encoder(batch, self.device, count=False)
         return result
 
     def _count(
@@ -247,7 +238,7 @@ class Collector:
             rows = np.stack([getattr(tick, name) for tick in ticks])
             return torch.from_numpy(rows).to(self.device)
 
-        reward = (column("reward") * self.reward_scale).float()
+        reward = (column("reward") * self.policy.reward_scale).float()
         with_masks = _same_masks(inputs, self.num_actions)
         nothing = torch.zeros(self.num_envs, device=self.device)
         values = [nothing if t.final_value is None else t.final_value for t in ticks]
@@ -285,6 +276,17 @@ class Collector:
         self.ended, self.total, self.length = (
             state[name].numpy().copy() for name in ("ended", "total", "length")
         )
+
+
+def _merge(begun: Tensor | None, mask: Tensor | None, ended: NDArray[np.bool_]) -> Tensor | None:
+    """The mask `begun` in the lanes that ended and restarted, `mask` in the others."""
+    if begun is None and mask is None:
+        return None
+    some = mask if begun is None else begun
+    assert some is not None
+    free = torch.ones_like(some)
+    rows = torch.from_numpy(ended).to(some.device).unsqueeze(1)
+    return torch.where(rows, free if begun is None else begun, free if mask is None else mask)
 
 
 def _same_masks(inputs: list[Inputs], num_actions: int) -> list[Inputs]:

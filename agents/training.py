@@ -74,9 +74,7 @@ class Trainer:
         """Begin the first episodes."""
         self.agent, self.env, self.config = agent, env, config
         self.evaluation_env, self.folder, self.facts = evaluation_env, folder, facts or {}
-        self.collector = Collector(
-            env, agent, reward_scale=agent.config.reward_scale, peek=agent.peek
-        )
+        self.collector = Collector(env, agent, peek=agent.peek)
         self.collector.begin(stream_seed(config.seed, TRAINING))
         self.recent, self.log = Recent(), RunLog(folder, config.tensorboard)
         self.seconds, self.best = 0.0, -math.inf
@@ -96,14 +94,17 @@ class Trainer:
             FloatingPointError: a loss that is not finite; the last checkpoint stays as it was.
             OSError: the disk is full or read-only; likewise.
         """
-        go_on = True
+        go_on, logged, metrics = True, True, Metrics()
+        if not self.written:
+            self.save()
         while go_on and self.agent.steps < self.config.total_steps:
             metrics = {**self._update(), **self.recent.summary()}
             evaluation = None
             if self.evaluations.due(self.agent.steps):
                 evaluation = self.evaluate()
                 go_on = not self._is_enough(evaluation)
-            if self.logs.due(self.agent.steps):
+            logged = self.logs.due(self.agent.steps)
+            if logged:
                 self._write(metrics)
             if self.checkpoints.due(self.agent.steps):
                 self.save()
@@ -111,6 +112,8 @@ class Trainer:
                 progress = Progress(self.agent.steps, self.seconds, metrics, evaluation)
                 go_on = report(progress) and go_on
         self.save()
+        if not logged:  # after the checkpoint: a resumed run forgets this line and has its own
+            self._write(metrics)
         self.log.close()
 
     def _update(self) -> Metrics:

@@ -2,7 +2,9 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sidestep.sequence import State, select_state
@@ -46,6 +48,23 @@ class Rollout(NamedTuple):
     def ended(self) -> Tensor:
         """(T, B) bool, the episode's last tick."""
         return self.terminated | self.truncated
+
+
+class Episodes(NamedTuple):
+    """Episodes that ended in one tick, an entry each, in the order of their lanes."""
+
+    lane: NDArray[np.int64]
+    returns: NDArray[np.float64]
+    """Sums of the env's own rewards."""
+    length: NDArray[np.int64]
+    truncated: NDArray[np.bool_]
+    success: NDArray[np.bool_] | None
+    """None where the env does not tell."""
+    collision: NDArray[np.bool_] | None
+
+    def select(self, chosen: NDArray[np.bool_]) -> "Episodes":
+        """Some of them."""
+        return Episodes._make(None if column is None else column[chosen] for column in self)
 
 
 def map_inputs(inputs: Inputs, function: Any) -> Inputs:
