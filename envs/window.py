@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import palette
 
-FORWARDED = (pygame.KEYDOWN, pygame.MOUSEBUTTONDOWN, pygame.WINDOWCLOSE)
+FORWARDED = (pygame.KEYDOWN, pygame.KEYUP, pygame.MOUSEBUTTONDOWN, pygame.WINDOWCLOSE)
 """Events of other windows that are left for them; the rest, such as motion, is dropped."""
 
 
@@ -50,7 +50,7 @@ class Window:
         os.environ.setdefault("SDL_NO_SIGNAL_HANDLERS", "1")
         try:
             pygame.display.init()
-            size = self._wanted or _fitted(width, height)
+            size = self._wanted or _first_size(width, height)
             self._window = pygame.Window(self.title, size, resizable=True, allow_high_dpi=True)
             self._window.minimum_size = (160, 120)
         except pygame.error as error:
@@ -79,14 +79,7 @@ class Window:
         self.open(width, height)
         assert self._window is not None
         screen = self._window.get_surface()
-        image = pygame.image.frombuffer(picture.tobytes(), (width, height), "RGB")
-        scale = min(screen.get_width() / width, screen.get_height() / height)
-        if screen.get_size() != (width, height):
-            fitted = (max(1, round(width * scale)), max(1, round(height * scale)))
-            image = pygame.transform.smoothscale(image, fitted)
-        screen.fill(palette.NIGHT)
-        left = (screen.get_width() - image.get_width()) // 2
-        screen.blit(image, (left, (screen.get_height() - image.get_height()) // 2))
+        screen.blit(fitted(picture, *screen.get_size()), (0, 0))
         self._window.flip()
 
     def events(self) -> list[pygame.Event]:
@@ -113,7 +106,21 @@ class Window:
             self._window = None
 
 
-def _fitted(width: int, height: int) -> tuple[int, int]:
+def fitted(picture: NDArray[np.uint8], width: int, height: int) -> pygame.Surface:
+    """A picture (H, W, 3) as large as it fits into the middle of a surface of that size."""
+    image = pygame.image.frombuffer(picture.tobytes(), (picture.shape[1], picture.shape[0]), "RGB")
+    if image.get_size() == (width, height):
+        return image
+    scale = min(width / image.get_width(), height / image.get_height())
+    size = (max(1, round(image.get_width() * scale)), max(1, round(image.get_height() * scale)))
+    surface = pygame.Surface((width, height), 0, 32)
+    surface.fill(palette.NIGHT)
+    place = ((width - size[0]) // 2, (height - size[1]) // 2)
+    surface.blit(pygame.transform.smoothscale(image, size), place)
+    return surface
+
+
+def _first_size(width: int, height: int) -> tuple[int, int]:
     """The size for pictures of that size: enlarged on large screens, never over 85 % of one."""
     desktop_width, desktop_height = pygame.display.get_desktop_sizes()[0]
     most = min(0.85 * desktop_width / width, 0.85 * desktop_height / height)

@@ -1,0 +1,136 @@
+"""What `play` and the viewer share: the picture with a status line and a message, and the tally."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pygame
+from numpy.typing import NDArray
+
+from sidestep.envs import MovingObstaclesEnv, palette, rendering, sprites
+from sidestep.envs.layout import MARGIN
+from sidestep.envs.window import fitted
+
+Pixels = NDArray[np.uint8]
+Drawing = Callable[[int, int], Pixels]
+"""Gives a picture of about (width, height); it is scaled to fit."""
+
+STATUS_HEIGHT = 34
+
+
+class Tally:
+    """Counts episodes as they are played."""
+
+    def __init__(self) -> None:
+        """Nothing played yet."""
+        self.episodes = self.successes = self.ticks = 0
+        self.total, self.over = 0.0, False
+        self.returns: list[float] = []
+
+    def begin(self) -> None:
+        """An episode begins; one that was not over is not counted."""
+        self.ticks, self.total, self.over = 0, 0.0, False
+
+    def count(self, reward: float, over: bool, success: bool) -> None:
+        """A tick was played."""
+        self.ticks += 1
+        self.total += reward
+        self.over = over
+        if over:
+            self.episodes += 1
+            self.successes += success
+            self.returns.append(self.total)
+
+    def status(self) -> str:
+        """The score in a line; the episode is counted from 1."""
+        number = self.episodes + (not self.over)
+        return (
+            f"episode {number}   tick {self.ticks}   return {self.total:.2f}   "
+            f"successes {self.successes}/{self.episodes}"
+        )
+
+
+def drawing_of(env: gym.Env[Any, Any]) -> Drawing:
+    """How `env` is drawn: our worlds at any size, others by their `rgb_array`.
+
+    Raises:
+        ValueError: an env made without render_mode="rgb_array".
+    """
+    if env.render_mode != "rgb_array":
+        raise ValueError(f"env: expected render_mode 'rgb_array', got {env.render_mode!r}")
+    world = env.unwrapped
+    limit = env.spec.max_episode_steps if env.spec is not None else None
+
+    def draw_world(width: int, height: int) -> Pixels:
+        assert isinstance(world, MovingObstaclesEnv)
+        return rendering.frame(world.scene()._replace(max_ticks=limit), (width, height))
+
+    def draw_other(width: int, height: int) -> Pixels:
+        return np.asarray(env.render(), dtype=np.uint8)
+
+    return draw_world if isinstance(world, MovingObstaclesEnv) else draw_other
+
+
+def first_size(env: gym.Env[Any, Any]) -> tuple[int, int]:
+    """(width, height) for a window of `env`, its status line included."""
+    world = env.unwrapped
+    if isinstance(world, MovingObstaclesEnv):
+        layout = rendering.Layout.default(world.level)
+        return layout.width, layout.height + STATUS_HEIGHT
+    height, width = np.asarray(env.render()).shape[:2]
+    return max(width, 432), max(height, 240) + STATUS_HEIGHT
+
+
+def compose(
+    draw: Drawing, size: tuple[int, int], status: str, message: Sequence[str] = ()
+) -> Pixels:
+    """A picture above its status line, and a message box over it.
+
+    Args:
+        draw: the picture.
+        size: (width, height) of the whole.
+        status: a line; set smaller until it fits.
+        message: lines for a box in the middle, the first one larger; none: no box.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    width, height = size
+    whole = pygame.Surface(size, 0, 32)
+    whole.fill(palette.INK)
+    room = max(1, height - STATUS_HEIGHT)
+    whole.blit(fitted(draw(width, room), width, room), (0, 0))
+    line = _writing(status, 21, palette.WHITE, width - 2 * MARGIN)
+    whole.blit(line, (MARGIN, height - (STATUS_HEIGHT + line.get_height()) // 2))
+    if message:
+        _draw_box(whole, message, room)
+    return rendering.pixels(whole)
+
+
+def _draw_box(whole: pygame.Surface, message: Sequence[str], room: int) -> None:
+    """Darken the picture and write the lines in its middle."""
+    width = whole.get_width()
+    veil = pygame.Surface((width, room), pygame.SRCALPHA)
+    veil.fill((*palette.NIGHT, 150))
+    whole.blit(veil, (0, 0))
+    lines = [
+        _writing(text, 22 if k else 32, palette.WHITE if k else palette.YELLOW, width - 60)
+        for k, text in enumerate(message)
+    ]
+    high, wide = sum(line.get_height() + 8 for line in lines), max(x.get_width() for x in lines)
+    box = pygame.Rect(0, 0, wide + 44, high + 24)
+    box.center = (width // 2, room // 2)
+    pygame.draw.rect(whole, palette.INK, box, border_radius=14)
+    pygame.draw.rect(whole, palette.LINE, box, 2, border_radius=14)
+    top = box.top + 16
+    for line in lines:
+        whole.blit(line, (box.centerx - line.get_width() // 2, top))
+        top += line.get_height() + 8
+
+
+def _writing(text: str, height: int, colour: palette.Colour, width: int) -> pygame.Surface:
+    """A line of text, set smaller until it is at most `width` wide; never under 11 pixels."""
+    while height > 11 and sprites.font(height).size(text)[0] > width:
+        height -= 1
+    return sprites.font(height).render(text, True, colour)
