@@ -1,5 +1,9 @@
 """The memory: recurrent and attention layers whose state resets inside the batch."""
 
+from .attention import Attended as Attended
+from .attention import Attention as Attention
+from .attention import ProjectedMemory as ProjectedMemory
+from .attention import masked_softmax as masked_softmax
 from .cells import GRUStep as GRUStep
 from .cells import LSTMStep as LSTMStep
 from .cells import RNNStep as RNNStep
@@ -7,6 +11,11 @@ from .cells import flip_update_gate as flip_update_gate
 from .cells import gru_step as gru_step
 from .cells import lstm_step as lstm_step
 from .cells import rnn_step as rnn_step
+from .inspection import Chain as Chain
+from .inspection import GateStatistics as GateStatistics
+from .inspection import gate_statistics as gate_statistics
+from .inspection import gradient_flow as gradient_flow
+from .inspection import toy_chain as toy_chain
 from .layers import GRU as GRU
 from .layers import LSTM as LSTM
 from .layers import RNN as RNN

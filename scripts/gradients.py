@@ -1,0 +1,152 @@
+"""`sidestep gradients`: draw how gradients fade and grow through recurrent cells."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from sidestep.scripts.console import console, guarded, parse
+from sidestep.sequence import GRU, LSTM, RNN, gradient_flow, toy_chain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Kind = type[RNN] | type[LSTM] | type[GRU]
+
+CHAINS = ((-0.5, "x = -0.5: tanh stays in its middle"), (0.0, "x = 0: tanh saturates"))
+RADII = (0.5, 1.0, 1.5, 2.5)
+COLORS = ("#4c78a8", "#54a24b", "#e45756", "#9d5fb0")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Draw the toy chain (exact against autograd) and gradient norms over lag for each cell."""
+
+    out: Path = Path("docs/figures")
+    """Folder that gets gradients-chain.png and gradients-cells.png."""
+    steps: int = 60
+    """Lags of the second figure."""
+    hidden_size: int = 64
+    """Units of each cell."""
+    seed: int = 0
+    """Seed of weights and inputs."""
+
+    def __post_init__(self) -> None:
+        """Check the sizes."""
+        if self.steps < 2 or self.hidden_size < 2:
+            raise ValueError(
+                f"expected steps and hidden_size >= 2, got {self.steps} and {self.hidden_size}"
+            )
+
+
+def autograd_chain(x: float, length: int) -> float:
+    """dh_T/dh_1 of the toy chain by autograd, h_1 = 0, the same x at every step."""
+    h = first = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    for _ in range(length - 1):
+        h = torch.tanh(2 * x + 3 * h + 1)
+    if length == 1:
+        return 1.0
+    return float(torch.autograd.grad(h, first)[0])
+
+
+def draw_chain(out: Path) -> Path:
+    """The two factors of dh_T/dh_1 apart, their product, and autograd's value over it."""
+    import matplotlib.pyplot as plt
+
+    _, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
+    lengths = range(1, 9)
+    for axis, (x, title) in zip(axes, CHAINS, strict=True):
+        chains = [toy_chain([x] * length, h_1=0.0) for length in lengths]
+        steps = [length - 1 for length in lengths]
+        exact = [chain.gradient for chain in chains]
+        axis.plot(steps, [c.power for c in chains], "--", color=COLORS[2], label="$w_{hh}^{k}$")
+        slopes = [c.slopes for c in chains]
+        label = r"$\prod (1 - h_t^2)$"
+        axis.plot(steps, slopes, "--", color=COLORS[0], label=label)
+        axis.plot(steps, exact, color="black", label="product, exact")
+        dots = [autograd_chain(x, length) for length in lengths]
+        axis.plot(steps, dots, "o", color="#f2a93b", markersize=5, label="autograd")
+        axis.set(title=title, xlabel="steps back, k", yscale="log")
+        axis.grid(alpha=0.25)
+    axes[0].set_ylabel(r"$\partial h_{k+1} / \partial h_1$")
+    axes[1].legend(frameon=False, loc="lower left")
+    return _save(out / "gradients-chain.png")
+
+
+def scaled(
+    kind: type[RNN] | type[LSTM] | type[GRU], hidden: int, radius: float
+) -> RNN | LSTM | GRU:
+    """A layer whose recurrent matrices, gate by gate, are orthogonal times `radius`."""
+    layer = kind(hidden, hidden)
+    with torch.no_grad():
+        layer.get_parameter("weight_hh_l0").mul_(radius)
+    return layer
+
+
+def norms_over_lag(layer: RNN | LSTM | GRU, x: Tensor) -> dict[str, Tensor]:
+    """|dL/dh_t| for lag 0, 1, ... of a loss on the last output: median over rows, (T,) each."""
+    direction = torch.randn(layer.hidden_size)
+    direction /= direction.norm()
+    flow = gradient_flow(layer, x, lambda y: (y[-1] @ direction).sum())
+    return {name: norms.median(dim=1).values.flip(0) for name, norms in flow.items()}
+
+
+def draw_cells(config: Config) -> Path:
+    """Gradient norm over lag for RNN, LSTM and GRU at several spectral radii."""
+    import matplotlib.pyplot as plt
+
+    torch.manual_seed(config.seed)
+    _, axes = plt.subplots(1, 3, figsize=(11, 4), sharey=True, layout="constrained")
+    x = 0.5 * torch.randn(config.steps + 1, 32, config.hidden_size)
+    kinds: tuple[Kind, ...] = (RNN, LSTM, GRU)
+    for axis, kind in zip(axes, kinds, strict=True):
+        for radius, color in zip(RADII, COLORS, strict=True):
+            layer = scaled(kind, config.hidden_size, radius)
+            for name, norms in norms_over_lag(layer, x).items():
+                _draw_norms(axis, name, norms, color, f"{radius:g}")
+        axis.set(title=kind.__name__, xlabel="lag, steps before the loss", yscale="log")
+        axis.grid(alpha=0.25)
+    axes[0].set(ylabel=r"$|\partial L / \partial h_t|$, median of 32 rows", ylim=(1e-10, 1e6))
+    axes[0].legend(frameon=False, title="spectral radius of $W_{hh}$", ncols=2, loc="upper left")
+    axes[1].plot([], [], color="0.3", label="$h_t$")
+    axes[1].plot([], [], "--", color="0.3", label="$c_t$, the additive path")
+    axes[1].legend(handles=axes[1].lines[-2:], frameon=False, loc="upper left")
+    return _save(config.out / "gradients-cells.png")
+
+
+def _draw_norms(axis: "Axes", name: str, norms: Tensor, color: str, label: str) -> None:
+    """One line; the state c, which the loss reaches a step later, is dashed."""
+    first = 0 if name == "h" else 1
+    lags = range(first, len(norms))
+    style = "-" if name == "h" else "--"
+    axis.plot(lags, norms[first:].tolist(), style, color=color, label=label, linewidth=1.6)
+
+
+def _save(path: Path) -> Path:
+    import matplotlib.pyplot as plt
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plt.savefig(path, dpi=130)
+    plt.close()
+    return path
+
+
+def draw(config: Config) -> None:
+    """Draw both figures and say where they are."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    for path in (draw_chain(config.out), draw_cells(config)):
+        console.print(f"wrote {path}")
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point of `sidestep gradients`."""
+    examples = "  sidestep gradients\n  sidestep gradients --out figures --hidden-size 128"
+    guarded("gradients", lambda: draw(parse(Config, "gradients", args, examples)))
+
+
+if __name__ == "__main__":
+    main()
