@@ -1,8 +1,8 @@
 """Checkpoints: tensors in safetensors, facts in JSON, written atomically; loading runs no code.
 
-A checkpoint is two files of one name, `checkpoint-000123456.safetensors` and `.json`. The JSON is
-written last and holds the size and digest of the tensors' file: without it there is no checkpoint,
-so a kill at any moment leaves the earlier ones as they were.
+A checkpoint is `checkpoint-000123456.json` and the tensors' file that it names, with its size and
+digest: `checkpoint-000123456-1a2b3c4d.safetensors`, the letters being of the digest. The JSON is
+written last, and replaced at once: a kill at any moment leaves every checkpoint as it was, or new.
 """
 
 import hashlib
@@ -55,15 +55,20 @@ def save_checkpoint(
         The path of the JSON file.
     """
     data = save_tensors({k: _storable(v) for k, v in tensors.items()})
-    write_atomically(folder / f"{name}.safetensors", data)
-    record = {
-        "format": FORMAT,
-        "bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        **facts,
-    }
-    path = folder / f"{name}.json"
-    write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
+    digest = hashlib.sha256(data).hexdigest()
+    file, path = folder / f"{name}-{digest[:8]}.safetensors", folder / f"{name}.json"
+    record = {"format": FORMAT, "tensors": file.name, "bytes": len(data), "sha256": digest, **facts}
+    text = json.dumps(record, indent=1) + "\n"
+    former = [other for other in _tensor_files(path) if other != file]
+    write_atomically(file, data)
+    try:
+        write_atomically(path, text.encode())
+    except BaseException:
+        if not _names(path, file):
+            file.unlink(missing_ok=True)
+        raise
+    for other in former:
+        other.unlink(missing_ok=True)
     return path
 
 
@@ -85,7 +90,10 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"checkpoint {path.name}: expected format {FORMAT} or older, got {record['format']}; "
             "a newer sidestep wrote it"
         )
-    file = path.with_suffix(".safetensors")
+    missing = [key for key in ("tensors", "bytes", "sha256") if key not in record]
+    if missing or Path(record["tensors"]).name != record["tensors"]:
+        raise ValueError(f"checkpoint {path.name}: expected tensors, bytes and sha256, got others")
+    file = path.with_name(record["tensors"])
     data = file.read_bytes()
     if len(data) != record["bytes"] or hashlib.sha256(data).hexdigest() != record["sha256"]:
         raise ValueError(
@@ -113,7 +121,27 @@ def latest_checkpoint(folder: Path) -> Path:
 def remove_checkpoint(path: Path) -> None:
     """Delete both files; the JSON first, so that never half of one is left to be read."""
     path.unlink(missing_ok=True)
-    path.with_suffix(".safetensors").unlink(missing_ok=True)
+    for file in _tensor_files(path):
+        file.unlink(missing_ok=True)
+
+
+def _tensor_files(path: Path) -> list[Path]:
+    """The tensors' files of this checkpoint, those that a kill left over included."""
+    return list(path.parent.glob(f"{path.stem}-{'[0-9a-f]' * 8}.safetensors"))
+
+
+def _names(path: Path, file: Path) -> bool:
+    """Whether the JSON at `path`, if any, belongs to this tensors' file."""
+    return path.exists() and file.name in path.read_text()
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what a kill in the middle of a checkpoint left: temporary and unnamed files."""
+    for file in folder.glob(".*.tmp"):
+        file.unlink(missing_ok=True)
+    for file in folder.glob("checkpoint-*.safetensors"):
+        if not file.with_name(f"{file.stem[:-9]}.json").exists():
+            file.unlink(missing_ok=True)
 
 
 def from_arrays(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ import json
 import math
 import os
 from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,10 @@ class RunLog:
     """
 
     def __init__(self, folder: Path | None, tensorboard: bool = False) -> None:
-        """Open the writers; the file is made with the first line."""
+        """Check that TensorBoard is there; files are made with the first line."""
         self.path = None if folder is None else folder / "metrics.jsonl"
         self.writer: Any = None
+        self.make_writer: Any = None
         if tensorboard and folder is not None:
             try:
                 from torch.utils.tensorboard import SummaryWriter
@@ -36,14 +38,15 @@ class RunLog:
                 raise ValueError(
                     'tensorboard: expected it to be installed: pip install "sidestep[tensorboard]"'
                 ) from None
-            self.writer = SummaryWriter(str(folder / "tensorboard"))
+            self.make_writer = partial(SummaryWriter, str(folder / "tensorboard"))
 
     def write(self, record: dict[str, Any]) -> None:
         """Append one line; `record["steps"]` is its place in time."""
         if self.path is not None:
             with self.path.open("a") as file:
                 file.write(json.dumps(_plain(record), allow_nan=False) + "\n")
-        if self.writer is not None:
+        if self.make_writer is not None:
+            self.writer = self.writer or self.make_writer()
             for name, value in _scalars(record):
                 self.writer.add_scalar(name, value, record["steps"])
             self.writer.flush()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sidestep.sequence import MEMORIES, State, make_memory
 
-from .types import Inputs
+from .types import Inputs, map_inputs
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,18 @@ class Network(nn.Module):
             hidden, state = self.memory.step(hidden, state, inputs.reset)
         return F.linear(hidden, self.head.weight, self.head.bias), state
 
-    def forward(self, inputs: Inputs, state: State) -> tuple[Tensor, State]:
-        """A sequence: (T, B, ...) to (T, B, outputs) and the state after it."""
+    def forward(
+        self, inputs: Inputs, state: State, needed: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """A sequence: (T, B, ...) to (T, B, outputs) and the state after it.
+
+        Without a memory only the rows with `needed` (T, B) are computed, the rest is 0: batches of
+        whole episodes are mostly padding.
+        """
+        if needed is not None and self.config.memory == "none":
+            rows = self.head(self._encode(map_inputs(inputs, lambda x: x[needed])))
+            output = rows.new_zeros(*needed.shape, rows.shape[-1])
+            return output.masked_scatter(needed.unsqueeze(-1), rows), state
         hidden, state = self.memory(self._encode(inputs), state, inputs.reset)
         return self.head(hidden), state
 

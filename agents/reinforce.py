@@ -113,7 +113,10 @@ class Reinforce(Agent):
     def update(self, rollout: Rollout) -> Metrics:
         """One step up the policy gradient."""
         c, mask, valid = self.config, rollout.inputs.mask, rollout.valid
-        output, _ = self.network(rollout.inputs, rollout.state)  # (T+1, B, outputs)
+        needed = None
+        if c.batch == "episodes":  # what follows an end is padding
+            needed = torch.cat([valid, torch.zeros_like(valid[:1])])  # (T+1, B)
+        output, _ = self.network(rollout.inputs, rollout.state, needed)  # (T+1, B, outputs)
         value = self.values(output, mask)  # (T+1, B)
         returns = self.returns(rollout, value.detach())
         advantage = self.advantages(returns, value.detach()[:-1], valid)

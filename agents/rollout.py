@@ -33,6 +33,12 @@ class Tick(NamedTuple):
     """The policy's value of the last observation where truncated, else 0; None: all 0."""
 
 
+def rows_of(episodes: Episodes, lanes: NDArray[np.bool_]) -> Episodes:
+    """The episodes of some lanes, (B,) bool."""
+    chosen = lanes[episodes.lane]
+    return Episodes._make(None if column is None else column[chosen] for column in episodes)
+
+
 class Collector:
     """Plays `policy` in `env`.
 
@@ -130,7 +136,7 @@ class Collector:
         """One whole episode of every lane, from a reset; what follows an end is not `valid`."""
         self.begin()
         start, inputs, actions, ticks = self.state, [self.inputs], [self.action], []
-        alive = np.ones(self.num_envs, dtype=np.bool_)
+        alive, kept = np.ones(self.num_envs, dtype=np.bool_), len(self.finished)
         while alive.any():
             known = len(self.finished)
             tick = self.tick()

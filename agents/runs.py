@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from .agent import Agent, LearnerConfig
 from .checkpoint import latest_checkpoint, load_checkpoint, write_atomically
 from .deep_sarsa import DeepSarsa, DeepSarsaConfig
@@ -117,6 +119,21 @@ def load_agent(folder: Path | str, checkpoint: Path | str | None = None) -> tupl
     )
     agent.encoder.frozen = True
     return agent, config
+
+
+def device_of(name: str) -> str:
+    """The torch device of the flag.
+
+    Raises:
+        ValueError: a device that is not there.
+    """
+    if name == "auto":
+        return "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device: expected one that is there, got {name!r} ({error})") from None
+    return name
 
 
 def build_agent(config: RunConfig, seed: int, device: str = "cpu") -> Agent:

@@ -12,7 +12,13 @@ from gymnasium.vector import VectorEnv
 from torch import Tensor
 
 from .agent import Agent, Metrics
-from .checkpoint import from_arrays, remove_checkpoint, save_checkpoint, to_arrays
+from .checkpoint import (
+    from_arrays,
+    remove_checkpoint,
+    remove_leftovers,
+    save_checkpoint,
+    to_arrays,
+)
 from .evaluation import evaluate
 from .log import Recent, RunLog
 from .rollout import Collector
@@ -207,6 +213,7 @@ class Trainer:
         self.logs.next, self.evaluations.next, self.checkpoints.next = facts["next"]
         self.log.rewind(facts["log_position"])
         if self.folder is not None:
+            remove_leftovers(self.folder)
             self.written = sorted(self.folder.glob("checkpoint-*.json"))
         if under("env") and self.worlds is not None:
             self.worlds.set_state(to_arrays(under("env"), self.worlds.get_state()))

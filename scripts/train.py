@@ -29,7 +29,7 @@ from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.agents.evaluation import lanes_for
 from sidestep.agents.log import read_log
 from sidestep.agents.presets import preset
-from sidestep.agents.runs import build_agent, create_run, read_config
+from sidestep.agents.runs import build_agent, create_run, device_of, read_config
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.console import console, guarded, parse, progress
 from sidestep.scripts.curves import learning_curve, save_figure
@@ -138,12 +138,12 @@ def train(learner: str, options: Any) -> Path:
     training = options.training
     torch.set_num_threads(training.threads)
     run = RunConfig(learner, options.env_config(), options.agent, training)
-    env = make_vector(run.env, training.num_envs)
-    agent = build_agent(run, training.seed, device_of(training.device))
     folder = options.out or default_folder(learner, options.env)
-    create_run(folder, run)
+    env = make_vector(run.env, training.num_envs)
     try:
+        agent = build_agent(run, training.seed, device_of(training.device))
         trainer = make_trainer(agent, env, run, folder)
+        create_run(folder, run)  # only now: what fails before leaves nothing behind
         finish(trainer, run, folder, options.episodes, options.gif_episodes)
     finally:
         env.close()
@@ -194,7 +194,14 @@ def finish(
 ) -> None:
     """Train with a progress bar; then the table, curve.png and greedy.gif."""
     with stoppable() as stop:
-        with_bar(trainer, stop)
+        try:
+            with_bar(trainer, stop)
+        except FloatingPointError as error:
+            kept = latest_checkpoint(folder).stem
+            raise SystemExit(f"sidestep train: {error}; the last good one is {kept}") from None
+        finally:
+            if trainer.evaluation_env is not None:
+                trainer.evaluation_env.close()
     if stop:
         console.print(f"Stopped by {stop[0]}; `sidestep train resume {folder}` goes on from here.")
     if episodes is None:
@@ -271,21 +278,6 @@ def stoppable() -> Iterator[list[str]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def device_of(name: str) -> str:
-    """The torch device of the flag.
-
-    Raises:
-        ValueError: a device that is not there.
-    """
-    if name == "auto":
-        return "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device: expected one that is there, got {name!r} ({error})") from None
-    return name
 
 
 def default_folder(learner: str, env_id: str) -> Path:
