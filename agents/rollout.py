@@ -33,12 +33,6 @@ class Tick(NamedTuple):
     """The policy's value of the last observation where truncated, else 0; None: all 0."""
 
 
-def rows_of(episodes: Episodes, lanes: NDArray[np.bool_]) -> Episodes:
-    """The episodes of some lanes, (B,) bool."""
-    chosen = lanes[episodes.lane]
-    return Episodes._make(None if column is None else column[chosen] for column in episodes)
-
-
 class Collector:
     """Plays `policy` in `env`.
 
@@ -136,13 +130,11 @@ class Collector:
         """One whole episode of every lane, from a reset; what follows an end is not `valid`."""
         self.begin()
         start, inputs, actions, ticks = self.state, [self.inputs], [self.action], []
-        alive, kept = np.ones(self.num_envs, dtype=np.bool_), len(self.finished)
+        alive = np.ones(self.num_envs, dtype=np.bool_)
         while alive.any():
             known = len(self.finished)
             tick = self.tick()
-            self.finished[known:] = [
-                part.select(alive[part.lane]) for part in self.finished[known:]
-            ]
+            self.finished[known:] = [e.select(alive[e.lane]) for e in self.finished[known:]]
             ended, cut = tick.terminated & alive, tick.truncated & alive
             ticks.append(tick._replace(terminated=ended, truncated=cut, valid=alive.copy()))
             alive &= ~(tick.terminated | tick.truncated)
