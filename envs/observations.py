@@ -60,16 +60,25 @@ def features(state: Any, level_of: Any, sites: Any, rules: Any, out: Any) -> Non
 @compiled
 def book(state: Any, level_of: Any, sites: Any, rules: Any, out: Any) -> None:
     """Write `book`: per obstacle dx, dy, -1, direction (-1 right or down); goal dx, dy, +1."""
-    obstacles = (state.shape[0] - FIRST) // 4
-    for i in range(out.shape[0]):
-        row, site, x, y = out[i], sites[level_of[i]], state[X, i], state[Y, i]
+    lanes, obstacles, end = out.shape[0], (state.shape[0] - FIRST) // 4, 0
+    while end < lanes:
+        begin, site = end, sites[level_of[end]]
+        end = block_end(begin, level_of, sites.shape[0])
+        x, y = state[X, begin:end], state[Y, begin:end]
         for k in range(obstacles):
-            j = FIRST + 4 * k
-            row[4 * k], row[4 * k + 1] = state[j, i] - x, state[j + 1, i] - y
-            row[4 * k + 2], row[4 * k + 3] = -1, -(state[j + 2, i] + state[j + 3, i])
-        row[4 * obstacles] = site[GOAL_X] - x
-        row[4 * obstacles + 1] = site[GOAL_Y] - y
-        row[4 * obstacles + 2] = 1
+            first = FIRST + 4 * k
+            ox, oy = state[first, begin:end], state[first + 1, begin:end]
+            hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
+            rows = out[begin:end, 4 * k : 4 * k + 4]
+            for i in range(end - begin):
+                row = rows[i]
+                row[0], row[1] = i16(ox[i] - x[i]), i16(oy[i] - y[i])
+                row[2], row[3] = np.float32(-1), -i16(hx[i] + hy[i])
+        goal_x, goal_y = i16(site[GOAL_X]), i16(site[GOAL_Y])
+        rows = out[begin:end, 4 * obstacles :]
+        for i in range(end - begin):
+            row = rows[i]
+            row[0], row[1], row[2] = i16(goal_x - x[i]), i16(goal_y - y[i]), np.float32(1)
 
 
 class Observation(NamedTuple):

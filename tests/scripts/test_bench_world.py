@@ -1,0 +1,50 @@
+"""The bench runs and writes what the page needs; its figures are for people, not for tests."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sidestep.envs.observations import OBSERVATIONS
+from sidestep.scripts.bench_world import LANES, TARGETS, main, summary
+
+
+def test_quick_run_writes_json_and_page(tmp_path: Path) -> None:
+    main(["--quick", "--out", str(tmp_path)])
+    record = json.loads((tmp_path / "results" / "world.json").read_text())
+    assert record["command"] == "sidestep bench world"
+    assert record["environment"]["versions"]["numba"]
+    assert record["rounds"] == 3
+    settings = ["single", *(f"vector {lanes}" for lanes in LANES)]
+    assert list(record["rates"]) == settings
+    for setting in settings:
+        rates = record["rates"][setting]
+        assert set(OBSERVATIONS) < set(rates)
+        assert all(len(values) == 3 and min(values) > 0 for values in rates.values())
+    assert set(TARGETS) <= set(settings)
+    for row in record["rows"]:
+        assert row["low"] <= row["ratio"] <= row["high"]
+    assert set(record["start"]) == {
+        "import gymnasium",
+        "import sidestep.envs",
+        "first tick, compiling",
+        "first tick, from the cache",
+    }
+    page = (tmp_path / "results.md").read_text()
+    assert page.count("<!-- begin world -->") == page.count("<!-- end world -->") == 1
+    assert "ours, features" in page
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    rows = summary("single", {"peer": [1.0, 10.0, 4.0], "ours": [2.0, 30.0, 4.0]})
+    assert [row["ratio"] for row in rows] == [1.0, 2.0]
+    assert (rows[1]["low"], rows[1]["high"], rows[1]["rate"]) == (1.0, 3.0, 4.0)
+
+
+@pytest.mark.parametrize("args", [["--rounds", "0"], ["--seconds", "-1"], ["--round", "3", "x"]])
+def test_wrong_flags(args: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*args, "--out", str(tmp_path)])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
