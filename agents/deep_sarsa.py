@@ -19,7 +19,13 @@ class DeepSarsaConfig(LearnerConfig):
 
     discount: float = 0.95
     """Gamma in [0, 1]."""
-    target: str = "sarsa"
+    learning_rate: float = 3e-3
+    """Adam's step size at the first step."""
+    final_learning_rate: float | None = 1e-4
+    """And at the end of training, reached linearly; None keeps `learning_rate`."""
+    rollout_steps: int = 4
+    """Ticks of every lane between updates."""
+    target: str = "expected"
     """What follows a step: sarsa, the action played next; expected, its expectation."""
     loss: str = "huber"
     """Of the temporal difference: huber, or squared (the textbook rule)."""
@@ -27,9 +33,9 @@ class DeepSarsaConfig(LearnerConfig):
     """Probability of a random action at the first step."""
     epsilon_end: float = 0.05
     """And from `epsilon_steps` on."""
-    epsilon_steps: int = 300_000
+    epsilon_steps: int = 200_000
     """Env steps over which it falls, linearly."""
-    minibatches: int = 1
+    minibatches: int = 2
     """Parts, over lanes, into which a rollout is split."""
     epochs: int = 1
     """Times that a rollout is gone through."""

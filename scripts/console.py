@@ -10,7 +10,6 @@ import tyro
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TaskProgressColumn,
     TextColumn,
@@ -84,10 +83,9 @@ def progress(*extra: str) -> Progress:
     """A progress bar with time left; `extra` are format strings over the task's fields."""
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=24),
         TaskProgressColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(compact=True),
         *(TextColumn(text) for text in extra),
         console=console,
     )

@@ -35,7 +35,7 @@ def write_gif(
         raise ValueError(f"frames: expected one shape, got {sorted(shapes) or 'no frames'}")
     if not fps > 0:
         raise ValueError(f"fps: expected a positive number, got {fps}")
-    durations = np.full(len(frames), max(20.0, round(100 / fps) * 10))
+    durations = np.full(len(frames), max(20, round(100 / fps) * 10), dtype=np.float64)
     durations[list(hold)] += 1000 * HELD_SECONDS
     data = imageio.imwrite(
         "<bytes>",

@@ -75,7 +75,7 @@ class Game:
         self.helping, self.finished = False, False
         self._held: list[int] = []
         self._next: int | None = None
-        self._waiting, self._timed_out, self._due = True, False, 0.0
+        self._waiting, self._late, self._due = True, False, 0.0
         self._info: dict[str, Any] = {}
         self._begin(options.seed)
 
@@ -88,7 +88,7 @@ class Game:
             events = self.window.events()
             self.handle(events)
             self.advance(clock.tick(REFRESH_RATE) / 1000)
-            facts = (self.window.size, self.tally.episodes, self.tally.status(), self.message())
+            facts = (self.window.size, self.tally.episodes, self.status(), self.helping)
             if events or facts != shown:
                 self.show()
                 shown = facts
@@ -134,27 +134,26 @@ class Game:
             self._tick(held if self._next is None else self._next)
             self._next, self._due = None, 1 / self.options.fps
 
-    def message(self) -> tuple[str, ...]:
-        """The lines over the picture."""
-        if self.helping:
-            return HELP
+    def status(self) -> str:
+        """The line below the picture; at the end of an episode it says what happened."""
         if not self.tally.over:
-            return ()
-        what = "Goal!" if self._info["is_success"] else "Hit!"
-        if self._timed_out:
-            what = "Time is up"
-        count = f"{self.tally.ticks} ticks, return {self.tally.total:.2f}"
-        return what, count, "space: next episode"
+            return f"{self.tally.status()}   H: keys"
+        what = "Goal!" if self._info["is_success"] else "Time is up." if self._late else "Hit!"
+        score = f"{self.tally.successes}/{self.tally.episodes}"
+        return f"{what}   return {self.tally.total:.2f}   successes {score}   space: next episode"
 
     def show(self) -> None:
         """Draw the present picture."""
         if self.window.size is not None:
-            status = f"{self.tally.status()}   H: keys"
-            self.window.draw(compose(self.draw, self.window.size, status, self.message()))
+            message = HELP if self.helping else ()
+            picture = compose(
+                self.draw, self.window.size, self.status(), message, bright=self.tally.over
+            )
+            self.window.draw(picture)
 
     def _tick(self, action: int) -> None:
         _, reward, terminated, truncated, self._info = self.env.step(action)
-        self._timed_out = truncated and not terminated
+        self._late = truncated and not terminated
         success = self._info["is_success"]
         self.tally.count(float(reward), terminated or truncated, success)
 
@@ -166,7 +165,7 @@ class Game:
         self.env.reset(seed=seed)
         self.tally.begin()
         self._held, self._next = [], None
-        self._waiting, self._timed_out, self._due = True, False, 0.0
+        self._waiting, self._late, self._due = True, False, 0.0
 
 
 def make_env(options: Options) -> gym.Env[Any, Any]:

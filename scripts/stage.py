@@ -83,7 +83,11 @@ def first_size(env: gym.Env[Any, Any]) -> tuple[int, int]:
 
 
 def compose(
-    draw: Drawing, size: tuple[int, int], status: str, message: Sequence[str] = ()
+    draw: Drawing,
+    size: tuple[int, int],
+    status: str,
+    message: Sequence[str] = (),
+    bright: bool = False,
 ) -> Pixels:
     """A picture above its status line, and a message box over it.
 
@@ -92,6 +96,7 @@ def compose(
         size: (width, height) of the whole.
         status: a line; set smaller until it fits.
         message: lines for a box in the middle, the first one larger; none: no box.
+        bright: draw attention to the status line.
 
     Returns:
         (H, W, 3) uint8.
@@ -101,7 +106,7 @@ def compose(
     whole.fill(palette.INK)
     room = max(1, height - STATUS_HEIGHT)
     whole.blit(fitted(draw(width, room), width, room), (0, 0))
-    line = _writing(status, 21, palette.WHITE, width - 2 * MARGIN)
+    line = _writing(status, 21, palette.YELLOW if bright else palette.WHITE, width - 2 * MARGIN)
     whole.blit(line, (MARGIN, height - (STATUS_HEIGHT + line.get_height()) // 2))
     if message:
         _draw_box(whole, message, room)

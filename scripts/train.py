@@ -252,7 +252,8 @@ def with_bar(trainer: Trainer, stop: list[str]) -> None:
 
 def figures_of(state: Progress) -> str:
     """The words beside the bar."""
-    words = [f"{state.steps / max(state.seconds, 1e-9) / 1000:,.0f}k steps/s"]
+    rate = state.steps / max(state.seconds, 1e-9)
+    words = [f"{state.steps:,} steps", f"{rate / 1000:,.0f}k/s"]
     for name, text in (("return", "return {:.2f}"), ("success", "success {:.0%}")):
         if name in state.metrics:
             words.append(text.format(state.metrics[name]))

@@ -181,7 +181,7 @@ class Viewer:
             self.window.draw(compose(self.draw, self.window.size, self.status(), message))
 
     def _begin(self, seed: int | None = None) -> None:
-        """Begin an episode, whose first picture stays for a tick's time; or leave after the last."""
+        """Begin an episode, whose first picture stays for one tick; or leave after the last."""
         if self.tally.episodes == self.episodes:
             self.finished = True
             return
