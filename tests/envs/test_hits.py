@@ -26,6 +26,7 @@ HEAD_ON, GAP, BEHIND = "S.<G", "S<.G", ">S.G"
         ("beside one that waits", HEAD_ON, 2, [STAY, STAY], False, False),
         ("enter as it leaves at a right angle", "..G\nSv.\n...", 1, [RIGHT], False, False),
         ("leave at a right angle as it enters", "S<.G\n....", 1, [DOWN], False, False),
+        ("flee from an obstacle", ".S<G", 1, [LEFT], False, False),
         ("swap as it turns round", "S>#\n..G", 1, [RIGHT], True, False),
         ("swap vertically", "S.\n^G", 1, [DOWN], True, False),
         ("enter a patrol that has no way", ".SG\n#>#", 1, [DOWN], True, True),

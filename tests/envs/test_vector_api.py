@@ -208,3 +208,41 @@ def test_single_and_native_share_their_spaces() -> None:
         assert native.single_observation_space == single.observation_space
         assert native.single_action_space == single.action_space
         assert native.observation_space.shape == (2, *single.observation_space.shape)  # type: ignore[misc]
+
+
+def test_pictures_of_lanes_and_an_overview() -> None:
+    rendering = pytest.importorskip("sidestep.envs.rendering")
+    env = MovingObstaclesVectorEnv(5, render_mode="rgb_array")
+    env.reset(seed=0)
+    env.step(np.arange(5))
+    frames = env.render()
+    assert frames is not None and len(frames) == 5
+    for lane, frame in enumerate(frames):
+        assert frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3
+        assert np.array_equal(frame, rendering.frame(env.scene(lane)))
+        assert np.array_equal(frame, env.render_lane(lane))
+    assert not np.array_equal(frames[0], frames[1])
+    assert identical(env.call("render"), frames)
+    overview = env.render_tiled(4)
+    assert np.array_equal(overview, rendering.tiled([env.scene(i) for i in range(4)]))
+    assert np.array_equal(env.render_tiled(99), env.render_tiled(5))
+    with pytest.raises(IndexError, match="lane: expected 0 to 4, got 5"):
+        env.render_lane(5)
+
+
+def test_pictures_are_those_of_the_single_env() -> None:
+    native, sync = pair(DEFAULT, 3, "NextStep", -1, render_mode="rgb_array")
+    for env in (native, sync):
+        env.reset(seed=2)
+    for actions in np.random.default_rng(0).integers(0, 5, (30, 3)):
+        for env in (native, sync):
+            env.step(actions)
+        assert native.call("scene") == sync.call("scene")
+    assert identical(native.render(), sync.render())
+
+
+def test_without_a_render_mode_there_is_a_warning() -> None:
+    env = MovingObstaclesVectorEnv(2)
+    env.reset(seed=0)
+    with pytest.warns(UserWarning, match="render: expected a render_mode"):
+        assert env.render() is None

@@ -1,0 +1,132 @@
+"""Who imports whom, what the wheel holds, and how long a file may be."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("agents", "envs", "scripts", "sequence")
+MAY_IMPORT = {
+    "envs": set(),
+    "sequence": set(),
+    "agents": {"sequence"},
+    "scripts": set(PACKAGES),
+}
+DRAWING = {"layout.py", "palette.py", "rendering.py", "sprites.py", "text.py", "window.py"}
+"""Files of envs/ that are imported only when something is drawn."""
+
+FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+EVERY_FILE = [*FILES, *sorted((ROOT / "tests").rglob("*.py"))]
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Every absolute module that a file imports, and whether that happens when it is loaded."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        on_load = id(node) not in inside
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, on_load
+        elif isinstance(node, ast.ImportFrom):
+            if node.level == 0:
+                yield node.module or "", on_load
+            if node.module == "sidestep" and node.level == 0:
+                yield from ((f"sidestep.{alias.name}", on_load) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_direction(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    for module, _ in imports(path):
+        if module.startswith("sidestep."):
+            other = module.split(".")[1]
+            assert other == package or other in MAY_IMPORT[package], module
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_relative_imports_stay_in_their_package(path: Path) -> None:
+    depth = len(path.relative_to(ROOT).parts) - 1
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level <= depth, ast.unparse(node)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_heavy_imports_are_where_they_belong(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    drawing = package == "envs" and path.name in DRAWING
+    for module, on_load in imports(path):
+        top = module.split(".")[0]
+        if top == "pygame" and not drawing:
+            assert package == "scripts" or not on_load, f"{module} on import"
+        if package == "envs":
+            assert top != "torch"
+        if package in ("agents", "sequence"):
+            assert top not in ("pygame", "tyro", "rich", "matplotlib", "imageio"), module
+
+
+def test_only_drawing_imports_drawing() -> None:
+    """`import sidestep.envs` must not reach pygame through a file of its own."""
+    drawing = {name.removesuffix(".py") for name in DRAWING}
+    for path in sorted((ROOT / "envs").glob("*.py")):
+        if path.name in DRAWING:
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                named = {node.module} if node.module else {alias.name for alias in node.names}
+                assert not named & drawing, f"{path.name}: {ast.unparse(node)}"
+
+
+@pytest.mark.parametrize("path", EVERY_FILE, ids=name)
+def test_files_stay_short(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines < 320, f"{lines} lines: two ideas, two files"
+
+
+def test_no_paths_of_one_machine() -> None:
+    """Nothing that is shipped or documented names a folder of somebody's computer."""
+    pages = [ROOT / "README.md", ROOT / "pyproject.toml", *(ROOT / "docs").rglob("*.md")]
+    pattern = re.compile(r"(?<![\w.<])/(?:work|home|root|Users|tmp/venv)/")
+    for path in [*FILES, *pages, *(ROOT / "docs").rglob("*.json")]:
+        found = pattern.search(path.read_text(encoding="utf-8"))
+        assert found is None, f"{name(path)}: {found}"
+
+
+@pytest.mark.slow
+def test_wheel_holds_the_package_only(tmp_path: Path) -> None:
+    pytest.importorskip("setuptools")
+    source, out = tmp_path / "source", tmp_path / "out"
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "runs")
+    shutil.copytree(ROOT, source, ignore=ignored)
+    code = f"from setuptools import build_meta; build_meta.build_wheel({str(out)!r})"
+    out.mkdir()
+    built = subprocess.run(
+        [sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    (wheel,) = out.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = {path for path in archive.namelist() if not path.endswith("/")}
+    tops = {path.split("/")[0] for path in held}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"sidestep"}
+    assert len(tops) == 2
+    python = {f"sidestep/{name(path)}" for path in FILES}
+    typed = {f"sidestep/{package}/py.typed" for package in PACKAGES}
+    assert {path for path in held if path.startswith("sidestep/")} == python | typed

@@ -1,0 +1,38 @@
+"""Every python block of README.md and docs/*.md runs, in order, in one namespace a page."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")])
+BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```", re.M | re.S)
+
+
+def blocks(text: str) -> list[tuple[int, str]]:
+    """Line number and code of each block."""
+    return [(text[: m.start(1)].count("\n"), m[1]) for m in BLOCK.finditer(text)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    for line, code in blocks(page.read_text(encoding="utf-8")):
+        source = "\n" * line + code  # a failure shows the page's own line
+        exec(compile(source, str(page), "exec"), namespace)
+
+
+def test_blocks_are_found() -> None:
+    text = "a\n```python\nx = 1\n```\n```bash\nls\n```\n```python\ny = 2\n\nz = 3\n```\n"
+    assert blocks(text) == [(2, "x = 1\n"), (8, "y = 2\n\nz = 3\n")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (page.parent / target).exists(), target
