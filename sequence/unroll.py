@@ -90,7 +90,7 @@ def run_layers(
     if lengths is not None:
         pad = padding(lengths, x.shape[0])  # (T, B)
         x = x.masked_fill(pad.unsqueeze(-1), 0)
-        reset = pad if reset is None else reset | pad  # keeps the padding's states bounded
+        reset = None if reset is None else reset & ~pad
     cells: list[Any] = []
     finals: list[Parts] = []
     for level in range(layer.num_layers):
@@ -99,7 +99,7 @@ def run_layers(
         outputs = []
         for suffix in layer.suffixes(level):
             start = tuple(part[len(finals)] for part in parts)
-            record, final = _direction(layer, x, start, suffix, reset, lengths, traced)
+            record, final = _direction(layer, x, start, suffix, reset, lengths, pad, traced)
             cells.append(record)
             finals.append(final)
             outputs.append(record[0])
@@ -117,6 +117,7 @@ def _direction(
     suffix: str,
     reset: Tensor | None,
     lengths: Tensor | None,
+    pad: Tensor | None,
     traced: bool,
 ) -> tuple[Any, Parts]:
     weights = layer.weights(suffix, x.dtype)
@@ -124,6 +125,8 @@ def _direction(
     if reverse:
         x = flip_rows(x, lengths)
         reset = None if reset is None else reverse_reset(reset, lengths)
+    if pad is not None:
+        reset = pad if reset is None else reset | pad  # keeps the states of the padding bounded
     if traced or layer.layer_norm:
         record = _loop(layer, x, start, weights, reset)
     else:

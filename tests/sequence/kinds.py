@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from sidestep.sequence import GRU, LSTM, RNN, State, map_state
 from sidestep.sequence.recurrent import Recurrent
-from torch import Tensor
 
 KINDS: dict[str, Callable[..., Recurrent]] = {
     "rnn": RNN,

@@ -6,8 +6,9 @@ import onnx.helper
 import onnx.reference
 import pytest
 import torch
-from sidestep.sequence import flip_update_gate, gru_step, lstm_step, rnn_step
 from torch import Tensor, nn
+
+from sidestep.sequence import flip_update_gate, gru_step, lstm_step, rnn_step
 
 B, D, H = 5, 3, 7
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-12}

@@ -6,12 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
+
 from sidestep.sequence import State
 from sidestep.sequence.recurrence_gru import gru
 from sidestep.sequence.recurrence_gru_before import gru_before
 from sidestep.sequence.recurrence_lstm import lstm
 from sidestep.sequence.recurrence_rnn import rnn
-from torch import Tensor, nn
 
 from .kinds import DTYPE, KINDS, PATTERNS, gap, leaves, make, random_state, reset_pattern
 
@@ -22,7 +23,9 @@ def scalar(y: Tensor, state: State) -> Tensor:
     """A loss in which every output and every state has its own weight."""
     total = (y * torch.linspace(-1, 2, y.numel(), dtype=y.dtype).view_as(y)).sum()
     for leaf in leaves(state):
-        total = total + (leaf * torch.linspace(1, 3, leaf.numel(), dtype=y.dtype).view_as(leaf)).sum()
+        total = (
+            total + (leaf * torch.linspace(1, 3, leaf.numel(), dtype=y.dtype).view_as(leaf)).sum()
+        )
     return total
 
 
@@ -129,6 +132,7 @@ def operator_cases() -> list[tuple[str, object, tuple[object, ...]]]:
     cases: list[tuple[str, object, tuple[object, ...]]] = []
     for r in (None, reset):
         for biased in (True, False):
+
             def b(n: int, biased: bool = biased) -> Tensor | None:
                 return t(n) if biased else None
 

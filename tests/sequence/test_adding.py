@@ -1,0 +1,49 @@
+"""The adding problem: add two marked numbers out of T; it takes a memory of T steps.
+
+Source: Hochreiter & Schmidhuber (1997), experiment 4, in the form of Le, Jaitly & Hinton (2015).
+"""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sidestep.sequence import GRU, RNN
+
+T, BATCH, BASELINE = 100, 50, 0.1667
+
+
+def batch(generator: torch.Generator, size: int) -> tuple[Tensor, Tensor]:
+    """x (T, size, 2): numbers in [0, 1) and two marks, one in each half; the marked sum (size,)."""
+    numbers = torch.rand(T, size, generator=generator)
+    marks = torch.zeros(T, size)
+    for half in (0, T // 2):
+        at = torch.randint(half, half + T // 2, (1, size), generator=generator)
+        marks.scatter_(0, at, 1.0)
+    return torch.stack([numbers, marks], dim=-1), (numbers * marks).sum(0)
+
+
+def error_after_training(layer: GRU | RNN, updates: int) -> float:
+    """Mean squared error on 1000 fresh rows after `updates` of 50 rows."""
+    generator = torch.Generator().manual_seed(0)
+    head = nn.Linear(layer.hidden_size, 1)
+    parameters = [*layer.parameters(), *head.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=2e-3)
+    for _ in range(updates):
+        x, target = batch(generator, BATCH)
+        y, _ = layer(x)
+        loss = (head(y[-1]).squeeze(-1) - target).pow(2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+    with torch.no_grad():
+        x, target = batch(generator, 1000)
+        return float((head(layer(x)[0][-1]).squeeze(-1) - target).pow(2).mean())
+
+
+@pytest.mark.slow
+def test_gru_solves_it_and_the_tanh_rnn_stays_at_the_baseline() -> None:
+    torch.manual_seed(0)
+    options = {"generator": torch.Generator().manual_seed(0), "init": "torch"}
+    assert error_after_training(GRU(2, 64, **options), 1200) < 0.01
+    assert error_after_training(RNN(2, 64, **options), 1200) > 0.8 * BASELINE
