@@ -1,5 +1,6 @@
 """`sidestep bench sequence`: the recurrent layers beside torch.nn, interleaved in one run."""
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -32,6 +33,8 @@ class Config:
     """Interleaved rounds for each shape; the medians of their ratios are reported."""
     quick: bool = False
     """Three rounds and the smallest shape only: to see that it runs."""
+    threads: int = 0
+    """Threads of torch; 0 leaves torch's own choice."""
     seed: int = 0
     """Seed of weights, inputs and resets."""
 
@@ -39,6 +42,8 @@ class Config:
         """Check the number of rounds."""
         if self.repeats < 1:
             raise ValueError(f"expected repeats >= 1, got {self.repeats}")
+        if self.threads < 0:
+            raise ValueError(f"expected threads >= 0, got {self.threads}")
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,7 @@ def cell_loop(layer: Layer, cell: Callable[..., Any], x: Tensor, reset: Tensor) 
 
 def peak_memory(run: Callable[[], None]) -> int:
     """Bytes that a run has allocated at its worst moment, beyond what was there before."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # its profiler writes to the terminal
     run()
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
@@ -242,6 +248,8 @@ def step_table(rows: list[dict[str, Any]]) -> list[list[str]]:
 def bench(config: Config) -> None:
     """Measure, show and write."""
     torch.manual_seed(config.seed)
+    if config.threads:
+        torch.set_num_threads(config.threads)
     rounds = 3 if config.quick else config.repeats
     training = bench_training(config, rounds)
     steps = bench_step(rounds)
@@ -255,7 +263,7 @@ def bench(config: Config) -> None:
             f"median over rounds. Resets come with probability {RESET_RATE} at every step of every "
             "row; torch.nn has none, so its time is without. The cell loops have them: one steps "
             "the equations of `cells.py`, the other torch's cell (for the reset-before GRU, which "
-            "torch lacks, the acting step).",
+            f"torch lacks, the acting step). Threads: {torch.get_num_threads()}.",
             markdown_table(TRAINING_COLUMNS, first),
             "One acting step of 64 lanes without gradients, beside torch's cell:",
             markdown_table(STEP_COLUMNS, second),
@@ -269,7 +277,8 @@ def bench(config: Config) -> None:
         "training": training,
         "step": steps,
     }
-    write_result(config.out, "sequence", COMMAND, result, markdown)
+    command = f"{COMMAND} --threads {config.threads}" if config.threads else COMMAND
+    write_result(config.out, "sequence", command, result, markdown)
 
 
 def main(args: list[str] | None = None) -> None:

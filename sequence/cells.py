@@ -53,6 +53,7 @@ def rnn_step(
     w_hh: Tensor,
     b_ih: Tensor | None = None,
     b_hh: Tensor | None = None,
+    *,
     nonlinearity: Nonlinearity = "tanh",
 ) -> RNNStep:
     """Elman's step, h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or ReLU in the place of tanh.
@@ -116,6 +117,7 @@ def gru_step(
     w_hh: Tensor,
     b_ih: Tensor | None = None,
     b_hh: Tensor | None = None,
+    *,
     reset_after: bool = True,
     z_weighs: ZWeighs = "past",
 ) -> GRUStep:

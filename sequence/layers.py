@@ -59,7 +59,7 @@ class RNN(Recurrent):
         """One step by the specification."""
         if self.layer_norm:
             return normalised.rnn_step(x, parts[0], weights, self.nonlinearity)
-        return cells.rnn_step(x, parts[0], *weights[:4], self.nonlinearity)
+        return cells.rnn_step(x, parts[0], *weights[:4], nonlinearity=self.nonlinearity)
 
     def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
         """One step by torch's cell."""
@@ -204,7 +204,7 @@ class GRU(Recurrent):
         """One step by the specification."""
         if self.layer_norm:
             return normalised.gru_step(x, parts[0], weights, self.reset_after)
-        return cells.gru_step(x, parts[0], *weights[:4], self.reset_after)
+        return cells.gru_step(x, parts[0], *weights[:4], reset_after=self.reset_after)
 
     def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
         """One step by torch's cell where it has one."""

@@ -44,6 +44,8 @@ def error_after_training(layer: GRU | RNN, updates: int) -> float:
 @pytest.mark.slow
 def test_gru_solves_it_and_the_tanh_rnn_stays_at_the_baseline() -> None:
     torch.manual_seed(0)
-    options = {"generator": torch.Generator().manual_seed(0), "init": "torch"}
-    assert error_after_training(GRU(2, 64, **options), 1200) < 0.01
-    assert error_after_training(RNN(2, 64, **options), 1200) > 0.8 * BASELINE
+    generator = torch.Generator().manual_seed(0)
+    gru = GRU(2, 64, init="torch", generator=generator)
+    rnn = RNN(2, 64, init="torch", generator=generator)
+    assert error_after_training(gru, 1200) < 0.01
+    assert error_after_training(rnn, 1200) > 0.8 * BASELINE

@@ -217,7 +217,7 @@ def test_window_attention_compiles_as_one_graph() -> None:
     layer = memory("attention")
 
     def run(x: Tensor, reset: Tensor) -> Tensor:
-        y, _ = layer(x, None, reset)
+        y: Tensor = layer(x, None, reset)[0]
         return y
 
     compiled = torch.compile(run, fullgraph=True, dynamic=True, backend="eager")
