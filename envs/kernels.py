@@ -24,7 +24,7 @@ START_X, START_Y, GOAL_X, GOAL_Y, WIDTH, HEIGHT = 0, 1, 2, 3, 4, 5
 """Columns of `sites`, a row a level."""
 LEFT, TOP, RIGHT, BOTTOM, BEGIN_X, BEGIN_Y, BEGIN_HX, BEGIN_HY, WANDERS = range(9)
 """Columns of `tracks`, a row an obstacle, a page a level."""
-PERIOD, RANDOM_STARTS, SWAP_HITS, HIT_ENDS, HAS_WALLS, MAX_TICKS, NEXT_STEP = range(7)
+PERIOD, RANDOM_STARTS, SWAP_HITS, HIT_ENDS, HAS_WALLS, MAX_TICKS = range(6)
 """Entries of `rules` (int32)."""
 GOAL, HITTING, TICK = 0, 1, 2
 """Entries of `rewards` (float64): for the goal, for a hit, on every tick."""
@@ -281,7 +281,8 @@ def advance(
 ) -> int:
     """One tick of every lane; `reward` and `flags` are written, `ended` is brought up to date.
 
-    In NEXT_STEP a lane that ended before begins its next episode instead: reward 0, no flag set.
+    A lane that ended before begins its next episode instead (Gymnasium's NEXT_STEP): reward 0, no
+    flag set. Who wants it otherwise restarts or refuses lanes that have ended before this call.
 
     Returns:
         How many lanes ended in this tick; or -1 - i where `action[i]` is out of range, and nothing
@@ -302,7 +303,7 @@ def advance(
         advance_block(action, lanes, begin, end, scratch, place, rules, rewards, result)
     count, terminated, truncated = 0, flags[TERMINATED], flags[TRUNCATED]
     for i in range(number):
-        if ended[i] and rules[NEXT_STEP]:
+        if ended[i]:
             level = level_of[i]
             restart_lane(i, state, clock, streams, sites[level], tracks[level], rules)
             reward[i] = 0.0

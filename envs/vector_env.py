@@ -73,8 +73,7 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}  # type: ignore[misc]
         self.config = WorldConfig.of(**config)
         self.max_episode_steps = check_max_ticks(max_episode_steps)
-        self._next_step = self.autoreset_mode is AutoresetMode.NEXT_STEP
-        self.world = World(self.config, num_envs, self.max_episode_steps, self._next_step)
+        self.world = World(self.config, num_envs, self.max_episode_steps)
         self.num_envs, self.render_mode, self.copy = num_envs, render_mode, copy
         self.single_action_space = spaces.Discrete(5)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -149,14 +148,14 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         continued, info = played, dict[str, Any]()
         if ended and self.autoreset_mode is AutoresetMode.SAME_STEP:
             continued = ~self.world.ended
-            info = self._restart_ended(flags)
+            info, ended = self._restart_ended(flags), 0
         elif not self._nobody_plays:
             info = {"is_success": success, "is_collision": collision}
             info |= {"_is_success": played, "_is_collision": played.copy()}
         if before is not None:
             np.copyto(before, self.world.state, where=~continued)
         self._before = before
-        self._nobody_plays = ended == self.num_envs and self._next_step
+        self._nobody_plays = ended == self.num_envs
         return self._observe(), reward, terminated, truncated, info
 
     def _restart_ended(self, flags: NDArray[np.bool_]) -> dict[str, Any]:
@@ -212,7 +211,7 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self.world.ended.any():
             self.world.restart(self.world.ended.copy())
         self._started, self._before = True, None
-        self._nobody_plays = self._next_step and bool(self.world.ended.all())
+        self._nobody_plays = bool(self.world.ended.all())
 
     @property
     def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]

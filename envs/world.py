@@ -44,12 +44,9 @@ class World:
         config: level and rules.
         lanes: number of worlds.
         max_ticks: time limit in ticks; None for no limit.
-        next_step: lanes that ended restart in the following tick (Gymnasium's NEXT_STEP).
     """
 
-    def __init__(
-        self, config: WorldConfig, lanes: int, max_ticks: int | None, next_step: bool = False
-    ) -> None:
+    def __init__(self, config: WorldConfig, lanes: int, max_ticks: int | None) -> None:
         """Allocate; `seed` and `restart` must follow."""
         if not isinstance(lanes, int) or isinstance(lanes, bool) or lanes < 1:
             raise ValueError(f"num_envs: expected a positive integer, got {lanes!r}")
@@ -61,7 +58,7 @@ class World:
         self.sites, self.tracks, self.walls = tables(self.levels)
         limit = NO_LIMIT if max_ticks is None else max_ticks
         flags = (config.random_starts, config.swap_hits, config.hit_ends, self.walls.any())
-        self.rules = np.array([config.obstacle_period, *flags, limit, next_step], dtype=np.int32)
+        self.rules = np.array([config.obstacle_period, *flags, limit], dtype=np.int32)
         self.rewards = np.array([config.goal_reward, config.hit_reward, config.step_reward])
         rows = kernels.FIRST + 4 * self.tracks.shape[1]
         self.state = np.zeros((rows, lanes), dtype=np.int16)

@@ -74,7 +74,7 @@ def test_observations_fill_their_box(env_id: str, observation: str) -> None:
 
 def test_box_of_a_walled_level_leaves_out_what_nobody_reaches() -> None:
     config: dict[str, Any] = {"level": WORLDS["a wanderer in a pocket"], "hit_ends": False}
-    env = MovingObstaclesEnv(**config)
+    env: Any = MovingObstaclesEnv(**config)
     check_tight(shown(300, 300, **config), env.observation_space, {2, 3})
     assert env.observation_space.high[1] == 1  # the wanderer, three rows below the agent
     assert env.observation_space.low[1] == np.float32(2 / 3)

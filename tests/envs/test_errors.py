@@ -117,7 +117,7 @@ def test_single_action(action: Any, error: type[Exception], message: str) -> Non
     env = MovingObstaclesEnv()
     env.reset(seed=0)
     unchanged(env, lambda: env.step(action), error, message)
-    env.step(np.int32(1))  # and it goes on
+    env.step(np.int32(1))  # type: ignore[arg-type]  # and it goes on
     env.step(np.array(1))  # type: ignore[arg-type]
 
 

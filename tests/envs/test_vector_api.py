@@ -17,9 +17,9 @@ DEFAULT = "sidestep/MovingObstacles-v0"
 
 
 def test_reset_without_a_seed_draws_one_and_can_be_repeated() -> None:
-    env = gym.make_vec(DEFAULT, 50)
+    env: Any = gym.make_vec(DEFAULT, 50)
     first, _ = env.reset()
-    drawn = env.unwrapped.np_random_seed  # type: ignore[attr-defined]
+    drawn = env.unwrapped.np_random_seed
     assert len(set(drawn)) == 50
     again, _ = gym.make_vec(DEFAULT, 50).reset()
     assert not np.array_equal(first, again)
@@ -63,7 +63,7 @@ def test_masked_reset_leaves_the_others_alone() -> None:
     ("limit", "expected"),
     [({"max_episode_steps": 3}, 3), ({"max_episode_steps": -1}, None), ({}, 100)],
 )
-def test_max_episode_steps_through_make_vec(limit: dict[str, int], expected: int | None) -> None:
+def test_max_episode_steps_through_make_vec(limit: dict[str, Any], expected: int | None) -> None:
     env = gym.make_vec(DEFAULT, 2, level="S...\n...G", step_reward=0.0, **limit)
     env.reset(seed=0)
     ticks = next((t for t in range(1, 300) if env.step(np.zeros(2, int))[3].all()), None)

@@ -43,7 +43,7 @@ SINGLE: dict[str, Wrap] = {
     "TransformObservation": lambda e: wrappers.TransformObservation(
         e, lambda o: np.clip(o, -1, 1).astype(np.float64), UNIT
     ),
-    "TransformReward": lambda e: wrappers.TransformReward(e, lambda r: 2 * r),
+    "TransformReward": lambda e: wrappers.TransformReward(e, lambda r: 2 * float(r)),
 }
 """By name; `NOT_HERE` has the others."""
 
@@ -199,7 +199,7 @@ def test_list_forms(form: str) -> None:
 
 def test_record_video_asks_for_moviepy_or_records(tmp_path: Path) -> None:
     pytest.importorskip("moviepy")
-    env = wrappers.RecordVideo(gym.make(ENV_IDS[0], render_mode="rgb_array"), str(tmp_path))
+    env: Any = wrappers.RecordVideo(gym.make(ENV_IDS[0], render_mode="rgb_array"), str(tmp_path))
     env.reset(seed=0)
     env.step(4)
     env.close()
