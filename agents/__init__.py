@@ -9,6 +9,8 @@ from .environments import make_single as make_single
 from .environments import make_vector as make_vector
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
+from .library import REINFORCE as REINFORCE
+from .library import DeepSARSA as DeepSARSA
 from .networks import NetworkConfig as NetworkConfig
 from .reinforce import Reinforce as Reinforce
 from .reinforce import ReinforceConfig as ReinforceConfig

@@ -2,6 +2,8 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -94,6 +96,17 @@ class Policy(Protocol):
     def act(self, inputs: Inputs, state: State, greedy: bool) -> tuple[Actions, State]:
         """Actions (B,) for o_t, and the state after it."""
         ...
+
+
+@contextmanager
+def borrowed(policy: Policy, random: np.random.Generator) -> Iterator[None]:
+    """Let `policy` act on `random`, with its running statistics frozen; then give both back."""
+    frozen, policy.encoder.frozen = policy.encoder.frozen, True
+    stream, policy.random = policy.random, random
+    try:
+        yield
+    finally:
+        policy.encoder.frozen, policy.random = frozen, stream
 
 
 class Agent(ABC):

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from .agent import Policy
+from .agent import Policy, borrowed
 from .environments import EnvConfig, is_native
 from .rollout import Collector
 from .types import Episodes
@@ -74,14 +74,12 @@ def evaluate(
     """
     if episodes < 1:
         raise ValueError(f"episodes: expected at least 1, got {episodes}")
-    frozen, policy.encoder.frozen = policy.encoder.frozen, True
-    stream, policy.random = policy.random, np.random.default_rng(seed)
-    try:
+    lanes = np.arange(env.num_envs)
+    quota = episodes // env.num_envs + (lanes < episodes % env.num_envs)
+    kept, missing = [], episodes
+    with borrowed(policy, np.random.default_rng(seed)):
         collector = Collector(env, policy, greedy=greedy)
         collector.begin(seed)
-        lanes = np.arange(env.num_envs)
-        quota = episodes // env.num_envs + (lanes < episodes % env.num_envs)
-        kept, missing = [], episodes
         while missing:
             collector.tick()
             for ended in collector.drain():
@@ -89,8 +87,6 @@ def evaluate(
                 quota[counted.lane] -= 1
                 missing -= len(counted.lane)
                 kept.append(counted)
-    finally:
-        policy.encoder.frozen, policy.random = frozen, stream
     return _gather(kept)
 
 

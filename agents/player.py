@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from gymnasium.vector.utils import concatenate, create_empty_array
 
-from .agent import Agent
+from .agent import Agent, borrowed
 from .types import Inputs
 
 
@@ -39,15 +39,10 @@ class Player:
         """
         agent, space = self.agent, self.agent.observation_space
         empty: Any = create_empty_array(space, 1)
-        frozen, agent.encoder.frozen = agent.encoder.frozen, True
-        stream, agent.random = agent.random, self.random
-        try:
+        with borrowed(agent, self.random):
             encoded = agent.encoder(concatenate(space, [obs], empty), agent.device)
-            actions, self.state = agent.act(
-                self._inputs(encoded, episode_start, reward, info or {}), self.state, self.greedy
-            )
-        finally:
-            agent.encoder.frozen, agent.random = frozen, stream
+            inputs = self._inputs(encoded, episode_start, reward, info or {})
+            actions, self.state = agent.act(inputs, self.state, self.greedy)
         self.action = int(actions[0])
         return self.action
 

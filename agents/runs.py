@@ -50,17 +50,26 @@ class RunConfig:
         """
         try:
             record = json.loads(text)
-            _, config = LEARNERS[record["learner"]]
-            agent = dict(record["agent"])
-            agent["network"] = _build(NetworkConfig, agent["network"], source)
             return cls(
                 record["learner"],
                 _build(EnvConfig, record["env"], source),
-                _build(config, agent, source),
+                learner_config(record["learner"], record["agent"], source),
                 _build(TrainingConfig, record["training"], source),
             )
         except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{source}: expected a run's configuration, got {error!r}") from None
+
+
+def learner_config(learner: str, values: dict[str, Any], source: str) -> LearnerConfig:
+    """A learner's configuration from the dict that was written.
+
+    Raises:
+        ValueError: fields of another version.
+    """
+    _, kind = LEARNERS[learner]
+    network = _build(NetworkConfig, values["network"], source)
+    config: LearnerConfig = _build(kind, {**values, "network": network}, source)
+    return config
 
 
 def _build(kind: Any, values: dict[str, Any], source: str) -> Any:
