@@ -159,9 +159,7 @@ class Algorithm:
         }
         name = path.name.removesuffix(".json")
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_checkpoint(
-            path.parent, path.name.removesuffix(".json"), self.agent.state_dict(), facts
-        )
+        save_checkpoint(path.parent, name, self.agent.state_dict(), facts)
 
     @classmethod
     def load(
