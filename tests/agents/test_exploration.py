@@ -1,0 +1,117 @@
+"""Schedules, and how often each action is drawn."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from sidestep.agents.exploration import (
+    epsilon_greedy,
+    greedy,
+    linear,
+    pack_random,
+    sample_categorical,
+    unpack_random,
+)
+
+N = 60_000
+
+
+def test_linear_by_hand() -> None:
+    got = [linear(step, 1.0, 0.2, 100) for step in (0, 25, 50, 99, 100, 101, 10**9)]
+    assert got == pytest.approx([1.0, 0.8, 0.6, 0.208, 0.2, 0.2, 0.2])
+    assert linear(0, 0.0, 1.0, 1) == 0.0 and linear(1, 0.0, 1.0, 1) == 1.0
+
+
+def agree(actions: NDArray[Any], probabilities: list[float]) -> bool:
+    """Chi-square far inside what chance allows; an action of probability 0 is never drawn."""
+    counts = np.bincount(actions, minlength=len(probabilities))
+    expected = np.array(probabilities) * len(actions)
+    if (counts[expected == 0] > 0).any():
+        return False
+    some = expected > 0
+    statistic = ((counts - expected)[some] ** 2 / expected[some]).sum()
+    return bool(statistic < 30)  # 4 degrees of freedom: one in 200,000
+
+
+def rows(values: list[Any], dtype: Any) -> NDArray[Any]:
+    return np.tile(np.array(values, dtype=dtype), (N, 1))
+
+
+def test_greedy_takes_the_first_of_equals_and_obeys_the_mask() -> None:
+    q = np.array([[1, 3, 3], [5, 4, 4], [-9, -8, -7]], dtype=np.float32)
+    mask = np.array([[True, True, True], [False, True, True], [True, False, False]])
+    assert greedy(q).tolist() == [1, 0, 2]
+    assert greedy(q, mask).tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.1, 0.5, 1.0])
+def test_epsilon_greedy_frequencies(epsilon: float) -> None:
+    q = rows([0.1, 0.9, -2.0, 0.3, 0.0], np.float32)
+    share = epsilon / 5  # exploring draws the best action too
+    got = epsilon_greedy(q, epsilon, np.random.default_rng(1))
+    assert agree(got, [share, 1 - epsilon + share, share, share, share])
+    mask = rows([True, False, True, False, True], np.bool_)
+    share = epsilon / 3
+    got = epsilon_greedy(q, epsilon, np.random.default_rng(2), mask)
+    assert agree(got, [1 - epsilon + share, 0, share, 0, share])
+
+
+def test_epsilon_greedy_explores_each_lane_by_itself() -> None:
+    q = np.tile(np.array([1, 0], dtype=np.float32), (2, 1))
+    random = np.random.default_rng(3)
+    pairs = np.array([epsilon_greedy(q, 1.0, random) for _ in range(4000)])
+    assert agree(2 * pairs[:, 0] + pairs[:, 1], [0.25] * 4)
+
+
+def test_no_exploration_draws_nothing() -> None:
+    random = np.random.default_rng(4)
+    before = random.bit_generator.state
+    epsilon_greedy(rows([0.1, 0.9], np.float32), 0.0, random)
+    assert random.bit_generator.state == before
+
+
+def test_sample_categorical_frequencies() -> None:
+    p = [0.5, 0.25, 0.125, 0.0625, 0.0625]
+    logits = rows(list(np.log(p) + 7), np.float32)  # a constant changes nothing
+    assert agree(sample_categorical(logits, np.random.default_rng(5)), p)
+    mask = rows([False, True, True, False, False], np.bool_)
+    got = sample_categorical(logits, np.random.default_rng(6), mask)
+    assert agree(got, [0, 2 / 3, 1 / 3, 0, 0])
+
+
+def test_a_single_allowed_action_is_taken_however_bad() -> None:
+    mask = np.zeros((50, 5), dtype=np.bool_)
+    only = np.arange(50) % 5
+    mask[np.arange(50), only] = True
+    scores = np.full((50, 5), -80, dtype=np.float32)
+    scores[:, 0] = 80
+    for random in (np.random.default_rng(seed) for seed in range(20)):
+        assert epsilon_greedy(scores, 0.5, random, mask).tolist() == only.tolist()
+        assert sample_categorical(scores, random, mask).tolist() == only.tolist()
+
+
+def test_a_draw_of_exactly_zero_stays_finite() -> None:
+    class Zero:
+        def standard_exponential(self, shape: Any, dtype: Any) -> NDArray[Any]:
+            return np.zeros(shape, dtype)  # float32 draws hold a 0 once in ten million
+
+    logits = np.array([[0, 90, 0]], dtype=np.float32)
+    assert sample_categorical(logits, Zero()).tolist() == [1]  # type: ignore[arg-type]
+
+
+def test_packed_random_repeats_the_stream() -> None:
+    random = np.random.default_rng(7)
+    random.integers(3, size=5, dtype=np.int32)  # leaves half a draw in the generator
+    packed = pack_random(random)
+    assert packed.dtype == torch.uint8
+    again = unpack_random(packed.clone())
+    assert random.random(9).tolist() == again.random(9).tolist()
+    assert random.integers(3, size=9, dtype=np.int32).tolist() == (
+        again.integers(3, size=9, dtype=np.int32).tolist()
+    )
+    other = pack_random(np.random.Generator(np.random.PCG64DXSM()))
+    with pytest.raises(ValueError, match="expected PCG64, got PCG64DXSM"):
+        unpack_random(other)
