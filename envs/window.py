@@ -14,6 +14,9 @@ from . import palette
 FORWARDED = (pygame.KEYDOWN, pygame.KEYUP, pygame.MOUSEBUTTONDOWN, pygame.WINDOWCLOSE)
 """Events of other windows that are left for them; the rest, such as motion, is dropped."""
 
+INVISIBLE = ("dummy", "offscreen")
+"""SDL falls back to these where there is no screen; they are right only where asked for."""
+
 
 class Window:
     """A resizable window; pictures keep their proportions in it.
@@ -50,6 +53,10 @@ class Window:
         os.environ.setdefault("SDL_NO_SIGNAL_HANDLERS", "1")
         try:
             pygame.display.init()
+            driver = pygame.display.get_driver()
+            if driver in INVISIBLE and not os.environ.get("SDL_VIDEODRIVER"):
+                pygame.display.quit()
+                raise pygame.error("none")
             size = self._wanted or _first_size(width, height)
             self._window = pygame.Window(self.title, size, resizable=True, allow_high_dpi=True)
             self._window.minimum_size = (160, 120)
