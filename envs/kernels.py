@@ -75,7 +75,7 @@ def restart_lane(
     for k in range(obstacles):
         t, row = track[k], FIRST + 4 * k
         x, y, hx, hy = t[BEGIN_X], t[BEGIN_Y], t[BEGIN_HX], t[BEGIN_HY]
-        if rules[RANDOM_STARTS] and not t[WANDERS]:
+        if rules[RANDOM_STARTS]:  # a wanderer's track is its own cell, and it has no heading
             length = (t[RIGHT] - t[LEFT]) + (t[BOTTOM] - t[TOP]) + 1
             choice = draw(key, k, 2 * length)
             sign = 1 - 2 * (choice & 1)
