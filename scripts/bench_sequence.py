@@ -95,6 +95,7 @@ def training_runs(pair: Pair, x: Tensor, reset: Tensor) -> dict[str, Callable[[]
         "plain": run(lambda: pair.layer(x)[0]),
         "resets": run(lambda: pair.layer(x, reset=reset)[0]),
         "cells": run(lambda: cell_loop(pair.layer, pair.layer.cell_step, x, reset)),
+        "products": lambda: matrix_products(pair.layer, x),
         "torch_cells": run(lambda: cell_loop(pair.layer, pair.layer.fast_step, x, reset)),
     }
 
@@ -108,6 +109,21 @@ def cell_loop(layer: Layer, cell: Callable[..., Any], x: Tensor, reset: Tensor) 
         parts = cell(x_t, tuple(part * keep for part in parts), weights)[: len(parts)]
         outputs.append(parts[0])
     return torch.stack(outputs)
+
+
+@torch.no_grad()
+def matrix_products(layer: Layer, x: Tensor) -> None:
+    """The matrix products of forward and backward and nothing else: what no way can do without."""
+    weights, rows = layer.weights("l0", None), x.flatten(0, 1)
+    sums = rows @ weights.w_ih.t()
+    states = x.new_zeros(*x.shape[:2], layer.hidden_size)
+    sum_t = sums.view(*x.shape[:2], -1).unbind(0)
+    for h_t, a_t in zip(states.unbind(0), sum_t, strict=True):
+        torch.mm(h_t, weights.w_hh.t())
+        torch.mm(a_t, weights.w_hh)
+    torch.mm(sums, weights.w_ih)
+    torch.mm(sums.t(), rows)
+    torch.mm(sums.t(), states.flatten(0, 1))
 
 
 def peak_memory(run: Callable[[], None]) -> int:
@@ -146,6 +162,7 @@ def bench_training(config: Config, rounds: int) -> list[dict[str, Any]]:
                         "plain_by_torch": ratio(times, "plain", "torch"),
                         "resets_by_torch": ratio(times, "resets", "torch"),
                         "cells_by_resets": ratio(times, "cells", "resets"),
+                        "products_by_resets": ratio(times, "products", "resets"),
                         "torch_cells_by_resets": ratio(times, "torch_cells", "resets"),
                         "memory": {name: peak_memory(run) for name, run in runs.items()},
                     }
@@ -207,6 +224,7 @@ TRAINING_COLUMNS = (
     "resets / torch.nn",
     "cell loop / resets",
     "torch cell loop / resets",
+    "products / resets",
     "peak memory / torch.nn",
 )
 STEP_COLUMNS = ("cell", "B, I, H", "torch's cell us", "step us", "step / cell", "with reset / cell")
@@ -224,6 +242,7 @@ def training_table(rows: list[dict[str, Any]]) -> list[list[str]]:
             f"{row['resets_by_torch']:.2f}",
             f"{row['cells_by_resets']:.1f}",
             f"{row['torch_cells_by_resets']:.1f}",
+            f"{row['products_by_resets']:.2f}",
             f"{row['memory']['resets'] / row['memory']['torch']:.2f}",
         ]
         for row in rows
@@ -263,7 +282,9 @@ def bench(config: Config) -> None:
             f"median over rounds. Resets come with probability {RESET_RATE} at every step of every "
             "row; torch.nn has none, so its time is without. The cell loops have them: one steps "
             "the equations of `cells.py`, the other torch's cell (for the reset-before GRU, which "
-            f"torch lacks, the acting step). Threads: {torch.get_num_threads()}.",
+            f"torch lacks, the acting step). Products: the "
+            "products of matrices in forward and backward alone, common to every way. Threads: "
+            f"{torch.get_num_threads()}.",
             markdown_table(TRAINING_COLUMNS, first),
             "One acting step of 64 lanes without gradients, beside torch's cell:",
             markdown_table(STEP_COLUMNS, second),

@@ -28,9 +28,9 @@ def make(kind: str, *sizes: int, **options: Any) -> Recurrent:
 
 def leaves(state: State) -> list[Tensor]:
     """The tensors of a state."""
-    found: list[Tensor] = []
-    map_state(lambda leaf: (found.append(leaf), leaf)[1], state)
-    return found
+    if isinstance(state, Tensor):
+        return [state]
+    return [leaf for part in state for leaf in leaves(part)]
 
 
 def random_state(layer: Recurrent, batch: int) -> State:
