@@ -1,8 +1,12 @@
-"""What all tests share: one thread for torch where it is used; the machine has other work."""
+"""What all tests share: no screen is needed, and torch takes one thread where it is used."""
 
+import os
 import sys
 
 import pytest
+
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
 
 
 @pytest.fixture(autouse=True)
