@@ -137,3 +137,16 @@ def test_goal_on_the_last_tick_is_both() -> None:
         env.reset(seed=0)
         _, _, terminated, truncated, _ = env.step(np.array([2]))
         assert (terminated[0], truncated[0]) == (True, True)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+def test_reset_when_every_lane_has_just_ended(mode: str, masked: bool) -> None:
+    native, sync = pair(DEFAULT, 2, mode, 1)
+    native.reset(seed=0)
+    sync.reset(seed=0)
+    for _ in range(3):
+        actions = np.array([4, 4])
+        assert identical(native.step(actions), sync.step(actions))
+        options = [{"reset_mask": np.ones(2, bool)} if masked else None for _ in range(2)]
+        assert identical(native.reset(options=options[0]), sync.reset(options=options[1]))
