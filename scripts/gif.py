@@ -42,7 +42,7 @@ def write_gif(
         np.stack(frames),
         extension=".gif",
         plugin="pillow",
-        duration=durations if len(frames) > 1 else durations[0],
+        duration=durations.tolist() if len(frames) > 1 else float(durations[0]),
         loop=0,
     )
     write_atomically(Path(path), data)
