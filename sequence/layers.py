@@ -61,10 +61,10 @@ class RNN(Recurrent):
             return normalised.rnn_step(x, parts[0], weights, self.nonlinearity)
         return cells.rnn_step(x, parts[0], *weights[:4], nonlinearity=self.nonlinearity)
 
-    def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
+    def fast_step(self, x: Tensor, parts: Parts, weights: Any) -> Parts:
         """One step by torch's cell."""
         cell = torch.rnn_tanh_cell if self.nonlinearity == "tanh" else torch.rnn_relu_cell
-        return (cell(x, parts[0], *weights[:4]),)
+        return (cell(x, parts[0], *weights),)
 
     def run_direction(
         self, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None
@@ -131,9 +131,9 @@ class LSTM(Recurrent):
             return normalised.lstm_step(x, parts[0], parts[1], weights)
         return cells.lstm_step(x, parts[0], parts[1], *weights[:4])
 
-    def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
+    def fast_step(self, x: Tensor, parts: Parts, weights: Any) -> Parts:
         """One step by torch's cell."""
-        return torch.lstm_cell(x, parts, *weights[:4])
+        return torch.lstm_cell(x, parts, *weights)
 
     def run_direction(
         self, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None
@@ -206,10 +206,10 @@ class GRU(Recurrent):
             return normalised.gru_step(x, parts[0], weights, self.reset_after)
         return cells.gru_step(x, parts[0], *weights[:4], reset_after=self.reset_after)
 
-    def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
+    def fast_step(self, x: Tensor, parts: Parts, weights: Any) -> Parts:
         """One step by torch's cell where it has one."""
         if self.reset_after:
-            return (torch.gru_cell(x, parts[0], *weights[:4]),)
+            return (torch.gru_cell(x, parts[0], *weights),)
         return (_step_before(x, parts[0], weights),)
 
     def run_direction(
@@ -248,7 +248,7 @@ class GRU(Recurrent):
         return copy_weights(self, nn.GRU(**torch_options(self)))
 
 
-def _step_before(x: Tensor, h: Tensor, weights: Weights) -> Tensor:
+def _step_before(x: Tensor, h: Tensor, weights: Any) -> Tensor:
     """`cells.gru_step` with reset_after=False in fewer operations: x (B, D), h (B, H)."""
     split = 2 * h.shape[1]
     w_ih, w_hh, b_ih, b_hh = weights[:4]

@@ -55,15 +55,16 @@ class Recurrent(nn.Module):
         self.layer_norm, self.init = layer_norm, init
         self.directions = 2 if bidirectional else 1
         self.output_size = hidden_size * self.directions
-        self._names: dict[str, list[str]] = {}
+        self._simple = num_layers == 1 and not (bidirectional or layer_norm)
+        self._names: dict[str, tuple[str, ...]] = {}
         for layer in range(num_layers):
             width = input_size if layer == 0 else self.output_size
             for suffix in self.suffixes(layer):
-                names = _PARAMETERS if layer_norm else _PARAMETERS[:4]
-                self._names[suffix] = [f"{name}_{suffix}" for name in names]
+                self._names[suffix] = tuple(f"{name}_{suffix}" for name in self._parameter_sizes(1))
                 for name, size in self._parameter_sizes(width).items():
-                    empty = torch.empty(size, device=device, dtype=dtype)
-                    self.register_parameter(f"{name}_{suffix}", nn.Parameter(empty))
+                    empty = None if size is None else torch.empty(size, device=device, dtype=dtype)
+                    parameter = None if empty is None else nn.Parameter(empty)
+                    self.register_parameter(f"{name}_{suffix}", parameter)
         self.reset_parameters(generator)
 
     def suffixes(self, level: int) -> tuple[str, ...]:
@@ -71,19 +72,14 @@ class Recurrent(nn.Module):
         names = (f"l{level}", f"l{level}_reverse")
         return names[: self.directions]
 
-    def _parameter_sizes(self, width: int) -> dict[str, tuple[int, ...]]:
-        rows = self.gates * self.hidden_size
-        sizes: dict[str, tuple[int, ...]] = {
-            "weight_ih": (rows, width),
-            "weight_hh": (rows, self.hidden_size),
-        }
-        if self.bias:
-            sizes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+    def _parameter_sizes(self, width: int) -> dict[str, tuple[int, ...] | None]:
+        """By torch.nn's names; None where the layer does without."""
+        rows, hidden = self.gates * self.hidden_size, self.hidden_size
+        bias = (rows,) if self.bias else None
+        sizes: list[tuple[int, ...] | None] = [(rows, width), (rows, hidden), bias, bias]
         if self.layer_norm:
-            sizes |= {"norm_ih": (rows,), "norm_hh": (rows,)}
-            if "c" in self.part_names:
-                sizes["norm_c"] = (self.hidden_size,)
-        return sizes
+            sizes += [(rows,), (rows,), (hidden,) if "c" in self.part_names else None]
+        return dict(zip(_PARAMETERS, sizes, strict=False))
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw all parameters anew; see `initialise`."""
@@ -109,8 +105,7 @@ class Recurrent(nn.Module):
 
     def weights(self, suffix: str, dtype: torch.dtype | None) -> Weights:
         """The parameters with this ending, in `dtype` unless it is None."""
-        find: Any = self._parameters.get  # a fifth of the time of getattr, which a step would feel
-        found = [find(name) for name in self._names[suffix]]
+        found: list[Any] = [self._parameters[name] for name in self._names[suffix]]
         if dtype is not None:
             found = [None if weight is None else weight.to(dtype) for weight in found]
         return Weights(*found)
@@ -135,7 +130,7 @@ class Recurrent(nn.Module):
         """All layers by torch's own kernel: parts (L, B, H); None where it computes otherwise."""
         raise NotImplementedError
 
-    def fast_step(self, x: Tensor, parts: Parts, weights: Weights) -> Parts:
+    def fast_step(self, x: Tensor, parts: Parts, weights: Any) -> Parts:
         """One step of acting: the new states only, each (B, H)."""
         raise NotImplementedError
 
@@ -170,8 +165,10 @@ class Recurrent(nn.Module):
         """
         if self.bidirectional:
             raise ValueError("expected a layer of one direction to step, got a bidirectional one")
-        check_input(x, "B", self.input_size, self._like)
-        parts = self._check_state(state, x)
+        parts: Any = state if isinstance(state, tuple) else (state,)
+        if not self._fits(x, parts):
+            check_input(x, "B", self.input_size, self._like)
+            parts = self._check_state(state, x)
         if reset is not None:
             check_reset(reset, (x.shape[0],), x.device)
             cleared = reset.view(1, -1, 1)
@@ -180,20 +177,45 @@ class Recurrent(nn.Module):
         if dtype is not None:
             with torch.autocast(x.device.type, enabled=False):
                 return self._step(x.to(dtype), tuple(part.to(dtype) for part in parts), dtype)
-        return self._step(x, parts, None)
+        if not self._simple:
+            return self._step(x, parts, None)
+        found: Any = self._parameters  # a tenth of getattr's time, which a step would feel
+        w_ih, w_hh, b_ih, b_hh = self._names["l0"]
+        weights = (found[w_ih], found[w_hh], found[b_ih], found[b_hh])
+        if len(parts) == 1:
+            h = self.fast_step(x, (parts[0].squeeze(0),), weights)[0]
+            return h, h.unsqueeze(0)
+        h, c = self.fast_step(x, (parts[0].squeeze(0), parts[1].squeeze(0)), weights)
+        return h, (h.unsqueeze(0), c.unsqueeze(0))
+
+    def _fits(self, x: Tensor, parts: tuple[Any, ...]) -> bool:
+        """Whether input and state are right, in the least time; else the checks say what is not."""
+        like: Any = self._parameters["weight_hh_l0"]
+        if not isinstance(x, Tensor) or not x.is_cpu or x.ndim != 2:
+            return False
+        dtype, expected = like.dtype, (self.num_layers, x.shape[0], self.hidden_size)
+        if x.shape[1] != self.input_size or x.dtype != dtype or not like.is_cpu:
+            return False
+        if len(parts) != len(self.part_names):
+            return False
+        for part in parts:
+            if not isinstance(part, Tensor) or part.shape != expected:
+                return False
+            if part.dtype != dtype or not part.is_cpu:
+                return False
+        return True
 
     def _step(self, x: Tensor, parts: Parts, dtype: torch.dtype | None) -> tuple[Tensor, State]:
-        if self.num_layers == 1 and not self.layer_norm:
-            rows = tuple([part.squeeze(0) for part in parts])
-            new = self.fast_step(x, rows, self.weights("l0", dtype))
-            return new[0], bare(tuple([part.unsqueeze(0) for part in new]))
-        count = len(parts)
-        cell = self.cell_step if self.layer_norm else self.fast_step
+        """One tick of any stack, without checks."""
         columns: list[Parts] = []
-        for level, level_parts in enumerate(zip(*(p.unbind(0) for p in parts), strict=True)):
+        for level, rows in enumerate(zip(*(part.unbind(0) for part in parts), strict=True)):
             if level and self.dropout and self.training:
                 x = dropout(x, self.dropout)
-            new = cell(x, level_parts, self.weights(f"l{level}", dtype))[:count]
+            weights = self.weights(f"l{level}", dtype)
+            if self.layer_norm:
+                new = tuple(self.cell_step(x, rows, weights)[: len(parts)])
+            else:
+                new = self.fast_step(x, rows, weights[:4])
             columns.append(new)
             x = new[0]
         return x, bare(tuple(torch.stack(column) for column in zip(*columns, strict=True)))
