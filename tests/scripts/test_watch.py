@@ -1,0 +1,54 @@
+"""`sidestep watch`: a run from its checkpoint, live in a window."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pygame
+import pytest
+
+from sidestep.envs.rendering import Window
+from sidestep.scripts import train, watch
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    flags = "--total-steps 2000 --num-envs 16 --episodes 10 --gif-episodes 0 --evaluate-every 0"
+    train.main(["deep-sarsa", *flags.split(), "--out", str(folder)])
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def dummy_screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    yield
+    pygame.display.quit()
+
+
+def test_watching_repeats_with_the_seed(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+    for _ in range(2):
+        watch.main([str(run_folder), "--seed", "5", "--fps", "2000", "--episodes", "2"])
+        said.append(capsys.readouterr().out)
+    assert "successes in 2 episodes, mean return" in said[0]
+    assert said[0] == said[1]
+
+
+def test_quit_by_key(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quit_key = pygame.Event(pygame.KEYDOWN, key=pygame.K_q)
+    monkeypatch.setattr(Window, "events", lambda self: [quit_key])
+    watch.main([str(run_folder), "--sampled", "--checkpoint", "last"])
+    assert capsys.readouterr().out == "0 successes in 0 episodes\n"
+
+
+def test_wrong_input(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for args in (["no-such-run"], [str(run_folder), "--checkpoint", "nothing"]):
+        with pytest.raises(SystemExit) as stop:
+            watch.main(args)
+        error = capsys.readouterr().err
+        assert stop.value.code == 2
+        assert error.startswith("sidestep watch: ") and error.count("\n") == 1
