@@ -41,15 +41,15 @@ TARGETS = {"single": 1.25, "vector 64": 5.0, "vector 4096": 2.0}
 """The least ratio to the peer that the project asks of itself."""
 START = """
 import json, time
-begin = time.perf_counter()
+begin = time.process_time()
 import gymnasium
-base = time.perf_counter()
+base = time.process_time()
 import sidestep.envs
-loaded = time.perf_counter()
+loaded = time.process_time()
 env = gymnasium.make_vec("{env}", 2)
 env.reset(seed=0)
 env.step([0, 0])
-print(json.dumps([base - begin, loaded - base, time.perf_counter() - loaded]))
+print(json.dumps([base - begin, loaded - base, time.process_time() - loaded]))
 """
 
 Runner = Callable[[int], float]
@@ -186,7 +186,7 @@ def summary(setting: str, rates: dict[str, list[float]]) -> list[dict[str, Any]]
 
 
 def startup(repeats: int) -> dict[str, float]:
-    """Seconds from import to the first tick in a new process, without and with the cache."""
+    """Processor seconds of a new process up to its first tick, without and with the cache."""
     with tempfile.TemporaryDirectory() as folder:
         first = _fresh(folder)
         later = [_fresh(folder) for _ in range(repeats)]
@@ -246,7 +246,7 @@ median, lowest and highest round.
 
 {aims}
 
-A new process, in seconds by the clock; compiling happens once and is then kept on disk:
+A new process, in seconds of processor time; compiling happens once and is then kept on disk:
 
 {begin}"""
 
