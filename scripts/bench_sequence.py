@@ -102,7 +102,7 @@ def training_runs(pair: Pair, x: Tensor, reset: Tensor) -> dict[str, Callable[[]
 
 def cell_loop(layer: Layer, cell: Callable[..., Any], x: Tensor, reset: Tensor) -> Tensor:
     """The usual way to have resets: a cell at every step, of `cells.py` or torch's."""
-    weights = layer.weights("l0", None)
+    weights = layer.weights("l0", None)[:4]
     parts = tuple(x.new_zeros(x.shape[1], layer.hidden_size) for _ in layer.part_names)
     outputs = []
     for x_t, keep in zip(x.unbind(0), (~reset).unsqueeze(-1).unbind(0), strict=True):
@@ -114,14 +114,14 @@ def cell_loop(layer: Layer, cell: Callable[..., Any], x: Tensor, reset: Tensor) 
 @torch.no_grad()
 def matrix_products(layer: Layer, x: Tensor) -> None:
     """The matrix products of forward and backward and nothing else: what no way can do without."""
-    weights, rows = layer.weights("l0", None), x.flatten(0, 1)
-    sums = rows @ weights.w_ih.t()
+    (w_ih, w_hh, *_), rows = layer.weights("l0", None), x.flatten(0, 1)
+    sums = rows @ w_ih.t()
     states = x.new_zeros(*x.shape[:2], layer.hidden_size)
     sum_t = sums.view(*x.shape[:2], -1).unbind(0)
     for h_t, a_t in zip(states.unbind(0), sum_t, strict=True):
-        torch.mm(h_t, weights.w_hh.t())
-        torch.mm(a_t, weights.w_hh)
-    torch.mm(sums, weights.w_ih)
+        torch.mm(h_t, w_hh.t())
+        torch.mm(a_t, w_hh)
+    torch.mm(sums, w_ih)
     torch.mm(sums.t(), rows)
     torch.mm(sums.t(), states.flatten(0, 1))
 
