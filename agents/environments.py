@@ -2,15 +2,19 @@
 
 import ast
 import importlib
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import VectorEnv
 
 VECTORIZATIONS = ("auto", "native", "sync", "async")
+MOST_TICKS = 10_000
+"""Time limit where an env has none: an agent that never ends an episode must not hang."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class EnvConfig:
     kwargs: tuple[str, ...] = ()
     """Keywords of the env, as name=value; values are Python literals, or else text."""
     max_episode_steps: int | None = None
-    """Time limit in ticks; None keeps the env's own."""
+    """Time limit in ticks; None keeps the env's own, or sets 10,000 where it has none."""
     vectorization: str = "auto"
     """auto: native where the env has it, else sync; native; sync; async (a process a lane)."""
 
@@ -69,6 +73,22 @@ def qualified(env_id: str) -> str:
     return f"sidestep.envs:{env_id}" if env_id.startswith("sidestep/") else env_id
 
 
+def spec_of(config: EnvConfig) -> EnvSpec:
+    """What is registered under the id, its module imported.
+
+    Raises:
+        ValueError: no such module.
+        gymnasium.error.Error: no such id.
+    """
+    module, _, name = qualified(config.id).rpartition(":")
+    try:
+        if module:
+            importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(f"env {config.id}: expected a module to import, got {error}") from None
+    return gym.spec(name)
+
+
 def make_vector(config: EnvConfig, num_envs: int) -> VectorEnv[Any, Any, Any]:
     """The vector env of `config` with `num_envs` lanes.
 
@@ -78,9 +98,7 @@ def make_vector(config: EnvConfig, num_envs: int) -> VectorEnv[Any, Any, Any]:
     mode = {"auto": None, "native": "vector_entry_point"}.get(
         config.vectorization, config.vectorization
     )
-    keywords = config.keywords()
-    if config.max_episode_steps is not None:
-        keywords["max_episode_steps"] = config.max_episode_steps
+    keywords = _keywords(config, is_native(config))
     env = gym.make_vec(qualified(config.id), num_envs, vectorization_mode=mode, **keywords)
     check_action_space(env.single_action_space)
     return env
@@ -90,18 +108,29 @@ def is_native(config: EnvConfig) -> bool:
     """Whether `make_vector` makes an env whose lanes are one array."""
     if config.vectorization != "auto":
         return config.vectorization == "native"
-    env_id = qualified(config.id)
-    if ":" in env_id:
-        importlib.import_module(env_id.partition(":")[0])
-    return gym.spec(env_id.partition(":")[2] or env_id).vector_entry_point is not None
+    return spec_of(config).vector_entry_point is not None
 
 
 def make_single(config: EnvConfig, render_mode: str | None = None) -> gym.Env[Any, Any]:
     """One env of `config`, for watching."""
-    keywords = config.keywords()
+    keywords = _keywords(config, native=False)
+    return gym.make(qualified(config.id), render_mode=render_mode, **keywords)
+
+
+def _keywords(config: EnvConfig, native: bool) -> dict[str, Any]:
+    """The env's keywords, the time limit among them where it takes one."""
+    keywords, spec = config.keywords(), spec_of(config)
     if config.max_episode_steps is not None:
         keywords["max_episode_steps"] = config.max_episode_steps
-    return gym.make(qualified(config.id), render_mode=render_mode, **keywords)
+    elif spec.max_episode_steps is None and (not native or _takes_limit(spec)):
+        keywords.setdefault("max_episode_steps", MOST_TICKS)
+    return keywords
+
+
+def _takes_limit(spec: EnvSpec) -> bool:
+    entry = spec.vector_entry_point
+    creator = load_env_creator(entry) if isinstance(entry, str) else entry
+    return creator is not None and "max_episode_steps" in inspect.signature(creator).parameters
 
 
 def check_action_space(space: spaces.Space[Any]) -> None:

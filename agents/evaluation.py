@@ -70,10 +70,12 @@ def evaluate(
         greedy: without exploration.
 
     Raises:
-        ValueError: fewer than one episode.
+        ValueError: fewer than one episode, or a negative seed.
     """
     if episodes < 1:
         raise ValueError(f"episodes: expected at least 1, got {episodes}")
+    if seed < 0:
+        raise ValueError(f"seed: expected at least 0, got {seed}")
     lanes = np.arange(env.num_envs)
     quota = episodes // env.num_envs + (lanes < episodes % env.num_envs)
     kept, missing = [], episodes

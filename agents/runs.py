@@ -117,6 +117,9 @@ def load_agent(folder: Path | str, checkpoint: Path | str | None = None) -> tupl
     folder = Path(folder)
     config = read_config(folder)
     path = latest_checkpoint(folder) if checkpoint is None else Path(checkpoint)
+    if not path.is_file():
+        there = ", ".join(sorted(p.stem for p in folder.glob("*.json") if p.stem != "config"))
+        raise FileNotFoundError(f"{path}: expected a checkpoint ({there or 'none is there'})")
     tensors, facts = load_checkpoint(path)
     if facts.get("learner") != config.learner:
         raise ValueError(

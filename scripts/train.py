@@ -52,7 +52,7 @@ class Options:
     env_kwargs: tuple[str, ...] = ()
     """Keywords of the env, as name=value."""
     max_episode_steps: int | None = None
-    """Time limit in ticks; the env's own if left out."""
+    """Time limit in ticks; if left out the env's own, or 10,000 where it has none."""
     vectorization: str = "auto"
     """auto, native, sync or async."""
     out: Path | None = None
