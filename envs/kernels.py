@@ -61,26 +61,28 @@ def draw(key: Any, counter: Any, bound: Any) -> Any:
 
 
 @compiled
-def restart_lane(
-    i: Any, state: Any, clock: Any, streams: Any, site: Any, track: Any, rules: Any
-) -> None:
-    """Begin the next episode of lane i."""
+def restart_lane(i: Any, lanes: Any, level: Any, sites: Any, tracks: Any, rules: Any) -> None:
+    """Begin the next episode of lane i; without row views, which would cost atomic counts."""
+    state, clock, streams = lanes
     episode = streams[EPISODE, i] + np.uint64(1)
     key = mix(mix(streams[SEED, i]) + episode * np.uint64(0xD1342543DE82EF95))
     streams[EPISODE, i], streams[KEY, i] = episode, key
     clock[i] = 0
-    state[X, i], state[Y, i] = site[START_X], site[START_Y]
+    state[X, i], state[Y, i] = sites[level, START_X], sites[level, START_Y]
     state[PHASE, i], state[HIT, i] = 0, 0
-    obstacles = track.shape[0]
+    obstacles = tracks.shape[1]
     for k in range(obstacles):
-        t, row = track[k], FIRST + 4 * k
-        x, y, hx, hy = t[BEGIN_X], t[BEGIN_Y], t[BEGIN_HX], t[BEGIN_HY]
+        x, y = tracks[level, k, BEGIN_X], tracks[level, k, BEGIN_Y]
+        hx, hy = tracks[level, k, BEGIN_HX], tracks[level, k, BEGIN_HY]
         if rules[RANDOM_STARTS]:  # a wanderer's track is its own cell, and it has no heading
-            length = (t[RIGHT] - t[LEFT]) + (t[BOTTOM] - t[TOP]) + 1
+            left, top = tracks[level, k, LEFT], tracks[level, k, TOP]
+            right, bottom = tracks[level, k, RIGHT], tracks[level, k, BOTTOM]
+            length = (right - left) + (bottom - top) + 1
             choice = draw(key, k, 2 * length)
             sign = 1 - 2 * (choice & 1)
-            x, y = t[LEFT] + (choice >> 1) * abs(hx), t[TOP] + (choice >> 1) * abs(hy)
+            x, y = left + (choice >> 1) * abs(hx), top + (choice >> 1) * abs(hy)
             hx, hy = sign * hx, sign * hy
+        row = FIRST + 4 * k
         state[row, i], state[row + 1, i] = x, y
         state[row + 2, i], state[row + 3, i] = hx, hy
     if rules[RANDOM_STARTS]:
@@ -101,8 +103,7 @@ def restart(
     """Begin the next episode of every lane i with `chosen[i]`."""
     for i in range(chosen.shape[0]):
         if chosen[i]:
-            level = level_of[i]
-            restart_lane(i, state, clock, streams, sites[level], tracks[level], rules)
+            restart_lane(i, (state, clock, streams), level_of[i], sites, tracks, rules)
 
 
 @compiled
@@ -304,8 +305,7 @@ def advance(
     count, terminated, truncated = 0, flags[TERMINATED], flags[TRUNCATED]
     for i in range(number):
         if ended[i]:
-            level = level_of[i]
-            restart_lane(i, state, clock, streams, sites[level], tracks[level], rules)
+            restart_lane(i, lanes, level_of[i], sites, tracks, rules)
             reward[i] = 0.0
             for flag in range(flags.shape[0]):
                 flags[flag, i] = False
