@@ -16,6 +16,7 @@ from sidestep.sequence import State
 
 from .exploration import Actions, Mask, Scores, pack_random, unpack_random
 from .networks import Network, NetworkConfig
+from .normalization import RunningMoments
 from .observations import ObservationEncoder
 from .types import Inputs, Rollout
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from .rollout import Collector
 
 Metrics = dict[str, float]
+
+
+def under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The entries whose names begin with `prefix`, without it."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
 def flatten_parameters(network: nn.Module) -> nn.Parameter:
@@ -61,6 +67,8 @@ class LearnerConfig:
     """Ticks of every lane between updates."""
     normalize_observations: bool = False
     """Standardise observations with running statistics."""
+    normalize_rewards: bool = False
+    """Divide rewards by the running deviation of the discounted return."""
     reward_scale: float = 1.0
     """Rewards are multiplied by this before learning; reports show them as they were."""
 
@@ -139,6 +147,7 @@ class Agent(ABC):
         self.observation_space, self.action_space = observation_space, action_space
         self.config, self.seed, self.device = config, seed, torch.device(device)
         self.encoder = ObservationEncoder(observation_space, config.normalize_observations)
+        self.reward_moments = RunningMoments(())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = self.make_network().to(self.device)
@@ -158,7 +167,10 @@ class Agent(ABC):
     @property
     def reward_scale(self) -> float:
         """Factor on the rewards that it is shown and learns from."""
-        return self.config.reward_scale
+        scale = self.config.reward_scale
+        if self.config.normalize_rewards:
+            scale /= float(self.reward_moments.deviation())
+        return scale
 
     @abstractmethod
     def make_network(self) -> Network:
@@ -239,7 +251,8 @@ class Agent(ABC):
         """Everything that learning changes, as plain tensors."""
         state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         state |= {f"optimizer.{k}": v for k, v in self.optimizer.state[self.flat].items()}
-        state |= {f"encoder.{k}": v for k, v in self.encoder.state_dict().items()}
+        state |= {f"obs_moments.{k}": v for k, v in self.encoder.moments.state_dict().items()}
+        state |= {f"reward_moments.{k}": v for k, v in self.reward_moments.state_dict().items()}
         state["random"] = pack_random(self.random)
         state["steps"] = torch.tensor(self.steps)
         return state
@@ -250,7 +263,7 @@ class Agent(ABC):
         Raises:
             ValueError: tensors of another architecture; nothing was changed.
         """
-        network = {k[8:]: v for k, v in state.items() if k.startswith("network.")}
+        network = under(state, "network.")
         own = self.network.state_dict()
         for key in sorted(own.keys() | network.keys()):
             mine, theirs = own.get(key), network.get(key)
@@ -259,12 +272,11 @@ class Agent(ABC):
                 got = "none" if theirs is None else f"shape {tuple(theirs.shape)}"
                 raise ValueError(f"checkpoint tensor {key!r}: expected {expected}, got {got}")
         self.network.load_state_dict(network)
-        self.encoder.load_state_dict(
-            {k[8:]: v for k, v in state.items() if k.startswith("encoder.")}
-        )
+        for name, moments in (("obs", self.encoder.moments), ("reward", self.reward_moments)):
+            moments.load_state_dict(under(state, f"{name}_moments."))
         self.steps = int(state["steps"])
         if learning:
             self.random = unpack_random(state["random"])
-            moments = {k[10:]: v.clone() for k, v in state.items() if k.startswith("optimizer.")}
-            if moments:
-                self.optimizer.state[self.flat] = moments
+            adam = under(state, "optimizer.")
+            if adam:
+                self.optimizer.state[self.flat] = {k: v.clone() for k, v in adam.items()}

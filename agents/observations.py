@@ -9,6 +9,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .normalization import RunningMoments
+
 
 class ObservationEncoder:
     """Turns batches of observations of `space` into float32 tensors (B, *shape).
@@ -30,9 +32,7 @@ class ObservationEncoder:
         self.space, self.shape = space, _shape(space)
         self.normalize, self.frozen = normalize, False
         self.plain = isinstance(space, spaces.Box) and len(space.shape) == 1
-        self.count = torch.zeros((), dtype=torch.float64)
-        self.mean = torch.zeros(self.shape, dtype=torch.float64)
-        self.square = torch.zeros(self.shape, dtype=torch.float64)
+        self.moments = RunningMoments(self.shape)
 
     def __call__(self, obs: Any, device: torch.device | str = "cpu", count: bool = True) -> Tensor:
         """A batch of observations as (B, *shape) float32 on `device`.
@@ -47,29 +47,10 @@ class ObservationEncoder:
         encoded = torch.from_numpy(obs)
         if self.normalize:
             if count and not self.frozen:
-                self._count(encoded)
-            deviation = (self.square / self.count.clamp(min=1)).sqrt().clamp(min=1e-4)
-            encoded = ((encoded - self.mean) / deviation).clamp(-10, 10).float()
+                self.moments.add(encoded)
+            scaled = (encoded - self.moments.mean) / self.moments.deviation()
+            encoded = scaled.clamp(-10, 10).float()
         return encoded.to(device)
-
-    def _count(self, batch: Tensor) -> None:
-        """Take a batch into the running statistics (Chan, Golub & LeVeque 1983)."""
-        rows, total = len(batch), self.count + len(batch)
-        mean = batch.mean(0, dtype=torch.float64)
-        delta = mean - self.mean
-        self.square += ((batch - mean) ** 2).sum(0) + delta**2 * self.count * rows / total
-        self.mean += delta * rows / total
-        self.count = total
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """The running statistics."""
-        return {"count": self.count, "mean": self.mean, "square": self.square}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Restore `state_dict()`."""
-        self.count, self.mean, self.square = (
-            state[name].clone() for name in ("count", "mean", "square")
-        )
 
 
 def _shape(space: spaces.Space[Any]) -> tuple[int, ...]:

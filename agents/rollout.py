@@ -16,8 +16,9 @@ from torch import Tensor
 
 from sidestep.sequence import flatten_state, unflatten_state
 
-from .agent import Policy
+from .agent import Policy, under
 from .exploration import Actions
+from .normalization import RewardScaler
 from .types import Episodes, Inputs, Rollout, stack_inputs
 
 
@@ -40,6 +41,7 @@ class Collector:
         env: any Gymnasium vector env with a known autoreset mode.
         policy: an agent, or anything with its `act`.
         greedy: act without exploration.
+        rewards: takes in every tick's rewards, where the learner normalises them.
         peek: gives the values of an episode's last observation where it was truncated; None: 0.
 
     Raises:
@@ -52,13 +54,14 @@ class Collector:
         policy: Policy,
         greedy: bool = False,
         peek: Any = None,
+        rewards: RewardScaler | None = None,
     ) -> None:
         """Remember the parts; `begin` must follow."""
         mode = env.metadata.get("autoreset_mode")
         if not isinstance(mode, AutoresetMode):
             raise ValueError(f"env: expected metadata['autoreset_mode'], got {mode!r}")
         self.env, self.policy, self.greedy, self.mode = env, policy, greedy, mode
-        self.peek = peek
+        self.peek, self.rewards = peek, rewards
         self.num_envs = env.num_envs
         self.num_actions = int(env.single_action_space.n)  # type: ignore[attr-defined]
         self.finished: list[Episodes] = []
@@ -212,6 +215,8 @@ class Collector:
     ) -> None:
         self.total += reward * valid
         self.length += valid
+        if self.rewards is not None:
+            self.rewards.count(torch.from_numpy(np.asarray(reward)), torch.from_numpy(ended))
         if not ended.any():
             return
         facts = info.get("final_info", info) if self.mode is AutoresetMode.SAME_STEP else info
@@ -256,6 +261,8 @@ class Collector:
         state = {f"inputs.{k}": v for k, v in self.inputs._asdict().items() if v is not None}
         state |= {f"state.{k}": v for k, v in flatten_state(self.state).items()}
         state |= {f"next_state.{k}": v for k, v in flatten_state(self.next_state).items()}
+        if self.rewards is not None:
+            state["running_return"] = self.rewards.running
         state["action"] = torch.from_numpy(self.action.copy())
         for name in ("ended", "total", "length"):
             state[name] = torch.from_numpy(getattr(self, name).copy())
@@ -263,14 +270,12 @@ class Collector:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from `state_dict()`; the env must be restored beside it."""
-
-        def under(prefix: str) -> dict[str, Tensor]:
-            return {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
-
-        self.inputs = Inputs(**under("inputs."))
-        self.state = unflatten_state(under("state."))
-        self.next_state = unflatten_state(under("next_state."))
+        self.inputs = Inputs(**under(state, "inputs."))
+        self.state = unflatten_state(under(state, "state."))
+        self.next_state = unflatten_state(under(state, "next_state."))
         self.action = state["action"].numpy().copy()
+        if self.rewards is not None:
+            self.rewards.running = state["running_return"].clone()
         self.ended, self.total, self.length = (
             state[name].numpy().copy() for name in ("ended", "total", "length")
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .agent import Agent, LearnerConfig
+from .agent import Agent, LearnerConfig, under
 from .checkpoint import latest_checkpoint, load_checkpoint, write_atomically
 from .deep_sarsa import DeepSarsa, DeepSarsaConfig
 from .environments import EnvConfig, make_vector
@@ -126,9 +126,7 @@ def load_agent(folder: Path | str, checkpoint: Path | str | None = None) -> tupl
             f"checkpoint {path.name}: expected learner {config.learner}, got {facts.get('learner')}"
         )
     agent = build_agent(config, seed=0)
-    agent.load_state_dict(
-        {k[6:]: v for k, v in tensors.items() if k.startswith("agent.")}, learning=False
-    )
+    agent.load_state_dict(under(tensors, "agent."), learning=False)
     agent.encoder.frozen = True
     return agent, config
 

@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from .agent import Agent, Metrics
+from .agent import Agent, Metrics, under
 from .checkpoint import (
     from_arrays,
     remove_checkpoint,
@@ -21,6 +21,7 @@ from .checkpoint import (
 )
 from .evaluation import evaluate
 from .log import Recent, RunLog
+from .normalization import RewardScaler
 from .rollout import Collector
 from .settings import TrainingConfig
 
@@ -80,7 +81,10 @@ class Trainer:
         """Begin the first episodes."""
         self.agent, self.env, self.config = agent, env, config
         self.evaluation_env, self.folder, self.facts = evaluation_env, folder, facts or {}
-        self.collector = Collector(env, agent, peek=agent.peek)
+        learner = agent.config
+        scaler = RewardScaler(env.num_envs, learner.discount, agent.reward_moments)
+        rewards = scaler if learner.normalize_rewards else None
+        self.collector = Collector(env, agent, peek=agent.peek, rewards=rewards)
         self.collector.begin(stream_seed(config.seed, TRAINING))
         self.recent, self.log = Recent(), RunLog(folder, config.tensorboard)
         self.seconds, self.best = 0.0, -math.inf
@@ -202,12 +206,8 @@ class Trainer:
         Returns:
             Whether the worlds were restored too; if not, they begin new episodes on fresh seeds.
         """
-
-        def under(part: str) -> dict[str, Tensor]:
-            return {k[len(part) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{part}.")}
-
-        self.agent.load_state_dict(under("agent"))
-        self.recent.load_state_dict(under("recent"))
+        self.agent.load_state_dict(under(tensors, "agent."))
+        self.recent.load_state_dict(under(tensors, "recent."))
         self.seconds, best = facts["seconds"], facts["best"]
         self.best = -math.inf if best is None else best
         self.logs.next, self.evaluations.next, self.checkpoints.next = facts["next"]
@@ -215,9 +215,10 @@ class Trainer:
         if self.folder is not None:
             remove_leftovers(self.folder)
             self.written = sorted(self.folder.glob("checkpoint-*.json"))
-        if under("env") and self.worlds is not None:
-            self.worlds.set_state(to_arrays(under("env"), self.worlds.get_state()))
-            self.collector.load_state_dict(under("collector"))
+        worlds = under(tensors, "env.")
+        if worlds and self.worlds is not None:
+            self.worlds.set_state(to_arrays(worlds, self.worlds.get_state()))
+            self.collector.load_state_dict(under(tensors, "collector."))
             return True
         self.collector.begin(stream_seed(self.config.seed, TRAINING, self.agent.steps))
         self.log.write({"steps": self.agent.steps, "resumed": True, "fresh_seeds": True})

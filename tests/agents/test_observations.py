@@ -99,7 +99,7 @@ def test_running_statistics_against_numpy() -> None:
         deviation = np.maximum(past.std(0), 1e-4)
         want = np.clip((batch - past.mean(0)) / deviation, -10, 10)
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
-    assert encoder.count == 25
+    assert encoder.moments.count == 25
 
 
 def test_frozen_statistics_do_not_move_and_survive_saving() -> None:
@@ -113,9 +113,9 @@ def test_frozen_statistics_do_not_move_and_survive_saving() -> None:
     assert torch.equal(encoder(batch), before)
     encoder.frozen = False
     encoder(batch + 40, count=False)
-    saved = {name: value.clone() for name, value in encoder.state_dict().items()}
+    saved = {name: value.clone() for name, value in encoder.moments.state_dict().items()}
     other = ObservationEncoder(space, normalize=True)
-    other.load_state_dict(saved)
+    other.moments.load_state_dict(saved)
     assert torch.equal(other(batch, count=False), before)
     other(batch + 40)
     assert torch.equal(encoder(batch, count=False), before)  # nothing is shared

@@ -1,0 +1,66 @@
+"""Running mean and deviation, for observations and rewards."""
+
+import torch
+from torch import Tensor
+
+
+class RunningMoments:
+    """Mean and variance of everything that was counted, in double precision.
+
+    Args:
+        shape: of one value.
+
+    Source: Chan, Golub & LeVeque (1983), eq. 1.5, for batches.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        """Begin with nothing counted."""
+        self.count = torch.zeros((), dtype=torch.float64)
+        self.mean = torch.zeros(shape, dtype=torch.float64)
+        self.square = torch.zeros(shape, dtype=torch.float64)
+
+    def add(self, batch: Tensor) -> None:
+        """Count the rows of `batch`, (rows, *shape)."""
+        rows, total = len(batch), self.count + len(batch)
+        mean = batch.mean(0, dtype=torch.float64)
+        delta = mean - self.mean
+        self.square = self.square + ((batch - mean) ** 2).sum(0)
+        self.square = self.square + delta**2 * self.count * rows / total
+        self.mean = self.mean + delta * rows / total
+        self.count = total
+
+    def deviation(self) -> Tensor:
+        """The standard deviation (population's), at least 1e-4."""
+        return (self.square / self.count.clamp(min=1)).sqrt().clamp(min=1e-4)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The sums."""
+        return {"count": self.count, "mean": self.mean, "square": self.square}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore `state_dict()`."""
+        names = ("count", "mean", "square")
+        self.count, self.mean, self.square = (state[name].clone() for name in names)
+
+
+class RewardScaler:
+    """Rewards over the running deviation of the discounted return (Engstrom et al. 2020).
+
+    Only the scale changes, never the sign or zero, so that ends and cuts keep their meaning.
+
+    Args:
+        lanes: of the env.
+        discount: gamma of the running return.
+        moments: taken in here, read by the learner.
+    """
+
+    def __init__(self, lanes: int, discount: float, moments: RunningMoments) -> None:
+        """Begin with returns of 0."""
+        self.discount, self.moments = discount, moments
+        self.running = torch.zeros(lanes, dtype=torch.float64)
+
+    def count(self, reward: Tensor, ended: Tensor) -> None:
+        """Take in a tick: (lanes,) rewards, and where episodes ended with it."""
+        self.running = self.running * self.discount + reward
+        self.moments.add(self.running)
+        self.running = torch.where(ended, 0.0, self.running)
