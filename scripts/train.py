@@ -89,7 +89,8 @@ class ResumeOptions:
     run: Annotated[Path, tyro.conf.Positional]
     """The run's folder."""
     total_steps: int | None = None
-    """Train to so many steps; what the run was begun with if left out."""
+    """Train to so many steps; what the run was begun with if left out. Other steps bend a learning
+    rate that falls over all of them."""
     episodes: int | None = None
     """Fresh greedy episodes of the table at the end."""
     gif_episodes: int = 6
@@ -162,6 +163,11 @@ def resume(options: ResumeOptions) -> None:
         )
     if options.total_steps is not None:
         training = replace(training, total_steps=options.total_steps)
+        if training != run.training and run.agent.final_learning_rate is not None:
+            console.print(
+                f"The learning rate falls over {training.total_steps:,} steps from here, not over "
+                f"{run.training.total_steps:,}: a run begun with so many would differ."
+            )
     if training.total_steps <= facts["steps"]:
         raise ValueError(
             f"total_steps: expected more than the {facts['steps']} already made, "

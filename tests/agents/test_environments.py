@@ -1,0 +1,81 @@
+"""Vector envs from ids and keywords."""
+
+from typing import Any
+
+import gymnasium as gym
+import pytest
+from gymnasium.vector import SyncVectorEnv
+
+from sidestep.agents import EnvConfig, make_single, make_vector
+from sidestep.agents.environments import MOST_TICKS, is_native, parse_keywords, qualified
+
+
+def test_keywords_are_python_literals_or_else_text() -> None:
+    got = parse_keywords(["size=5", "rate=-.5", "name=abc", "on=True", "none=None", "path=a=b"])
+    want = {"size": 5, "rate": -0.5, "name": "abc", "on": True, "none": None, "path": "a=b"}
+    assert got == want
+    assert parse_keywords(["shape=(3, 4)"]) == {"shape": (3, 4)}
+    for word in ("size", "=5", "a b=5"):
+        with pytest.raises(ValueError, match="env kwargs: expected name=value, got"):
+            parse_keywords([word])
+
+
+def test_native_where_there_is_one_else_synchronous() -> None:
+    assert is_native(EnvConfig()) and is_native(EnvConfig("CartPole-v1"))
+    assert not is_native(EnvConfig("FrozenLake-v1"))
+    assert not is_native(EnvConfig(vectorization="sync"))
+    assert not isinstance(make_vector(EnvConfig(), 3), SyncVectorEnv)
+    for config in (EnvConfig("FrozenLake-v1"), EnvConfig(vectorization="sync")):
+        env = make_vector(config, 3)
+        assert isinstance(env, SyncVectorEnv) and env.num_envs == 3
+    assert qualified("CartPole-v1") == "CartPole-v1"
+    assert qualified("sidestep/Book-v0") == "sidestep.envs:sidestep/Book-v0"
+
+
+def limit_of(config: EnvConfig) -> tuple[Any, Any]:
+    env, single = make_vector(config, 2), make_single(config)
+    limit = single.spec.max_episode_steps if single.spec is not None else None
+    if isinstance(env, SyncVectorEnv):
+        return limit, env.envs[0].spec.max_episode_steps  # type: ignore[union-attr]
+    return limit, getattr(env, "max_episode_steps", None)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "own"),
+    [
+        ("sidestep/MovingObstacles-v0", 100),
+        ("sidestep/Book-v0", MOST_TICKS),  # it has none: an agent that stands still would hang
+        ("CliffWalking-v1", MOST_TICKS),
+        ("FrozenLake-v1", 100),
+        ("CartPole-v1", 500),
+    ],
+)
+def test_there_always_is_a_time_limit(env_id: str, own: int) -> None:
+    assert limit_of(EnvConfig(env_id)) == (own, own)
+    assert limit_of(EnvConfig(env_id, max_episode_steps=7)) == (7, 7)
+    assert limit_of(EnvConfig(env_id, ("max_episode_steps=8",))) == (8, 8)
+
+
+def test_keywords_reach_the_env() -> None:
+    config = EnvConfig("FrozenLake-v1", ("map_name=8x8", "is_slippery=False"))
+    assert make_vector(config, 2).single_observation_space == gym.spaces.Discrete(64)
+    assert make_single(config).observation_space == gym.spaces.Discrete(64)
+    config = EnvConfig(kwargs=("observation=book",))
+    assert make_vector(config, 2).single_observation_space.shape == (15,)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: EnvConfig(vectorization="fast"), ValueError, "vectorization: expected one of"),
+        (lambda: EnvConfig(max_episode_steps=0), ValueError, "max_episode_steps: expected at l"),
+        (lambda: EnvConfig(kwargs=("size",)), ValueError, "expected name=value, got 'size'"),
+        (lambda: make_vector(EnvConfig("Pendulum-v1"), 2), TypeError, "expected Discrete counted"),
+        (lambda: make_vector(EnvConfig("Nope-v0"), 2), gym.error.Error, "doesn't exist"),
+        (lambda: make_vector(EnvConfig("nope:X-v0"), 2), ValueError, "expected a module to impo"),
+        (lambda: make_vector(EnvConfig(kwargs=("size=3",)), 2), TypeError, "got 'size'"),
+    ],
+)
+def test_wrong_input_is_named(make: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()

@@ -1,0 +1,270 @@
+"""`sidestep train` and `sidestep evaluate` from the command line."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
+from sidestep.agents.log import read_log
+from sidestep.scripts import evaluate, train
+
+SMALL = ["--num-envs", "4", "--rollout-steps", "8", "--hidden-sizes", "7", "--log-every", "200"]
+BRIEF = ["--gif-episodes", "0", "--episodes", "20", "--evaluation-episodes", "10"]
+
+
+def run(*args: Any, small: bool = True) -> None:
+    train.main([str(a) for a in args] + (SMALL if small else []) + BRIEF)
+
+
+def resume(folder: Path, *args: Any) -> None:
+    train.main(["resume", str(folder), *map(str, args), "--gif-episodes", "0", "--episodes", "20"])
+
+
+def fails(capsys: pytest.CaptureFixture[str], call: Any, code: int = 2) -> str:
+    """The one line that a wrong call ends with."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as caught:
+        call()
+    assert caught.value.code == code
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1, error
+    return error
+
+
+def agent_of(path: Path) -> dict[str, bytes]:
+    tensors, _ = load_checkpoint(path)
+    return {k: v.numpy().tobytes() for k, v in tensors.items()}
+
+
+def test_a_run_leaves_its_folder_and_ends_with_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "runs" / "one"
+    run("deep-sarsa", "--total-steps", 1500, "--evaluate-every", 700, "--out", folder)
+    printed = capsys.readouterr().out
+    for words in ("success", "hits", "timeouts", "mean return", "20 episodes", "steps/s"):
+        assert words in printed
+    names = {p.name for p in folder.iterdir() if p.suffix != ".safetensors"}
+    assert {"config.json", "metrics.jsonl", "curve.png", "best.json"} <= names
+    assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
+    lines = read_log(folder)
+    assert next(line for line in lines if "evaluation" in line)["evaluation"]["episodes"] == 10
+    last = lines[-1]
+    assert last["steps"] == load_checkpoint(latest_checkpoint(folder))[1]["steps"] >= 1500
+    assert {"return", "success", "epsilon", "loss", "gradient_norm", "episodes"} <= last.keys()
+    config = json.loads((folder / "config.json").read_text())
+    assert config["learner"] == "deep-sarsa" and config["agent"]["network"]["hidden_sizes"] == [7]
+    # evaluate repeats the table of the end, from the checkpoint alone
+    table = printed[printed.index("│ success") : printed.index("└")]
+    evaluate.main([str(folder), "--episodes", "20"])
+    assert table in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("learner", "memory"), [("deep-sarsa", "lstm"), ("reinforce", "none")])
+def test_resuming_equals_never_having_stopped(learner: str, memory: str, tmp_path: Path) -> None:
+    options = [learner, "--memory", memory, "--memory-size", 5, "--seed", 3]
+    options += ["--final-learning-rate", "None"]  # one that falls knows where the end is
+    run(*options, "--total-steps", 600, "--out", tmp_path / "whole")
+    run(*options, "--total-steps", 300, "--out", tmp_path / "parts")
+    resume(tmp_path / "parts", "--total-steps", 600)
+    whole, parts = (latest_checkpoint(tmp_path / name) for name in ("whole", "parts"))
+    assert whole.name == parts.name and agent_of(whole) == agent_of(parts)
+
+
+def test_more_steps_than_begun_with_bend_a_falling_learning_rate_and_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    run("deep-sarsa", "--final-learning-rate", 1e-4, "--total-steps", 100, "--out", folder)
+    resume(folder, "--total-steps", 200)
+    words = " ".join(capsys.readouterr().out.split())
+    assert "falls over 200 steps from here, not over 100" in words
+
+
+def test_a_run_shorter_than_an_interval_is_complete(tmp_path: Path) -> None:
+    run("reinforce", "--total-steps", 60, "--log-every", 10**6, "--out", tmp_path / "r")
+    (line,) = read_log(tmp_path / "r")
+    assert line["steps"] >= 60
+    assert (tmp_path / "r" / "curve.png").exists()
+
+
+def test_foreign_envs_resume_on_fresh_seeds_and_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "lake"
+    kwargs = ["--env-kwargs", "is_slippery=False", "--max-episode-steps", 20]
+    run("deep-sarsa", "--env", "FrozenLake-v1", *kwargs, "--total-steps", 300, "--out", folder)
+    resume(folder, "--total-steps", 500)
+    assert "new episodes begin on fresh seeds" in capsys.readouterr().out
+    assert any(line.get("fresh_seeds") for line in read_log(folder))
+
+
+def test_evaluate_repeats_itself_and_writes_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "run", tmp_path / "figures.json"
+    run("reinforce", "--memory", "gru", "--total-steps", 400, "--evaluate-every", 200,
+        "--out", folder)  # fmt: skip
+    printed = []
+    for args in (["--seed", "5"], ["--seed", "5"], ["--seed", "6"], ["--seed", "5", "--sampled"]):
+        capsys.readouterr()
+        evaluate.main([str(folder), "--episodes", "40", "--out", str(out), *args])
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1] and len(set(printed)) == 3
+    figures = json.loads(out.read_text())
+    assert figures["episodes"] == 40 and figures["seed"] == 5 and figures["greedy"] is False
+    evaluate.main([str(folder), "--episodes", "10", "--checkpoint", "best"])
+
+
+WRONG = [
+    (["nothing"], "expected a learner (deep-sarsa, reinforce, resume), got 'nothing'"),
+    ([], "expected a learner (deep-sarsa, reinforce, resume), got none"),
+    (["deep-sarsa", "--env", "Nope-v0"], "Environment `Nope` doesn't exist"),
+    (["deep-sarsa", "--env", "sidestep/Nope-v0"], "doesn't exist in namespace sidestep"),
+    (["deep-sarsa", "--env", "nomodule:X-v0"], "expected a module to import"),
+    (["deep-sarsa", "--env", "Pendulum-v1"], "expected Discrete counted from 0, got Box"),
+    (["deep-sarsa", "--env-kwargs", "size"], "expected name=value, got 'size'"),
+    (["deep-sarsa", "--env-kwargs", "size=3"], "got 'size'"),
+    (["deep-sarsa", "--device", "quantum"], "device: expected one that is there, got 'quantum'"),
+    (["deep-sarsa", "--memory", "attention", "--memory-layers", "2"], "expected num_layers=1"),
+]
+
+
+@pytest.mark.parametrize(("args", "message"), WRONG)
+def test_wrong_input_ends_with_one_line_and_leaves_nothing(
+    args: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ["--out", str(tmp_path / "run")] if len(args) > 1 else []
+    line = fails(capsys, lambda: train.main([*args, *out]))
+    assert line.startswith("sidestep train: ") and message in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["deep-sarsa", "--memory", "elman"], "none, rnn, lstm, gru"),
+        (["deep-sarsa", "--discount", "2"], "discount: expected a number in [0, 1], got 2.0"),
+        (["deep-sarsa", "--total-steps", "0"], "total_steps: expected at least 1, got 0"),
+        (["reinforce", "--batch", "rollout", "--baseline", "mean"], "expected baseline value"),
+        (["reinforce", "--trace-decay", "0.5", "--baseline", "time"], "expected baseline value"),
+        (["deep-sarsa", "--nope"], "--nope"),
+    ],
+)
+def test_wrong_flags_are_named(
+    args: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        train.main([*args, "--out", str(tmp_path / "run")])
+    assert caught.value.code == 2
+    words = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert message in words
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_use_is_not_touched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for out in (tmp_path, tmp_path / "notes.txt"):
+        line = fails(capsys, lambda out=out: run("deep-sarsa", "--out", out))
+        assert "expected a new folder for the run, got one in use" in line
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_resuming_and_evaluating_what_is_not_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    for command in (lambda: resume(folder), lambda: evaluate.main([str(folder)])):
+        assert "expected a run's folder with a config.json" in fails(capsys, command)
+    run("deep-sarsa", "--total-steps", 300, "--out", folder)
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+
+    def both(message: str) -> None:
+        for command in (
+            lambda: resume(folder, "--total-steps", 900),
+            lambda: evaluate.main([str(folder), "--episodes", "5"]),
+        ):
+            assert message in fails(capsys, command)
+
+    assert "total_steps: expected more than the 3" in fails(capsys, lambda: resume(folder))
+    line = fails(capsys, lambda: evaluate.main([str(folder), "--checkpoint", "nope"]))
+    assert "nope.json: expected a checkpoint (" in line
+    line = fails(capsys, lambda: evaluate.main([str(folder), "--seed", "-1"]))
+    assert "seed: expected at least 0, got -1" in line
+
+    config = folder / "config.json"
+    text = config.read_text()
+    config.write_text(text.replace('"discount": 0.', '"discount": 0.0'))
+    line = fails(capsys, lambda: resume(folder, "--total-steps", 900))
+    assert "expected the configuration of its checkpoint, got a changed config.json" in line
+    for wrong in ("{", "[]", text.replace("deep-sarsa", "q-learning"), text.replace("loss", "los")):
+        config.write_text(wrong)
+        both("config.json: expected")
+    config.write_text(text.replace('"hidden_sizes": [\n    7', '"hidden_sizes": [\n    8'))
+    line = fails(capsys, lambda: evaluate.main([str(folder), "--episodes", "5"]))
+    assert "checkpoint tensor" in line and "expected shape" in line
+    config.write_text(text)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before  # nothing was written
+
+    path = latest_checkpoint(folder)
+    tensors = folder / json.loads(path.read_text())["tensors"]
+    data = tensors.read_bytes()
+    tensors.write_bytes(data[:-9])
+    both("it is truncated or was changed")
+    tensors.unlink()
+    both("No such file or directory")
+    for checkpoint in folder.glob("checkpoint-*.json"):
+        checkpoint.unlink()
+    both("expected a checkpoint-*.json in it, got none")
+
+
+def test_a_loss_that_is_not_finite_ends_with_a_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sidestep.agents import DeepSarsa
+
+    choose = DeepSarsa.choose
+
+    def poison(agent: DeepSarsa, *args: Any) -> Any:
+        if agent.steps > 300:
+            agent.network.head.bias.data.fill_(torch.nan)
+        return choose(agent, *args)
+
+    monkeypatch.setattr(DeepSarsa, "choose", poison)
+    with pytest.raises(SystemExit, match="expected a finite loss") as caught:
+        run("deep-sarsa", "--total-steps", 2000, "--checkpoint-every", 100, "--out", tmp_path / "r")
+    last = latest_checkpoint(tmp_path / "r")
+    assert f"the last good one is {last.stem}" in str(caught.value)
+    weights = load_checkpoint(last)[0]["agent.network.head.bias"]
+    assert torch.isfinite(weights).all()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_a_checkpoint_and_prints_the_table(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    words = ["train", "deep-sarsa", "--total-steps", "100_000_000", "--out", str(folder)]
+    command = [sys.executable, "-m", "sidestep.scripts.cli", *words, *SMALL, *BRIEF]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    deadline = time.monotonic() + 120
+    while not (folder / "metrics.jsonl").exists() and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 128 + number, err
+    assert f"Stopped by {number.name}" in out and "mean return" in out and err == ""
+    steps = load_checkpoint(latest_checkpoint(folder))[1]["steps"]
+    assert steps >= 200
+    resume(folder, "--total-steps", steps + 100)
+    assert load_checkpoint(latest_checkpoint(folder))[1]["steps"] >= steps + 100
