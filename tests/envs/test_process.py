@@ -73,7 +73,8 @@ def test_make_by_module_and_id(env_id: str) -> None:
         f"env = gym.make('sidestep.envs:{env_id}')\n"
         "print(json.dumps([env.spec.id, env.reset(seed=3)[0].tolist()]))"
     )
-    assert fresh(code) == [env_id, gym.make(env_id).reset(seed=3)[0].tolist()]
+    here = gym.make(f"sidestep.envs:{env_id}")
+    assert fresh(code) == [env_id, here.reset(seed=3)[0].tolist()]
 
 
 def test_registering_twice_is_harmless() -> None:
