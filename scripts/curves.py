@@ -11,6 +11,7 @@ from sidestep.agents.checkpoint import write_atomically
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8A8A8A"
 """Okabe-Ito: colours that colour-blind people tell apart."""
+COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#D55E00", "#56B4E9", "#000000", GREY)
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`sidestep evaluate`: measure a trained run on fresh episodes, from its checkpoint alone."""
+"""`sidestep evaluate`: measure trained runs on fresh episodes, from their checkpoints alone."""
 
 import json
 from dataclasses import dataclass
@@ -12,20 +12,23 @@ from sidestep.agents import evaluate, load_agent, make_vector
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.evaluation import lanes_for
 from sidestep.agents.training import FINAL, stream_seed
+from sidestep.scripts.comparison import Evaluated, comparison_figure, comparison_table
 from sidestep.scripts.console import console, guarded, parse
+from sidestep.scripts.curves import save_figure
 from sidestep.scripts.tables import evaluation_table
 
 EXAMPLES = """\
   sidestep evaluate runs/gru
-  sidestep evaluate runs/gru --episodes 1000 --seed 1 --sampled"""
+  sidestep evaluate runs/gru --episodes 1000 --seed 1 --sampled
+  sidestep evaluate runs/gru-0 runs/gru-1 runs/none-0 --figure comparison.png"""
 
 
 @dataclass(frozen=True)
 class Options:
     """Play fresh episodes with a trained agent and show the table of the training's end again."""
 
-    run: Annotated[Path, tyro.conf.Positional]
-    """The run's folder."""
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """The run's folder; of several, one table and their learning curves."""
     episodes: int | None = None
     """How many; 10,000, or 100 for foreign envs."""
     seed: int | None = None
@@ -36,6 +39,13 @@ class Options:
     """last, best, or the name of one in the folder."""
     out: Path | None = None
     """Also write the figures to this JSON file."""
+    figure: Path | None = None
+    """Where the learning curves of several runs go; curves.png if left out."""
+
+    def __post_init__(self) -> None:
+        """Check that there is a run."""
+        if not self.runs:
+            raise ValueError("runs: expected at least one run's folder, got none")
 
 
 def main(args: list[str] | None = None) -> None:
@@ -44,12 +54,30 @@ def main(args: list[str] | None = None) -> None:
 
 
 def run(options: Options) -> None:
-    """Evaluate one run."""
+    """Evaluate every run; show one table, and for several runs their learning curves."""
     torch.set_num_threads(1)
+    runs = [_evaluated(folder, options) for folder in options.runs]
+    if len(runs) == 1:
+        folder, config, summary = runs[0]
+        how = "with exploration" if options.sampled else "greedy"
+        title = f"{folder} ({config.learner}, {how}, seed {summary['seed']})"
+        console.print(evaluation_table(title, summary))
+    else:
+        console.print(comparison_table(runs))
+        path = options.figure or Path("curves.png")
+        save_figure(comparison_figure(runs), path)
+        console.print(f"Learning curves: {path}")
+    if options.out is not None:
+        records = [{"run": str(folder), **summary} for folder, _, summary in runs]
+        write_atomically(options.out, (json.dumps(records, indent=1) + "\n").encode())
+
+
+def _evaluated(folder: Path, options: Options) -> Evaluated:
+    """Play a run's episodes."""
     path = None
     if options.checkpoint != "last":
-        path = options.run / f"{options.checkpoint.removesuffix('.json')}.json"
-    agent, config = load_agent(options.run, path)
+        path = folder / f"{options.checkpoint.removesuffix('.json')}.json"
+    agent, config = load_agent(folder, path)
     episodes = options.episodes
     if episodes is None:
         episodes = 10_000 if config.env.id.startswith("sidestep/") else 100
@@ -59,11 +87,7 @@ def run(options: Options) -> None:
         summary = evaluate(agent, env, episodes, seed, greedy=not options.sampled).summary()
     finally:
         env.close()
-    how = "with exploration" if options.sampled else "greedy"
-    console.print(evaluation_table(f"{options.run} ({agent.name}, {how}, seed {seed})", summary))
-    if options.out is not None:
-        record = {"run": str(options.run), "seed": seed, "greedy": not options.sampled, **summary}
-        write_atomically(options.out, (json.dumps(record, indent=1) + "\n").encode())
+    return folder, config, {"seed": seed, "greedy": not options.sampled, **summary}
 
 
 if __name__ == "__main__":
