@@ -10,6 +10,9 @@ from .level import Level as Level
 from .level import Obstacle as Obstacle
 from .registration import ENV_IDS as ENV_IDS
 from .registration import register as _register
+from .solver import Solution as Solution
+from .solver import solve as solve
+from .solver_tables import Unsolvable as Unsolvable
 from .vector_env import MovingObstaclesVectorEnv as MovingObstaclesVectorEnv
 from .world import Scene as Scene
 from .world import State as State
