@@ -21,6 +21,8 @@ BASELINES = ("none", "mean", "time", "leave-one-out", "value")
 class ReinforceConfig(LearnerConfig):
     """REINFORCE's settings; the defaults cross the 5x5 world in seconds (docs/results.md)."""
 
+    final_learning_rate: float | None = 3e-4
+    """Adam's step size at the end of training, reached linearly; None keeps `learning_rate`."""
     trace_decay: float = 1.0
     """Lambda of the returns; 1 is REINFORCE, less leans on the value baseline."""
     batch: str = "episodes"

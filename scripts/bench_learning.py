@@ -25,6 +25,7 @@ from sidestep.agents import (
     evaluate,
     make_vector,
 )
+from sidestep.agents.environments import qualified
 from sidestep.agents.presets import preset
 from sidestep.agents.runs import build_agent
 from sidestep.agents.training import FINAL, stream_seed
@@ -177,7 +178,7 @@ def make_peer(name: str, seed: int, num_envs: int = 16) -> Any:
     """A peer's model on the default world, with its own defaults."""
     from stable_baselines3.common.env_util import make_vec_env
 
-    env = make_vec_env(ENV, num_envs, seed=stream_seed(seed, 0))
+    env = make_vec_env(qualified(ENV), num_envs, seed=stream_seed(seed, 0))
     if name == "PPO":
         from stable_baselines3 import PPO
 
