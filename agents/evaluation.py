@@ -33,8 +33,13 @@ class Evaluation(NamedTuple):
     """None where the env does not tell."""
     collision: NDArray[np.bool_] | None
 
-    def summary(self) -> dict[str, Any]:
-        """Figures for logs and tables: plain numbers and [value, low, high] lists."""
+    def summary(self, optimum: float | None = None) -> dict[str, Any]:
+        """Figures for logs and tables: plain numbers and [value, low, high] lists.
+
+        Args:
+            optimum: the largest mean return that can be had, where it is known; then the summary
+                tells the regret, optimum minus mean return.
+        """
         mean, iqm = mean_interval(self.returns), iqm_interval(self.returns)
         figures: dict[str, Any] = {
             "episodes": len(self.returns),
@@ -47,6 +52,9 @@ class Evaluation(NamedTuple):
         for name, values in (("success", self.success), ("collision", self.collision)):
             if values is not None:
                 figures[name] = list(proportion_interval(int(values.sum()), len(values)))
+        if optimum is not None:
+            figures["optimum"] = optimum
+            figures["regret"] = [optimum - mean.value, optimum - mean.high, optimum - mean.low]
         return figures
 
 

@@ -67,6 +67,7 @@ class Trainer:
         evaluation_env: where greedy episodes are played; None: no evaluations.
         folder: of the run; None: nothing is written.
         facts: stored in every checkpoint.
+        optimum: the largest mean return that can be had; where given, evaluations tell the regret.
     """
 
     def __init__(
@@ -77,9 +78,10 @@ class Trainer:
         evaluation_env: VectorEnv[Any, Any, Any] | None = None,
         folder: Path | None = None,
         facts: dict[str, Any] | None = None,
+        optimum: float | None = None,
     ) -> None:
         """Begin the first episodes."""
-        self.agent, self.env, self.config = agent, env, config
+        self.agent, self.env, self.config, self.optimum = agent, env, config, optimum
         self.evaluation_env, self.folder, self.facts = evaluation_env, folder, facts or {}
         learner = agent.config
         scaler = RewardScaler(env.num_envs, learner.discount, agent.reward_moments)
@@ -144,7 +146,7 @@ class Trainer:
         seed = stream_seed(self.config.seed, EVALUATION)
         result = evaluate(
             self.agent, self.evaluation_env, self.config.evaluation_episodes, seed
-        ).summary()
+        ).summary(self.optimum)
         self.log.write({"steps": self.agent.steps, "seconds": self.seconds, "evaluation": result})
         score = result["return_mean"][0]
         if score > self.best:

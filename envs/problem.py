@@ -170,6 +170,28 @@ class Problem:
         result[:, -1] = wait if len(self.tracks) else 0
         return result
 
+    def obstacles_at(self, start: NDArray[np.int32], tick: int) -> list[tuple[int, int, int, int]]:
+        """x, y and the heading of the next move of every obstacle; wanderers on their first cells.
+
+        Args:
+            start: (K + 1,) a row of `Starts.places`.
+            tick: ticks played since.
+        """
+        moved = max(0, tick - int(start[-1]) + self.config.obstacle_period - 1)
+        moved //= self.config.obstacle_period
+        found = {
+            k: (*self.tracks[k, kernels.BEGIN_X : kernels.BEGIN_Y + 1].tolist(), 0, 0)
+            for k in self.wanderer_rows.tolist()
+        }
+        for column, k in enumerate(self.patrol_rows.tolist()):
+            first, stride, span, cycle = self.patrols[column].tolist()
+            place = (int(start[column]) + moved) % cycle
+            y, x = divmod(first + stride * min(place, cycle - place), self.level.width)
+            sign = 1 if place < span else -1
+            horizontal = self.tracks[k, kernels.BEGIN_HX] != 0
+            found[k] = (x, y, sign * horizontal, sign * (not horizontal))
+        return [found[k] for k in sorted(found)]
+
     def places_of(self, state: NDArray[np.int16]) -> NDArray[np.int64]:
         """Joint place of the wanderers and cell of the agent, (N, 2).
 

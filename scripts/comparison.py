@@ -42,14 +42,15 @@ def comparison_table(runs: list[Evaluated]) -> Table:
     for name, members in groups.items():
         if len(members) > 1:
             rows.append([f"{name} ({len(members)})", *_over_runs(members)])
-    columns = ["run", "success", "return", "IQM", "length"]
+    columns = ["run", "success", "return", "regret", "IQM", "length"]
     return table("Means; of groups with half the 95 % interval over runs", columns, rows)
 
 
 def _figures(summary: dict[str, Any]) -> list[str]:
     success = f"{summary['success'][0]:.2%}" if "success" in summary else "-"
-    figures = (summary["return_mean"][0], summary["return_iqm"][0])
-    return [success, *(f"{value:.3f}" for value in figures), f"{summary['length_mean']:.2f}"]
+    regret = f"{summary['regret'][0]:.4f}" if "regret" in summary else "-"
+    mean, middle = f"{summary['return_mean'][0]:.3f}", f"{summary['return_iqm'][0]:.3f}"
+    return [success, mean, regret, middle, f"{summary['length_mean']:.2f}"]
 
 
 def _over_runs(members: list[dict[str, Any]]) -> list[str]:
@@ -58,9 +59,11 @@ def _over_runs(members: list[dict[str, Any]]) -> list[str]:
         return f"{mean:{form}} \u00b1 {(high - low) / 2:{form}}"
 
     told = all("success" in member for member in members)
+    solved = all("regret" in member for member in members)
     return [
         spread([m["success"][0] for m in members], ".1%") if told else "-",
         spread([m["return_mean"][0] for m in members], ".3f"),
+        spread([m["regret"][0] for m in members], ".4f") if solved else "-",
         spread([m["return_iqm"][0] for m in members], ".3f"),
         spread([m["length_mean"] for m in members], ".2f"),
     ]

@@ -15,6 +15,7 @@ from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.comparison import Evaluated, comparison_figure, comparison_table
 from sidestep.scripts.console import console, guarded, parse
 from sidestep.scripts.curves import save_figure
+from sidestep.scripts.optimum import optimum_of
 from sidestep.scripts.tables import evaluation_table
 
 EXAMPLES = """\
@@ -84,9 +85,10 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
     seed = stream_seed(config.training.seed, FINAL) if options.seed is None else options.seed
     env = make_vector(config.env, lanes_for(episodes, config.env))
     try:
-        summary = evaluate(agent, env, episodes, seed, greedy=not options.sampled).summary()
+        result = evaluate(agent, env, episodes, seed, greedy=not options.sampled)
     finally:
         env.close()
+    summary = result.summary(optimum_of(config.env))
     return folder, config, {"seed": seed, "greedy": not options.sampled, **summary}
 
 

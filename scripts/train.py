@@ -34,6 +34,7 @@ from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.console import console, guarded, parse, progress
 from sidestep.scripts.curves import learning_curve, save_figure
 from sidestep.scripts.episodes import record_episodes
+from sidestep.scripts.optimum import optimum_of
 from sidestep.scripts.tables import evaluation_table
 
 EXAMPLES = """\
@@ -192,7 +193,8 @@ def make_trainer(agent: Agent, env: Any, run: RunConfig, folder: Path) -> Traine
         lanes = lanes_for(run.training.evaluation_episodes, run.env)
         evaluation_env = make_vector(run.env, lanes)
     facts = {"run": run.identity()}
-    return Trainer(agent, env, run.training, evaluation_env, folder, facts)
+    optimum = optimum_of(run.env)
+    return Trainer(agent, env, run.training, evaluation_env, folder, facts, optimum)
 
 
 def finish(
@@ -221,7 +223,7 @@ def finish(
     test_env = make_vector(run.env, lanes_for(episodes, run.env))
     try:
         seed = stream_seed(run.training.seed, FINAL)
-        summary = evaluate(trainer.agent, test_env, episodes, seed).summary()
+        summary = evaluate(trainer.agent, test_env, episodes, seed).summary(trainer.optimum)
     finally:
         test_env.close()
     console.print(evaluation_table(f"{trainer.agent.name}, greedy, fresh seeds", summary))

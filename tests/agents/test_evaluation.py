@@ -185,3 +185,12 @@ def test_lanes_are_many_where_they_cost_nothing() -> None:
     assert lanes_for(30, EnvConfig()) == 30
     assert lanes_for(10_000, EnvConfig("FrozenLake-v1")) == 16
     assert lanes_for(0, EnvConfig()) == 1
+
+
+def test_regret_by_hand() -> None:
+    flags = np.array([True, False, False, False])
+    result = Evaluation(np.array([1.0, 2, 3, 6]), np.array([4, 4, 4, 8]), flags, None, None)
+    assert "regret" not in result.summary() and "optimum" not in result.summary()
+    figures, half = result.summary(4.5), 1.96 * (14 / 3) ** 0.5 / 2
+    assert figures["optimum"] == 4.5
+    assert figures["regret"] == pytest.approx([1.5, 1.5 - half, 1.5 + half])

@@ -193,7 +193,7 @@ class Scores:
     def __call__(self, *_: Any) -> "Scores":
         return self
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self, optimum: float | None = None) -> dict[str, Any]:
         score = self.scores.pop(0)
         return {"return_mean": [score] * 3, "success": [score] * 3}
 
@@ -296,3 +296,14 @@ def test_recent_episodes(tmp_path: Path) -> None:
     assert other.summary() == want and other.episodes == 4
     recent.add([episodes([1.0, 1.0, 4.0], None)])
     assert recent.summary() == {"return": 2.0, "length": 3.0}
+
+
+def test_evaluations_tell_the_regret_where_the_optimum_is_known(tmp_path: Path) -> None:
+    trainer = make_trainer(*CASES[0], tmp_path)
+    trainer.optimum = 0.6
+    record = trainer.evaluate()
+    assert record is not None
+    written = next(r for r in read_log(tmp_path) if "evaluation" in r)["evaluation"]
+    assert written == record and written["optimum"] == 0.6
+    assert written["regret"][0] == pytest.approx(0.6 - written["return_mean"][0])
+    assert written["regret"][1] <= written["regret"][0] <= written["regret"][2]
