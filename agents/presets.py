@@ -19,9 +19,9 @@ def preset(learner: str, env_id: str, memory: str) -> tuple[LearnerConfig, Train
     """
     config: LearnerConfig
     if learner == "deep-sarsa":
-        config, training = DeepSarsaConfig(), TrainingConfig(total_steps=1_500_000, num_envs=256)
+        config, training = DeepSarsaConfig(), TrainingConfig(total_steps=2_000_000, num_envs=256)
     else:
-        config, training = ReinforceConfig(), TrainingConfig(total_steps=1_000_000, num_envs=128)
+        config, training = ReinforceConfig(), TrainingConfig(total_steps=1_500_000, num_envs=128)
     hidden = (64, 64) if memory == "none" else (64,)
     config = replace(config, network=NetworkConfig(hidden_sizes=hidden, memory=memory))
     return config, training

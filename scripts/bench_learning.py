@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ from sidestep.agents.presets import preset
 from sidestep.agents.runs import build_agent
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.console import console, guarded, parse, progress, table
+from sidestep.scripts.optimum import optimum_of
 from sidestep.scripts.report import markdown_table, write_result
 
 EXAMPLES = """\
@@ -38,6 +40,16 @@ EXAMPLES = """\
 
 ENV = "sidestep/MovingObstacles-v0"
 LEVELS = (0.95, 0.99)
+PPO: dict[str, dict[str, Any]] = {
+    "PPO": {},
+    "PPO, shorter rollouts": {
+        "n_steps": 64,
+        "batch_size": 256,
+        "learning_rate": 1e-3,
+        "ent_coef": 0.01,
+    },
+}
+"""The peer with its defaults, and with settings that get it more updates a second."""
 EVERY, EPISODES, FINAL_EPISODES = 20_000, 500, 10_000
 
 
@@ -53,7 +65,7 @@ class Options:
     """Of ours."""
     peers: bool = True
     """Measure what is installed of Stable-Baselines3 and sb3-contrib beside ours."""
-    peer_seconds: float = 60.0
+    peer_seconds: float = 30.0
     """Give a peer up after so many seconds of training."""
     total_steps: int | None = None
     """Of ours; the defaults' if left out."""
@@ -71,6 +83,8 @@ class Trial(NamedTuple):
     steps: int
     final: float | None
     """Greedy success over fresh episodes at the end; None where training stopped at 95 %."""
+    regret: float | None = None
+    """The exact optimum minus the mean return of these episodes."""
 
 
 def main(args: list[str] | None = None) -> None:
@@ -112,7 +126,10 @@ def _contestants(options: Options) -> dict[str, Callable[[int], Trial]]:
             name = learner if memory == "none" else f"{learner}, {memory}"
             contestants[name] = _ours(learner, memory, options.total_steps)
     if options.peers and find_spec("stable_baselines3"):
-        contestants["SB3 PPO, 16 envs"] = lambda seed: peer_trial("PPO", seed, options.peer_seconds)
+        for name in PPO:
+            contestants[f"SB3 {name}, 16 envs"] = partial(
+                peer_trial, name, limit=options.peer_seconds
+            )
     return contestants
 
 
@@ -137,8 +154,10 @@ def _ours(learner: str, memory: str, total_steps: int | None) -> Callable[[int],
 
         trainer = Trainer(build_agent(config, seed), env, training, test)
         trainer.run(report)
-        final = evaluate(trainer.agent, test, FINAL_EPISODES, stream_seed(seed, FINAL)).summary()
-        return Trial(reached, trainer.seconds, trainer.agent.steps, final["success"][0])
+        result = evaluate(trainer.agent, test, FINAL_EPISODES, stream_seed(seed, FINAL))
+        final = result.summary(optimum_of(config.env))
+        regret = final["regret"][0] if "regret" in final else None
+        return Trial(reached, trainer.seconds, trainer.agent.steps, final["success"][0], regret)
 
     return trial
 
@@ -179,10 +198,10 @@ def make_peer(name: str, seed: int, num_envs: int = 16) -> Any:
     from stable_baselines3.common.env_util import make_vec_env
 
     env = make_vec_env(qualified(ENV), num_envs, seed=stream_seed(seed, 0))
-    if name == "PPO":
-        from stable_baselines3 import PPO
+    if name in PPO:
+        from stable_baselines3 import PPO as Peer
 
-        return PPO("MlpPolicy", env, seed=seed, device="cpu")
+        return Peer("MlpPolicy", env, seed=seed, device="cpu", **PPO[name])
     from sb3_contrib import RecurrentPPO
 
     keywords = {"lstm_hidden_size": 64}
@@ -211,7 +230,9 @@ def throughput(options: Options) -> dict[str, float]:
                 name = f"{learner}, {memory}, 1024 lanes"
                 rates.setdefault(name, []).append(_our_rate(learner, memory))
         if options.peers and find_spec("stable_baselines3"):
-            rates.setdefault("SB3 PPO, 16 envs", []).append(_peer_rate("PPO", 20_480))
+            for peer in PPO:
+                name = f"SB3 {peer}, 16 envs"
+                rates.setdefault(name, []).append(_peer_rate(peer, 32_768))
         if options.peers and find_spec("sb3_contrib"):
             name = "sb3-contrib RecurrentPPO, LSTM(64), 16 envs"
             rates.setdefault(name, []).append(_peer_rate("RecurrentPPO", 4_096))
@@ -242,24 +263,28 @@ def _median(values: list[float | None]) -> str:
 
 def _rows(trials: dict[str, list[Trial]]) -> tuple[list[str], list[list[str]]]:
     columns = ["contestant", "s to 95 %", "s to 99 %", "steps/s", "worst final success"]
+    columns.append("median final regret")
     rows = []
     for name, runs in trials.items():
         finals = [t.final for t in runs if t.final is not None]
+        regrets = [t.regret for t in runs if t.regret is not None]
         rows.append(
             [
                 name,
                 *(_median([t.reached[str(level)] for t in runs]) for level in LEVELS),
                 f"{statistics.median(t.steps / t.seconds for t in runs):,.0f}",
                 f"{min(finals):.2%}" if finals else "stopped at 95 %",
+                f"{statistics.median(regrets):.4f}" if regrets else "-",
             ]
         )
     return columns, rows
 
 
 def _rate_rows(rates: dict[str, float]) -> tuple[list[str], list[list[str]]]:
-    base = next((v for k, v in rates.items() if "PPO" in k and "Recurrent" not in k), None)
+    peers = [v for k, v in rates.items() if k.startswith("SB3")]
+    base = max(peers, default=None)
     rows = [[n, f"{v:,.0f}", f"{v / base:.1f}" if base else "-"] for n, v in rates.items()]
-    return ["contestant", "steps/s", "of PPO's"], rows
+    return ["contestant", "steps/s", "of the faster PPO's"], rows
 
 
 def _markdown(options: Options, trials: dict[str, list[Trial]], rates: dict[str, float]) -> str:
@@ -269,8 +294,9 @@ def _markdown(options: Options, trials: dict[str, list[Trial]], rates: dict[str,
 
 Seconds of training on `{ENV}` until greedy episodes reach the goal, median over {options.seeds}
 seeds, one thread, default settings; evaluation ({EPISODES} episodes every {EVERY:,} steps) is not
-counted. The last column is the worst seed's greedy success over {FINAL_EPISODES:,} fresh episodes
-at the end of training.
+counted. The last columns are the worst seed's greedy success, and the median over seeds of the
+regret (the exact optimum of `sidestep solve` minus the mean return), over {FINAL_EPISODES:,} fresh
+episodes at the end of training.
 
 {markdown_table(columns, rows)}
 
