@@ -7,7 +7,8 @@ from dataclasses import fields as dataclass_fields
 from typing import Any
 
 from .level import Level
-from .observations import OBSERVATIONS
+from .observations import OBSERVATIONS, is_markov
+from .view import HIDEABLE, View
 
 DEFAULT_LEVEL = """
 S....
@@ -38,7 +39,13 @@ class WorldConfig:
     level: str | Level = DEFAULT_LEVEL
     """The map, as text (see `Level`) or parsed."""
     observation: str = "features"
-    """What the agent is shown: features or book."""
+    """What the agent is shown: features, planes, window or book."""
+    radius: int = 2
+    """Cells that `window` shows on each side of the agent."""
+    hide: tuple[str, ...] = ()
+    """What is not shown: headings, phase."""
+    visible_every: int = 1
+    """Obstacles are shown on every n-th tick of the episode, the first included."""
     obstacle_period: int = 2
     """Obstacles move on every n-th tick."""
     random_starts: bool = True
@@ -58,12 +65,7 @@ class WorldConfig:
         """Check every field; the level is kept as text."""
         level = self.level if isinstance(self.level, Level) else Level.parse(self.level)
         object.__setattr__(self, "level", str(level))
-        if self.observation not in OBSERVATIONS:
-            expected = ", ".join(OBSERVATIONS)
-            raise ValueError(f"observation: expected one of {expected}, got {self.observation!r}")
-        period = self.obstacle_period
-        if not isinstance(period, int) or isinstance(period, bool) or not 1 <= period <= 1000:
-            raise ValueError(f"obstacle_period: expected an integer from 1 to 1000, got {period!r}")
+        self._check_view()
         for name in ("random_starts", "swap_hits", "hit_ends"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name}: expected True or False, got {getattr(self, name)!r}")
@@ -73,6 +75,28 @@ class WorldConfig:
             if not number or not abs(value) <= LARGEST_REWARD:
                 raise ValueError(f"{name}: expected a finite number, got {value!r}")
             object.__setattr__(self, name, float(value))  # 1 and 1.0 are one configuration
+
+    def _check_view(self) -> None:
+        if self.observation not in OBSERVATIONS:
+            expected = ", ".join(OBSERVATIONS)
+            raise ValueError(f"observation: expected one of {expected}, got {self.observation!r}")
+        for name, most in (("obstacle_period", 1000), ("visible_every", 1000), ("radius", 100)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+                raise ValueError(f"{name}: expected an integer from 1 to {most}, got {value!r}")
+        known = f"a list of {', '.join(HIDEABLE)}"
+        if not isinstance(self.hide, list | tuple):
+            raise TypeError(f"hide: expected {known}, got {self.hide!r}")
+        for name in self.hide:
+            if name not in HIDEABLE:
+                raise ValueError(f"hide: expected {known}, got {name!r}")
+        object.__setattr__(self, "hide", tuple(name for name in HIDEABLE if name in self.hide))
+        if OBSERVATIONS[self.observation].partial is None and not self.view.is_whole:
+            partial = ", ".join(name for name, one in OBSERVATIONS.items() if one.partial)
+            raise ValueError(
+                f"hide, visible_every: expected none of them with observation "
+                f"{self.observation!r}, or one of {partial}"
+            )
 
     @classmethod
     def of(cls, **fields: Any) -> "WorldConfig":
@@ -92,8 +116,23 @@ class WorldConfig:
         """The parsed level."""
         return Level.parse(str(self.level))
 
+    @property
+    def view(self) -> View:
+        """What is shown and what is not."""
+        headings, phase = (name in self.hide for name in HIDEABLE)
+        return View(self.obstacle_period, headings, phase, self.visible_every, self.radius)
+
+    @property
+    def is_markov(self) -> bool:
+        """Whether an observation tells all that decides the future, the time limit aside.
+
+        True is a guarantee; see `sidestep.envs.observations.is_markov` for what False says.
+        """
+        return is_markov(self.observation, (self.map,), self.view, self.hit_ends)
+
     def fingerprint(self, max_ticks: int | None) -> str:
         """A digest of everything that decides what happens; observations do not."""
         rules = {**asdict(self), "max_ticks": max_ticks}
-        del rules["observation"]
+        for name in ("observation", "radius", "hide", "visible_every"):
+            del rules[name]
         return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()

@@ -43,6 +43,33 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
     | 4 K + 1 | row of the goal minus the agent's, over height - 1 | [-1, 1] |
     | 4 K + 2 | ticks until the obstacles move, over period - 1 | [0, 1] |
 
+    `hide=("headings", "phase")` puts 0 for those numbers. `visible_every=n` shows obstacles on
+    ticks 0, n, 2 n, ... of the episode; on the others all of theirs is 0, and two numbers follow:
+
+    | index | number | range |
+    |---|---|---|
+    | 4 K + 3 | 1 where obstacles are shown, else 0 | [0, 1] |
+    | 4 K + 4 | ticks since they were shown, over n - 1 | [0, 1] |
+
+    `observation="planes"`, uint8 (C, height, width), each 0 or 1; Markov but for crowds of
+    wanderers:
+
+    | plane | where it is 1 |
+    |---|---|
+    | 0 | walls |
+    | 1 | the agent |
+    | 2 | the goal |
+    | 3, 4, 5, 6 | patrols heading left, right, up, down |
+    | 7 | wanderers |
+    | 8 + d | everywhere, if binary digit d of the ticks until obstacles move is 1 |
+
+    There are as many digits as period - 1 needs, none where the phase is hidden. With hidden
+    headings plane 3 has all obstacles and the digits begin at 4. With `visible_every=n` follow a
+    plane that is 1 where obstacles are shown, and the binary digits of the ticks since they were.
+
+    `observation="window"`, uint8 (C, 2 r + 1, 2 r + 1) for `radius=r`, the agent in the middle: the
+    same planes, but 0 is outside of the map, and 1 walls. Markov only if it covers the map.
+
     `observation="book"`, float32, the course's raw numbers; without the move phase, not Markov:
 
     | index | number | range |
@@ -108,6 +135,11 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
         self._before: NDArray[np.int16] | None = None
         self._started = False
         self._window: Any = None
+
+    @property
+    def is_markov(self) -> bool:
+        """Whether an observation tells all that decides the future, the time limit aside."""
+        return self.config.is_markov
 
     @property
     def level(self) -> Level:

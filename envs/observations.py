@@ -1,9 +1,6 @@
-"""What the agent is shown: each observation as a kernel over lanes, with its bounds.
+"""What the agent is shown: the observations by name, and whether they tell enough."""
 
-`features` (float32, 4 K + 3 numbers for K obstacles) is Markov on a fixed level; `book` is the
-course's original, which leaves out the move phase and is not (see docs/world.md for both tables).
-"""
-
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,144 +8,27 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from .kernels import (
-    FIRST,
-    GOAL_X,
-    GOAL_Y,
-    HEIGHT,
-    PERIOD,
-    PHASE,
-    WIDTH,
-    X,
-    Y,
-    block_end,
-    compiled,
-    i16,
-)
 from .level import Cell, Level
-
-
-@compiled
-def features(state: Any, level_of: Any, sites: Any, rules: Any, out: Any) -> None:
-    """Write `features`: per obstacle dx, dy over the longest way, hx, hy; goal dx, dy; phase."""
-    lanes, obstacles, end = out.shape[0], (state.shape[0] - FIRST) // 4, 0
-    while end < lanes:
-        begin, site = end, sites[level_of[end]]
-        end = block_end(begin, level_of, sites.shape[0])
-        x, y, phase = state[X, begin:end], state[Y, begin:end], state[PHASE, begin:end]
-        across = np.float32(max(site[WIDTH] - 1, 1))
-        down = np.float32(max(site[HEIGHT] - 1, 1))
-        for k in range(obstacles):
-            first = FIRST + 4 * k
-            ox, oy = state[first, begin:end], state[first + 1, begin:end]
-            hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
-            rows = out[begin:end, 4 * k : 4 * k + 4]
-            for i in range(end - begin):
-                row = rows[i]
-                row[0] = np.float32(i16(ox[i] - x[i])) / across
-                row[1] = np.float32(i16(oy[i] - y[i])) / down
-                row[2], row[3] = hx[i], hy[i]
-        goal_x, goal_y, last = i16(site[GOAL_X]), i16(site[GOAL_Y]), max(rules[PERIOD] - 1, 1)
-        rows, longest = out[begin:end, 4 * obstacles :], np.float32(last)
-        for i in range(end - begin):
-            row = rows[i]
-            row[0] = np.float32(i16(goal_x - x[i])) / across
-            row[1] = np.float32(i16(goal_y - y[i])) / down
-            row[2] = np.float32(phase[i]) / longest
-
-
-@compiled
-def book(state: Any, level_of: Any, sites: Any, rules: Any, out: Any) -> None:
-    """Write `book`: per obstacle dx, dy, -1, direction (-1 right or down); goal dx, dy, +1."""
-    lanes, obstacles, end = out.shape[0], (state.shape[0] - FIRST) // 4, 0
-    while end < lanes:
-        begin, site = end, sites[level_of[end]]
-        end = block_end(begin, level_of, sites.shape[0])
-        x, y = state[X, begin:end], state[Y, begin:end]
-        for k in range(obstacles):
-            first = FIRST + 4 * k
-            ox, oy = state[first, begin:end], state[first + 1, begin:end]
-            hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
-            rows = out[begin:end, 4 * k : 4 * k + 4]
-            for i in range(end - begin):
-                row = rows[i]
-                row[0], row[1] = i16(ox[i] - x[i]), i16(oy[i] - y[i])
-                row[2], row[3] = np.float32(-1), -i16(hx[i] + hy[i])
-        goal_x, goal_y = i16(site[GOAL_X]), i16(site[GOAL_Y])
-        rows = out[begin:end, 4 * obstacles :]
-        for i in range(end - begin):
-            row = rows[i]
-            row[0], row[1], row[2] = i16(goal_x - x[i]), i16(goal_y - y[i]), np.float32(1)
+from .planes import planes, planes_space, window, window_space
+from .vectors import book, book_space, features, features_space, glimpses
+from .view import View
 
 
 class Observation(NamedTuple):
-    """An observation: its kernel, and the Box of everything it can show on some levels."""
+    """An observation: its Box on some levels, and its kernels."""
 
-    write: Callable[..., None]
-    space: Callable[[Sequence[Level], int], spaces.Box]
-
-
-Bounds = list[tuple[float, float]]
-
-
-def _offsets(level: Level) -> Bounds:
-    """Range of every obstacle's (dx, dy, hx, hy), then of the goal's (dx, dy), in cells."""
-    x0, y0, x1, y1 = _extent(level, level.start)
-    bounds: Bounds = []
-    for obstacle in level.obstacles:
-        left, top, right, bottom = level.track(obstacle)
-        if obstacle.is_wanderer:
-            left, top, right, bottom = _extent(level, Cell(obstacle.x, obstacle.y))
-        bounds += [(left - x1, right - x0), (top - y1, bottom - y0)]
-        bounds += [(-abs(heading), abs(heading)) for heading in obstacle.heading]
-    goal = level.goal
-    return [*bounds, (goal.x - x1, goal.x - x0), (goal.y - y1, goal.y - y0)]
-
-
-def _extent(level: Level, place: Cell) -> tuple[int, int, int, int]:
-    """The box round every cell that a walker from `place` can reach."""
-    xs, ys = zip(*level.reachable(place), strict=True)
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def _box(bounds: Sequence[Bounds]) -> spaces.Box:
-    """The Box round the bounds of every level; [-1, 1] where a number never changes.
-
-    Gymnasium's checkers and rescaling wrappers refuse a Box that is flat in some dimension.
-    """
-    stacked = np.array(bounds, dtype=np.float32)  # (levels, numbers, 2)
-    low, high = stacked[..., 0].min(axis=0), stacked[..., 1].max(axis=0)
-    flat = low == high
-    return spaces.Box(np.where(flat, -1, low), np.where(flat, 1, high), dtype=np.float32)
-
-
-def _features_space(levels: Sequence[Level], period: int) -> spaces.Box:
-    pages = []
-    for level in levels:
-        across, down = max(level.width - 1, 1), max(level.height - 1, 1)
-        *obstacles, goal_x, goal_y = _offsets(level)
-        divisors = [across, down, 1, 1] * len(level.obstacles)
-        scaled = [(a / d, b / d) for (a, b), d in zip(obstacles, divisors, strict=True)]
-        scaled += [(goal_x[0] / across, goal_x[1] / across), (goal_y[0] / down, goal_y[1] / down)]
-        pages.append([*scaled, (0.0, 1.0 if period > 1 else 0.0)])
-    return _box(pages)
-
-
-def _book_space(levels: Sequence[Level], period: int) -> spaces.Box:
-    del period
-    pages = []
-    for level in levels:
-        *obstacles, goal_x, goal_y = _offsets(level)
-        page: Bounds = []
-        for k in range(0, len(obstacles), 4):
-            page += [obstacles[k], obstacles[k + 1], (-1.0, -1.0), (-1.0, 1.0)]
-        pages.append([*page, goal_x, goal_y, (1.0, 1.0)])
-    return _box(pages)
+    space: Callable[[Sequence[Level], View], spaces.Box]
+    plain: Callable[..., None] | None
+    """Kernel of (state, level_of, sites, rules, out), where nothing is hidden."""
+    partial: Callable[..., None] | None
+    """Kernel of (state, clock, level_of, sites, walls, rules, view, out)."""
 
 
 OBSERVATIONS = {
-    "features": Observation(features, _features_space),
-    "book": Observation(book, _book_space),
+    "features": Observation(features_space, features, glimpses),
+    "planes": Observation(planes_space, None, planes),
+    "window": Observation(window_space, None, window),
+    "book": Observation(book_space, book, None),
 }
 """Every value of the keyword `observation`."""
 
@@ -156,3 +36,58 @@ OBSERVATIONS = {
 def empty(space: spaces.Box, lanes: int) -> NDArray[Any]:
     """An array for the observations of `lanes` lanes, (lanes, *space.shape)."""
     return np.empty((lanes, *space.shape), dtype=space.dtype)
+
+
+def is_markov(observation: str, levels: Sequence[Level], view: View, hit_ends: bool) -> bool:
+    """Whether an observation tells all that decides the future, the time limit aside.
+
+    True is a guarantee. False says that on these levels something that may matter is not shown:
+    the move phase, headings, obstacles, what lies outside the window, which of several levels it
+    is (vectors do not show walls), or how many obstacles stand in a cell (planes) where that
+    matters.
+    """
+    obstacles = any(level.obstacles for level in levels)
+    if observation in ("features", "book") and len(levels) > 1:
+        return False
+    if obstacles and view.period > 1 and (view.hide_phase or observation == "book"):
+        return False
+    if obstacles and view.every > 1:
+        return False
+    if view.hide_headings and any(_turns(level) for level in levels):
+        return False
+    if observation in ("features", "book"):
+        return True
+    if view.hide_headings and any(_are_confused(level) for level in levels):
+        return False
+    longest = max(max(level.width, level.height) for level in levels)
+    if observation == "window" and view.radius < longest - 1:
+        return False
+    return not any(_can_pile_up(level, hit_ends) for level in levels)
+
+
+def _turns(level: Level) -> bool:
+    """Whether a patrol's heading matters: on a track of three cells it has one with two ways."""
+    tracks = [level.track(o) for o in level.obstacles if not o.is_wanderer]
+    return any(t.right - t.left + t.bottom - t.top > 1 for t in tracks)
+
+
+def _are_confused(level: Level) -> bool:
+    """Whether one plane for all obstacles leaves open which of them stands where."""
+    patrols = sum(not obstacle.is_wanderer for obstacle in level.obstacles)
+    return patrols > 0 and len(level.obstacles) > 1
+
+
+def _can_pile_up(level: Level, hit_ends: bool) -> bool:
+    """Whether three obstacles may share cell and plane in a way that matters later.
+
+    Of two that share it, one is seen, so both are there; of three, it is not known which are
+    together. Wanderers part again. Patrols of one cell and heading go on together: how many they
+    are only matters where each counts as a hit.
+    """
+    crowds: Counter[Any] = Counter()
+    for obstacle in level.obstacles:
+        if obstacle.is_wanderer:
+            crowds[min(level.reachable(Cell(obstacle.x, obstacle.y)))] += 1
+        elif not hit_ends:
+            crowds[level.track(obstacle), obstacle.heading[0] != 0] += 1
+    return max(crowds.values(), default=0) > 2

@@ -16,9 +16,13 @@ BOOK: dict[str, Any] = {
 }
 """The course's original: obstacles first, swaps are free, a hit costs 1 and the episode goes on."""
 
+GLIMPSE: dict[str, Any] = {"hide": ["headings"], "visible_every": 4}
+"""Obstacles seen now and then, without headings: where they are must be remembered."""
+
 ENVS: dict[str, tuple[int | None, dict[str, Any]]] = {
     "sidestep/MovingObstacles-v0": (100, {}),
     "sidestep/Book-v0": (None, BOOK),
+    "sidestep/Glimpse-v0": (100, GLIMPSE),
 }
 """For each id the time limit in ticks and what differs from the defaults of `WorldConfig`."""
 

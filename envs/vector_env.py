@@ -214,6 +214,11 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         self._nobody_plays = bool(self.world.ended.all())
 
     @property
+    def is_markov(self) -> bool:
+        """Whether an observation tells all that decides the future, the time limit aside."""
+        return self.config.is_markov
+
+    @property
     def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
         """The seed of each lane's stream, as `SyncVectorEnv` gives it."""
         return tuple(self.world.streams[kernels.SEED].tolist())

@@ -53,8 +53,7 @@ class World:
         self.config, self.lanes, self.max_ticks = config, lanes, max_ticks
         self.levels = (config.map,)
         observation = OBSERVATIONS[config.observation]
-        self.space = observation.space(self.levels, config.obstacle_period)
-        self.write = observation.write
+        self.space = observation.space(self.levels, config.view)
         self.sites, self.tracks, self.walls = tables(self.levels)
         limit = NO_LIMIT if max_ticks is None else max_ticks
         flags = (config.random_starts, config.swap_hits, config.hit_ends, self.walls.any())
@@ -66,6 +65,14 @@ class World:
         self.streams = np.zeros((3, lanes), dtype=np.uint64)
         self.ended = np.zeros(lanes, dtype=np.bool_)
         self.level_of = np.zeros(lanes, dtype=np.int32)
+        self.shown: tuple[NDArray[Any], ...] = (self.state, self.level_of, self.sites, self.rules)
+        if config.view.is_whole and observation.plain is not None:
+            self.write = observation.plain
+        else:
+            assert observation.partial is not None
+            self.write = observation.partial
+            self.shown = (self.state, self.clock, self.level_of, self.sites, self.walls)
+            self.shown += (self.rules, config.view.array())
         self.scratch = np.zeros((5, min(lanes, kernels.BLOCK)), dtype=np.int16)
         self.fingerprint = config.fingerprint(max_ticks)
 
@@ -140,7 +147,7 @@ class World:
     def observe(self, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """What every lane is shown, (lanes, *space.shape); a new array unless `out` is given."""
         out = empty(self.space, self.lanes) if out is None else out
-        self.write(self.state, self.level_of, self.sites, self.rules, out)
+        self.write(*self.shown, out)
         return out
 
     def get_state(self) -> State:

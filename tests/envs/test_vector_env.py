@@ -44,10 +44,15 @@ CONFIGS = st.fixed_dictionaries(
         "swap_hits": st.booleans(),
         "hit_ends": st.booleans(),
         "step_reward": st.sampled_from([-0.05, 0.0, -0.3]),
-        "observation": st.sampled_from(["features", "book"]),
+        "observation": st.sampled_from(["features", "planes", "window"]),
     },
-    optional={"level": st.sampled_from([WALLED, "S<\n.G", "S.?.G"])},
-)
+    optional={
+        "level": st.sampled_from([WALLED, "S<\n.G", "S.?.G"]),
+        "hide": st.sampled_from([["phase"], ["headings"], ["headings", "phase"]]),
+        "visible_every": st.integers(1, 5),
+        "radius": st.integers(1, 3),
+    },
+) | st.fixed_dictionaries({"observation": st.just("book"), "hit_ends": st.booleans()})
 
 
 @settings(max_examples=40, deadline=None)

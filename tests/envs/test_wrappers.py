@@ -8,13 +8,16 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium import wrappers
-from gymnasium.spaces import Box
 from gymnasium.wrappers import vector
 
 from sidestep.envs import ENV_IDS
 
 Wrap = Callable[[Any], Any]
-UNIT = Box(-1, 1, (15,), np.float64)
+
+
+def one_row(space: gym.Space[Any]) -> tuple[int, int]:
+    return 1, int(np.prod(space.shape or ()))
+
 
 SINGLE: dict[str, Wrap] = {
     "Autoreset": wrappers.Autoreset,
@@ -35,13 +38,15 @@ SINGLE: dict[str, Wrap] = {
     "RecordEpisodeStatistics": wrappers.RecordEpisodeStatistics,
     "RepeatAction": lambda e: wrappers.RepeatAction(e, 2),
     "RescaleObservation": lambda e: wrappers.RescaleObservation(e, np.float32(0), np.float32(1)),
-    "ReshapeObservation": lambda e: wrappers.ReshapeObservation(e, (3, 5)),
+    "ReshapeObservation": lambda e: wrappers.ReshapeObservation(e, one_row(e.observation_space)),
     "StickyAction": lambda e: wrappers.StickyAction(e, 0.3),
     "TimeAwareObservation": lambda e: wrappers.TimeAwareObservation(wrappers.TimeLimit(e, 50)),
     "TimeLimit": lambda e: wrappers.TimeLimit(e, 20),
     "TransformAction": lambda e: wrappers.TransformAction(e, lambda a: 4 - a, e.action_space),
     "TransformObservation": lambda e: wrappers.TransformObservation(
-        e, lambda o: np.clip(o, -1, 1).astype(np.float64), UNIT
+        e,
+        lambda o: np.clip(o, -1, 1).astype(np.float64),
+        gym.spaces.Box(-1, 1, e.observation_space.shape, np.float64),
     ),
     "TransformReward": lambda e: wrappers.TransformReward(e, lambda r: 2 * float(r)),
 }
@@ -57,7 +62,9 @@ VECTOR: dict[str, Wrap] = {
     "NumpyToTorch": lambda e: vector.NumpyToTorch(e),
     "RecordEpisodeStatistics": vector.RecordEpisodeStatistics,
     "RescaleObservation": lambda e: vector.RescaleObservation(e, np.float32(0), np.float32(1)),
-    "ReshapeObservation": lambda e: vector.ReshapeObservation(e, (3, 5)),
+    "ReshapeObservation": lambda e: vector.ReshapeObservation(
+        e, one_row(e.single_observation_space)
+    ),
     "TransformAction": lambda e: vector.TransformAction(e, lambda a: 4 - a),
     "TransformObservation": lambda e: vector.TransformObservation(e, lambda o: 2 * o),
     "TransformReward": lambda e: vector.TransformReward(e, lambda r: 2 * r),

@@ -1,0 +1,175 @@
+"""Observations of numbers, as kernels over lanes, with their bounds (tables: docs/world.md).
+
+`features` (float32, 4 K + 3 numbers for K obstacles) is Markov on a fixed level; `glimpses` are
+features of which something is hidden; `book` is the course's original without the move phase.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from .kernels import (
+    FIRST,
+    GOAL_X,
+    GOAL_Y,
+    HEIGHT,
+    PERIOD,
+    PHASE,
+    WIDTH,
+    X,
+    Y,
+    block_end,
+    compiled,
+    i16,
+)
+from .level import Cell, Level
+from .view import EVERY, HIDE_HEADINGS, HIDE_PHASE, View
+
+
+@compiled
+def features(state: Any, level_of: Any, sites: Any, rules: Any, out: Any) -> None:
+    """Write `features`: per obstacle dx, dy over the longest way, hx, hy; goal dx, dy; phase."""
+    lanes, obstacles, end = out.shape[0], (state.shape[0] - FIRST) // 4, 0
+    while end < lanes:
+        begin, site = end, sites[level_of[end]]
+        end = block_end(begin, level_of, sites.shape[0])
+        x, y, phase = state[X, begin:end], state[Y, begin:end], state[PHASE, begin:end]
+        across = np.float32(max(site[WIDTH] - 1, 1))
+        down = np.float32(max(site[HEIGHT] - 1, 1))
+        for k in range(obstacles):
+            first = FIRST + 4 * k
+            ox, oy = state[first, begin:end], state[first + 1, begin:end]
+            hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
+            rows = out[begin:end, 4 * k : 4 * k + 4]
+            for i in range(end - begin):
+                row = rows[i]
+                row[0] = np.float32(i16(ox[i] - x[i])) / across
+                row[1] = np.float32(i16(oy[i] - y[i])) / down
+                row[2], row[3] = hx[i], hy[i]
+        goal_x, goal_y, last = i16(site[GOAL_X]), i16(site[GOAL_Y]), max(rules[PERIOD] - 1, 1)
+        rows, longest = out[begin:end, 4 * obstacles :], np.float32(last)
+        for i in range(end - begin):
+            row = rows[i]
+            row[0] = np.float32(i16(goal_x - x[i])) / across
+            row[1] = np.float32(i16(goal_y - y[i])) / down
+            row[2] = np.float32(phase[i]) / longest
+
+
+@compiled
+def book(state: Any, level_of: Any, sites: Any, rules: Any, out: Any) -> None:
+    """Write `book`: per obstacle dx, dy, -1, direction (-1 right or down); goal dx, dy, +1."""
+    lanes, obstacles, end = out.shape[0], (state.shape[0] - FIRST) // 4, 0
+    while end < lanes:
+        begin, site = end, sites[level_of[end]]
+        end = block_end(begin, level_of, sites.shape[0])
+        x, y = state[X, begin:end], state[Y, begin:end]
+        for k in range(obstacles):
+            first = FIRST + 4 * k
+            ox, oy = state[first, begin:end], state[first + 1, begin:end]
+            hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
+            rows = out[begin:end, 4 * k : 4 * k + 4]
+            for i in range(end - begin):
+                row = rows[i]
+                row[0], row[1] = i16(ox[i] - x[i]), i16(oy[i] - y[i])
+                row[2], row[3] = np.float32(-1), -i16(hx[i] + hy[i])
+        goal_x, goal_y = i16(site[GOAL_X]), i16(site[GOAL_Y])
+        rows = out[begin:end, 4 * obstacles :]
+        for i in range(end - begin):
+            row = rows[i]
+            row[0], row[1], row[2] = i16(goal_x - x[i]), i16(goal_y - y[i]), np.float32(1)
+
+
+@compiled
+def glimpses(
+    state: Any,
+    clock: Any,
+    level_of: Any,
+    sites: Any,
+    walls: Any,
+    rules: Any,
+    view: Any,
+    out: Any,
+) -> None:
+    """Write `features` with 0 for what is hidden; with `visible_every`, shown and age behind."""
+    features(state, level_of, sites, rules, out)
+    obstacles, every = (state.shape[0] - FIRST) // 4, view[EVERY]
+    oldest = np.float32(max(every - 1, 1))
+    for i in range(out.shape[0]):
+        row, age = out[i], clock[i] % every
+        for k in range(obstacles):
+            if age != 0:
+                row[4 * k], row[4 * k + 1] = 0, 0
+            if age != 0 or view[HIDE_HEADINGS]:
+                row[4 * k + 2], row[4 * k + 3] = 0, 0
+        if view[HIDE_PHASE]:
+            row[4 * obstacles + 2] = 0
+        if every > 1:
+            row[4 * obstacles + 3] = age == 0
+            row[4 * obstacles + 4] = np.float32(age) / oldest
+
+
+Bounds = list[tuple[float, float]]
+
+
+def _offsets(level: Level) -> Bounds:
+    """Range of every obstacle's (dx, dy, hx, hy), then of the goal's (dx, dy), in cells."""
+    x0, y0, x1, y1 = _extent(level, level.start)
+    bounds: Bounds = []
+    for obstacle in level.obstacles:
+        left, top, right, bottom = level.track(obstacle)
+        if obstacle.is_wanderer:
+            left, top, right, bottom = _extent(level, Cell(obstacle.x, obstacle.y))
+        bounds += [(left - x1, right - x0), (top - y1, bottom - y0)]
+        bounds += [(-abs(heading), abs(heading)) for heading in obstacle.heading]
+    goal = level.goal
+    return [*bounds, (goal.x - x1, goal.x - x0), (goal.y - y1, goal.y - y0)]
+
+
+def _extent(level: Level, place: Cell) -> tuple[int, int, int, int]:
+    """The box round every cell that a walker from `place` can reach."""
+    xs, ys = zip(*level.reachable(place), strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _box(bounds: Sequence[Bounds]) -> spaces.Box:
+    """The Box round the bounds of every level; [-1, 1] where a number never changes.
+
+    Gymnasium's checkers and rescaling wrappers refuse a Box that is flat in some dimension.
+    """
+    stacked = np.array(bounds, dtype=np.float32)  # (levels, numbers, 2)
+    low, high = stacked[..., 0].min(axis=0), stacked[..., 1].max(axis=0)
+    flat = low == high
+    return spaces.Box(np.where(flat, -1, low), np.where(flat, 1, high), dtype=np.float32)
+
+
+def features_space(levels: Sequence[Level], view: View) -> spaces.Box:
+    """The Box of `features`, or of `glimpses` where something is hidden."""
+    pages = []
+    for level in levels:
+        across, down = max(level.width - 1, 1), max(level.height - 1, 1)
+        *obstacles, goal_x, goal_y = _offsets(level)
+        divisors = [across, down, 1, 1] * len(level.obstacles)
+        scaled = [(a / d, b / d) for (a, b), d in zip(obstacles, divisors, strict=True)]
+        if view.every > 1:  # 0 stands for what is not shown
+            scaled = [(min(low, 0.0), max(high, 0.0)) for low, high in scaled]
+        if view.hide_headings:
+            scaled = [(0.0, 0.0) if n % 4 > 1 else pair for n, pair in enumerate(scaled)]
+        scaled += [(goal_x[0] / across, goal_x[1] / across), (goal_y[0] / down, goal_y[1] / down)]
+        scaled += [(0.0, 1.0 if view.period > 1 and not view.hide_phase else 0.0)]
+        pages.append([*scaled, *[(0.0, 1.0)] * (2 if view.every > 1 else 0)])
+    return _box(pages)
+
+
+def book_space(levels: Sequence[Level], view: View) -> spaces.Box:
+    """The Box of `book`."""
+    del view
+    pages = []
+    for level in levels:
+        *obstacles, goal_x, goal_y = _offsets(level)
+        page: Bounds = []
+        for k in range(0, len(obstacles), 4):
+            page += [obstacles[k], obstacles[k + 1], (-1.0, -1.0), (-1.0, 1.0)]
+        pages.append([*page, goal_x, goal_y, (1.0, 1.0)])
+    return _box(pages)
