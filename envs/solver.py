@@ -160,6 +160,18 @@ class Solution:
         actions[inside] = self._tables.actions[slot, layer, joint]
         return values, actions
 
+    def obstacles(self, start: int, tick: int) -> list[tuple[int, int, int, int]]:
+        """x, y and the heading of the next move of every obstacle; arguments as of `maps`.
+
+        A wanderer's heading is (0, 0), and it is on its first cell.
+        """
+        return self._problem.obstacles_at(self.starts.places[start], tick)
+
+    @property
+    def states(self) -> int:
+        """Of one start: ticks, or those of a period, times places times cells."""
+        return self._problem.states
+
     @property
     def table_bytes(self) -> int:
         """Memory that the tables take."""

@@ -31,7 +31,7 @@ def worlds_of(env: Any) -> list[MovingObstaclesEnv] | list[MovingObstaclesVector
     if not lanes or len(ours) < len(lanes):
         raise TypeError(
             "env: expected a WorldConfig or a world of this package (single, native vector or "
-            f"SyncVectorEnv), got {type(env).__name__}"
+            f"SyncVectorEnv), got {type(env if inner is None else inner).__name__}"
         )
     return ours
 

@@ -8,6 +8,7 @@ COMMANDS = {
     "evaluate": "measure trained runs on fresh episodes",
     "watch": "see a trained run act in a window",
     "play": "cross the world yourself, with the arrow keys",
+    "solve": "the exact optimum of a world: figures, values, policy",
     "bench": "measure speed and learning, and write docs/results.md",
     "gradients": "draw how gradients fade and grow through recurrent cells",
 }
