@@ -121,8 +121,15 @@ def expectation(agent: Reinforce, lanes: int) -> Tensor:
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("lanes", [1, 2, 3])
-@pytest.mark.parametrize("baseline", ["none", "mean", "time", "leave-one-out", "value"])
+@pytest.mark.parametrize(
+    ("baseline", "lanes"),
+    [
+        (name, lanes)
+        for name in ("none", "mean", "time", "leave-one-out", "value")
+        for lanes in (1, 2)
+    ]
+    + [("mean", 3), ("leave-one-out", 3)],
+)
 def test_every_baseline_leaves_the_exact_gradient(
     baseline: str, lanes: int, weighted: bool
 ) -> None:

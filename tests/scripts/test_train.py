@@ -118,7 +118,7 @@ def test_evaluate_repeats_itself_and_writes_figures(
         evaluate.main([str(folder), "--episodes", "40", "--out", str(out), *args])
         printed.append(capsys.readouterr().out)
     assert printed[0] == printed[1] and len(set(printed)) == 3
-    figures = json.loads(out.read_text())
+    (figures,) = json.loads(out.read_text())
     assert figures["episodes"] == 40 and figures["seed"] == 5 and figures["greedy"] is False
     evaluate.main([str(folder), "--episodes", "10", "--checkpoint", "best"])
 
