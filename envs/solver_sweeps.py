@@ -104,9 +104,12 @@ def _change(
     before: NDArray[np.float64], after: NDArray[np.float64], rewards: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The largest relative change of each figure in one sweep, (4,)."""
-    unit = np.array([abs(rewards[GOAL]) + abs(rewards[TICK])] * 2 + [1.0, 1.0])
-    size = np.abs(after) + np.maximum(unit, np.finfo(np.float64).tiny)[:, None, None]
-    largest: NDArray[np.float64] = (np.abs(after - before) / size).max(axis=(0, 2, 3))
+    unit = max(abs(rewards[GOAL]) + abs(rewards[TICK]), np.finfo(np.float64).tiny)
+    largest = np.empty(4)
+    for figure in range(4):  # one after the other, for the memory's sake
+        old, new = before[:, figure], after[:, figure]
+        size = np.abs(new) + (unit if figure <= RETURN else 1.0)
+        largest[figure] = (np.abs(new - old) / size).max()
     return largest
 
 

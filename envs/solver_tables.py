@@ -10,6 +10,8 @@ from .problem import MOST_STARTS, Problem
 
 MOST_STATES = 2**25
 """States whose tables are kept at a time, 9 bytes each; one chain must fit."""
+MOST_CYCLIC_STATES = 2**22
+"""Of one chain without a time limit, which takes some 100 bytes each to solve."""
 MOST_WORK = 2**31
 """States times draws of the wanderers, over all starts: about a minute."""
 MOST_TICKS = 1_000_000
@@ -116,10 +118,11 @@ def check_size(problem: Problem) -> None:
     size = f"{problem.layers:,} ticks x {cells:,} cells"
     if wanderers:
         size += f" x {problem.joint_places:,} places of {wanderers} wanderers"
+    most = MOST_CYCLIC_STATES if problem.max_ticks is None else MOST_STATES
     work = problem.states * problem.draws
-    if problem.states <= MOST_STATES and work <= MOST_WORK:
+    if problem.states <= most and work <= MOST_WORK:
         return
-    if problem.layers * cells <= MOST_STATES:
+    if problem.layers * cells <= most:
         change = "use fewer wanderers, or wall them in"
     elif problem.max_ticks is None:
         change = (
@@ -128,8 +131,8 @@ def check_size(problem: Problem) -> None:
         )
     else:
         change = "lower max_ticks, or pass None for no limit"
-    limit = f"at most {MOST_STATES:,} states"
-    if problem.states <= MOST_STATES:
+    limit = f"at most {most:,} states"
+    if problem.states <= most:
         limit = f"at most {MOST_WORK:,} states times moves of the wanderers"
         size += f" x {problem.draws:,} moves"
     raise Unsolvable(f"solver: expected {limit}, got {size}; {change}")

@@ -37,7 +37,7 @@ def value_map(solution: Solution, start: int, tick: int) -> Figure:
     image = _board(left, level, values)
     _board(right, level, values)
     bar = figure.colorbar(image, ax=[left, right], shrink=0.85, pad=0.02)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     figures = "discounted return to come" if solution.discount < 1 else "return to come"
     left.set_title(f"V: {figures}", loc="left", fontsize=10)
     right.set_title("best action", loc="left", fontsize=10)
@@ -67,7 +67,12 @@ def _board(axes: Any, level: Any, values: Any) -> Any:
     axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=GOAL, zorder=3))
     axes.text(x, y, "G", color=PAPER, ha="center", va="center", weight="bold", zorder=6)
     x, y = level.start
-    dashed = {"fill": False, "edgecolor": PAPER, "linestyle": (0, (2, 1.5)), "linewidth": 2}
+    dashed: dict[str, Any] = {
+        "fill": False,
+        "edgecolor": PAPER,
+        "linestyle": (0, (2, 1.5)),
+        "linewidth": 2,
+    }
     axes.add_patch(Rectangle((x - 0.44, y - 0.44), 0.88, 0.88, zorder=3, **dashed))
     return image
 
