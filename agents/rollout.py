@@ -18,6 +18,7 @@ from sidestep.sequence import flatten_state, unflatten_state
 
 from .agent import Policy, under
 from .exploration import Actions
+from .masks import merge_masks, same_masks
 from .normalization import RewardScaler
 from .types import Episodes, Inputs, Rollout, stack_inputs
 
@@ -104,7 +105,7 @@ class Collector:
         last_obs, mask, last_mask = obs, self._mask(info), None
         if self.mode is AutoresetMode.DISABLED and ended.any():
             obs, begun = self.env.reset(options={"reset_mask": ended.copy()})
-            last_mask, mask = mask, _merge(self._mask(begun), mask, ended)
+            last_mask, mask = mask, merge_masks(self._mask(begun), mask, ended)
         encoded, final_value = self.policy.encoder(obs, self.device), None
         if self.peek is not None and truncated.any():
             if self.mode is AutoresetMode.NEXT_STEP:
@@ -242,7 +243,7 @@ class Collector:
             return torch.from_numpy(rows).to(self.device)
 
         reward = (column("reward") * self.policy.reward_scale).float()
-        with_masks = _same_masks(inputs, self.num_actions)
+        with_masks = same_masks(inputs, self.num_actions)
         nothing = torch.zeros(self.num_envs, device=self.device)
         values = [nothing if t.final_value is None else t.final_value for t in ticks]
         return Rollout(
@@ -279,24 +280,3 @@ class Collector:
         self.ended, self.total, self.length = (
             state[name].numpy().copy() for name in ("ended", "total", "length")
         )
-
-
-def _merge(begun: Tensor | None, mask: Tensor | None, ended: NDArray[np.bool_]) -> Tensor | None:
-    """The mask `begun` in the lanes that ended and restarted, `mask` in the others."""
-    if begun is None and mask is None:
-        return None
-    some = mask if begun is None else begun
-    assert some is not None
-    free = torch.ones_like(some)
-    rows = torch.from_numpy(ended).to(some.device).unsqueeze(1)
-    return torch.where(rows, free if begun is None else begun, free if mask is None else mask)
-
-
-def _same_masks(inputs: list[Inputs], num_actions: int) -> list[Inputs]:
-    """All with a mask or all without: an env may send it on some ticks only."""
-    if all(part.mask is None for part in inputs):
-        return inputs
-    free = torch.ones(
-        (*inputs[0].reset.shape, num_actions), dtype=torch.bool, device=inputs[0].reset.device
-    )
-    return [part if part.mask is not None else part._replace(mask=free) for part in inputs]

@@ -1,0 +1,50 @@
+"""The log of a run, and the means over its last episodes."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from sidestep.agents.log import Recent, RunLog, read_log
+from sidestep.agents.types import Episodes
+
+
+def test_the_log_goes_back_to_a_position(tmp_path: Path) -> None:
+    log = RunLog(tmp_path)
+    assert log.position() == 0 and read_log(tmp_path) == []
+    log.write({"steps": 1, "loss": 0.5})
+    position = log.position()
+    log.write({"steps": 2, "loss": math.nan, "evaluation": {"success": [1.0, math.inf, 0.0]}})
+    last = (tmp_path / "metrics.jsonl").read_text().splitlines()[-1]
+    strict = json.loads(last, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert strict == {"steps": 2, "loss": None, "evaluation": {"success": [1.0, None, 0.0]}}
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"steps": 3, "lo')  # a kill in the middle of a line
+    assert [line["steps"] for line in read_log(tmp_path)] == [1, 2]
+    log.rewind(position)
+    assert read_log(tmp_path) == [{"steps": 1, "loss": 0.5}]
+    log.rewind(10 * position)  # a log that was lost does not grow zeros
+    assert log.position() == position
+
+
+def test_recent_episodes(tmp_path: Path) -> None:
+    recent = Recent(size=3)
+    assert recent.summary() == {}
+
+    def episodes(returns: list[float], success: list[bool] | None) -> Episodes:
+        rows: Tensor = torch.tensor(returns, dtype=torch.float64)
+        count = torch.arange(len(returns)).numpy()
+        flags = None if success is None else torch.tensor(success).numpy()
+        return Episodes(count, rows.numpy(), count + 2, count > 0, flags, flags)
+
+    recent.add([episodes([9.0, 1.0], [True, True]), episodes([2.0, 6.0], [True, False])])
+    want = {"return": 3.0, "length": pytest.approx(8 / 3), "success": pytest.approx(2 / 3)}
+    assert recent.summary() == want and recent.episodes == 4
+    other = Recent(size=3)
+    other.load_state_dict(recent.state_dict())
+    assert other.summary() == want and other.episodes == 4
+    recent.add([episodes([1.0, 1.0, 4.0], None)])
+    assert recent.summary() == {"return": 2.0, "length": 3.0}
