@@ -8,20 +8,64 @@ from .networks import NetworkConfig
 from .reinforce import ReinforceConfig
 from .settings import TrainingConfig
 
+LONG_RETURNS = ("CartPole", "Acrobot", "MountainCar")
+"""Envs with a reward of one on every tick of hundreds: their rewards are scaled by a tenth."""
+
 
 def preset(learner: str, env_id: str, memory: str) -> tuple[LearnerConfig, TrainingConfig]:
     """The learner's configuration and the training's, for `env_id` (without its module).
 
     Args:
         learner: deep-sarsa or reinforce.
-        env_id: any id; unknown ones get the defaults.
+        env_id: any id; this package's worlds have settings of their own, other envs share some.
         memory: the network's memory.
     """
-    config: LearnerConfig
-    if learner == "deep-sarsa":
-        config, training = DeepSarsaConfig(), TrainingConfig(total_steps=2_000_000, num_envs=256)
-    else:
-        config, training = ReinforceConfig(), TrainingConfig(total_steps=1_500_000, num_envs=128)
+    own = _own if env_id.startswith("sidestep/") else _foreign
+    config, training = own(learner, env_id)
     hidden = (64, 64) if memory == "none" else (64,)
-    config = replace(config, network=NetworkConfig(hidden_sizes=hidden, memory=memory))
-    return config, training
+    return replace(config, network=NetworkConfig(hidden_sizes=hidden, memory=memory)), training
+
+
+def _own(learner: str, env_id: str) -> tuple[LearnerConfig, TrainingConfig]:
+    if learner == "deep-sarsa":
+        return DeepSarsaConfig(), TrainingConfig(total_steps=2_000_000, num_envs=256)
+    return ReinforceConfig(), TrainingConfig(total_steps=1_500_000, num_envs=128)
+
+
+def _foreign(learner: str, env_id: str) -> tuple[LearnerConfig, TrainingConfig]:
+    """Few lanes and long rollouts: most envs step one by one, and reward late.
+
+    Deep SARSA's are close to those of PQN on CartPole (Gallici et al. 2024).
+    """
+    scale = 0.1 if env_id.startswith(LONG_RETURNS) else 1.0
+    training = TrainingConfig(
+        total_steps=300_000,
+        num_envs=32,
+        evaluate_every=50_000,
+        evaluation_episodes=32,
+        checkpoint_every=100_000,
+    )
+    if learner == "deep-sarsa":
+        config: LearnerConfig = DeepSarsaConfig(
+            discount=0.99,
+            trace_decay=0.95,
+            learning_rate=1e-3,
+            final_learning_rate=0.0,
+            rollout_steps=64,
+            minibatches=4,
+            epochs=2,
+            epsilon_steps=100_000,
+            max_gradient_norm=10.0,
+            reward_scale=scale,
+        )
+        return config, training
+    config = ReinforceConfig(
+        learning_rate=2e-3,
+        final_learning_rate=0.0,
+        entropy_start=0.01,
+        entropy_end=0.0,
+        entropy_steps=300_000,
+        max_gradient_norm=0.5,
+        reward_scale=scale,
+    )
+    return config, replace(training, total_steps=600_000)

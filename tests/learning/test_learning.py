@@ -1,5 +1,6 @@
 """Both learners on small tasks whose answer is known."""
 
+from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
@@ -159,3 +160,15 @@ def test_the_default_world_is_crossed(learner: str) -> None:
     success = evaluate(agent, make_vector(world, 500), 2000, seed=99).success
     assert success is not None and success.mean() >= 0.95
     assert torch.isfinite(agent.flat).all()
+
+
+@pytest.mark.parametrize("learner", ["deep-sarsa", "reinforce"])
+def test_cartpole_is_balanced(learner: str) -> None:
+    """475 is what Gymnasium calls solved; 500 is the most there is."""
+    task = EnvConfig("CartPole-v1")
+    config, training = preset(learner, task.id, "none")
+    env = make_vector(task, training.num_envs)
+    make: Any = DeepSarsa if learner == "deep-sarsa" else Reinforce
+    agent = make(env.single_observation_space, env.single_action_space, config, 0)
+    Trainer(agent, env, replace(training, evaluate_every=0)).run()
+    assert evaluate(agent, make_vector(task, 50), 100, seed=99).returns.mean() >= 475
