@@ -6,11 +6,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import solver_sweeps
 from .checks import check_max_ticks, check_seeds
 from .config import WorldConfig
 from .problem import Problem, Starts
-from .solver_kernels import ACTIONS, LENGTH, RETURN, SUCCESS, VALUE
+from .solver_kernels import ACTIONS, LENGTH, RETURN, SUCCESS, VALUE, action_values
 from .solver_lanes import Env, lanes_of, rules_of
 from .solver_tables import Tables, check_starts, check_work
 
@@ -109,7 +108,7 @@ class Solution:
         values = np.zeros((len(clock), ACTIONS))
         for lanes in self._lanes(state, clock):
             q = np.empty((len(lanes.which), ACTIONS))
-            solver_sweeps.action_values(
+            action_values(
                 lanes.starts,
                 lanes.slots,
                 lanes.layers,

@@ -1,4 +1,4 @@
-"""One backward step over (tick, wanderers, cell), compiled.
+"""Backward induction over (tick, wanderers, cell), compiled.
 
 Obstacles do not react, so from one start the patrols are a function of the tick alone: what is
 left to decide is where the agent goes. A *chain* is that problem for one start. Its tables are
@@ -14,7 +14,8 @@ written a second time for one transition; tests hold the two together.
   draw of the wanderers, and in the last column their joint place (M, K + 1); and how many then
   stand on each cell of the map (M, H W).
 
-A tuple of many arrays costs seconds of compiling in every function: hence so few.
+A tuple of many arrays costs seconds of compiling in every function: hence so few. All that calls
+each other is in this one file, since numba's cache looks at a function's own file only.
 """
 
 from typing import Any
@@ -188,4 +189,67 @@ def back_up(turn: Any, paths: Any, following: Any, now: Any, actions: Any, model
     for joint in range(now.shape[1]):
         draws = draw_obstacles(joint, turn, paths, model[2], scratch)
         decide(0, now.shape[2], joint, draws, following, now, actions, q, model)
+        clear(draws, scratch)
+
+
+@compiled
+def sweep(
+    starts: Any, values: Any, actions: Any, figures: Any, spaces: Any, begin: Any, model: Any
+) -> None:
+    """One pass backward through the layers of every start's chain.
+
+    Where `work` has two layers, the chains have a time limit and nothing is worth anything after
+    it; else it has all P layers, and the pass goes on from what is in it.
+
+    Args:
+        starts: (N, K + 1) places on the patrols' cycles, and the move phase.
+        values: (N, L, J, C), written; L is T + 1 with a limit of T ticks, else P.
+        actions: (N, T or P, J, C), written.
+        figures: (N, 4), written: VALUE to LENGTH at the start.
+        spaces: path (T + 1 or P + 1, K), written, and work (2 or P, 4, J, C).
+        begin: (2,) joint place and cell of the start.
+        model: (agent, patrols, wanderers, rules, rewards, scratch).
+    """
+    (path, work), rules = spaces, model[3]
+    layers, depth = actions.shape[1], work.shape[0]
+    for n in range(starts.shape[0]):
+        fill_path(path, starts[n], rules, model[1])
+        if values.shape[1] > layers:
+            work[layers % depth] = 0.0
+            values[n, layers] = 0.0
+        for t in range(layers - 1, -1, -1):
+            turn = t % rules[PERIOD] == starts[n, starts.shape[1] - 1]
+            following, now = work[(t + 1) % depth], work[t % depth]
+            back_up(turn, path[t : t + 2], following, now, actions[n, t], model)
+            values[n, t] = now[VALUE]
+        figures[n] = work[0, :, begin[0], begin[1]]
+
+
+@compiled
+def action_values(
+    starts: Any, slots: Any, layers: Any, places: Any, values: Any, q: Any, model: Any
+) -> None:
+    """The value of every action of every lane, from the tables of solved chains.
+
+    Args:
+        starts: (N, K + 1) of each lane's chain.
+        slots: (N,) where its tables are.
+        layers: (N,) in which layer it stands.
+        places: (N, 2) joint place of the wanderers, and cell.
+        values: (slots, L, J, C).
+        q: (N, 5) written.
+        model: as of `sweep`.
+    """
+    patrols, rules, scratch = model[1], model[3], model[5]
+    length, shape = values.shape[1], (values.shape[2], values.shape[3])
+    path = np.empty((length + 1, patrols.shape[0]), dtype=np.int64)
+    following, now = np.zeros((4, *shape)), np.empty((4, *shape))
+    chosen = np.empty(shape, dtype=np.int8)
+    for n in range(starts.shape[0]):
+        t, joint, cell = layers[n], places[n, 0], places[n, 1]
+        fill_path(path[: t + 2], starts[n], rules, patrols)
+        turn = t % rules[PERIOD] == starts[n, starts.shape[1] - 1]
+        draws = draw_obstacles(joint, turn, path[t : t + 2], model[2], scratch)
+        following[VALUE] = values[slots[n], (t + 1) % length]
+        decide(cell, cell + 1, joint, draws, following, now, chosen, q[n], model)
         clear(draws, scratch)

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import solver_sweeps
 from .problem import MOST_STARTS, Problem
+from .solver_kernels import sweep
+from .solver_settling import settle
 
 MOST_STATES = 2**25
 """States whose tables are kept at a time, 9 bytes each; one chain must fit."""
@@ -88,16 +89,14 @@ class Tables:
         starts = np.array(list(missing.values()), dtype=np.int32)
         tables = self.values[first:last], self.actions[first:last], self.figures[first:last]
         if self.problem.max_ticks is not None:
-            solver_sweeps.sweep(starts, *tables, self._spaces, self._begin, self.model)
+            sweep(starts, *tables, self._spaces, self._begin, self.model)
         else:
             for n in range(len(starts)):
                 self._settle(starts[n], tuple(table[n] for table in tables))
         self.slots.update(zip(missing, range(first, last), strict=True))
 
     def _settle(self, start: NDArray[np.int32], tables: tuple[NDArray[Any], ...]) -> None:
-        settled = solver_sweeps.settle(
-            start, tables, self._spaces, self._begin, self.model, MOST_TICKS
-        )
+        settled = settle(start, tables, self._spaces, self._begin, self.model, MOST_TICKS)
         if not settled:
             raise Unsolvable(
                 f"values: expected them to settle, they still changed after {MOST_TICKS:,} ticks "

@@ -188,8 +188,8 @@ def printed(row: dict[str, Any]) -> list[str]:
 def drawn(rows: list[dict[str, Any]]) -> Figure:
     """Seconds and memory over the states of all starts, on logarithmic axes."""
     figure = Figure(figsize=(8.6, 3.8), dpi=130, layout="constrained")
-    kinds = (("registered worlds", GREEN, "s"), ("square levels", BLUE, "o-"))
-    kinds += (("with wanderers", ORANGE, "D-"),)
+    kinds = [("registered worlds", GREEN, "s"), ("square levels", BLUE, "o-")]
+    kinds += [("with wanderers", ORANGE, "D-")]
     panels = (("seconds", "seconds, one thread"), ("megabytes", "memory in MB"))
     for axes, (key, label) in zip(figure.subplots(1, 2), panels, strict=True):
         for number, (name, colour, style) in enumerate(kinds):
