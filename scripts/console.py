@@ -1,6 +1,9 @@
 """What every command shares: flags from dataclasses, tables, progress, errors on one line."""
 
+import contextlib
+import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -42,13 +45,32 @@ def parse(
         default: an instance whose values replace the defaults.
     """
     description = (config.__doc__ or "").strip()
-    return tyro.cli(
-        config,
-        prog=f"sidestep {command}",
-        description=f"{description}\n\nExamples:\n{examples}",
-        args=args,
-        default=tyro.MISSING_NONPROP if default is None else default,
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                config,
+                prog=f"sidestep {command}",
+                description=f"{description}\n\nExamples:\n{examples}",
+                args=args,
+                default=tyro.MISSING_NONPROP if default is None else default,
+            )
+    except SystemExit as stop:
+        if stop.code:
+            raise ValueError(_one_line(said.getvalue())) from None
+        raise
+
+
+def _one_line(text: str) -> str:
+    """What tyro draws into a box, as one line."""
+    words = re.sub(r"[\u2500-\u257f]", " ", text).replace("Parsing error", "")
+    line = re.split(
+        r"For full helptext|Argument helptext|Perhaps you meant", " ".join(words.split())
+    )[0]
+    line = re.sub(
+        r"^(Value error|Unrecognized options|Required options|Missing .*?) (?=\w)", "", line
     )
+    return re.sub(r"^Error parsing [\w.]+: ", "", line).strip()
 
 
 def guarded(command: str, action: Callable[[], None]) -> None:
