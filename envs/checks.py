@@ -40,6 +40,15 @@ def check_options(options: dict[str, Any] | None, known: tuple[str, ...]) -> Non
         raise ValueError(f"options: expected {expected}, got {', '.join(map(repr, unknown))}")
 
 
+def check_state_alone(options: dict[str, Any] | None, seed: Any) -> dict[str, Any]:
+    """The reset options, {} for None; raise ValueError for a state beside a seed or a level."""
+    options = options or {}
+    if "state" in options and (seed is not None or len(options) > 1):
+        beside = "a seed" if seed is not None else ", ".join(sorted(set(options) - {"state"}))
+        raise ValueError(f"options: expected state alone, got {beside} beside it")
+    return options
+
+
 def check_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
     """The mode of that value (`NextStep`) or name (`NEXT_STEP`).
 

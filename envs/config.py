@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
+from .atlas import find_level
 from .level import Level
 from .observations import OBSERVATIONS, is_markov
+from .random_levels import SPLITS, LevelPool
 from .view import HIDEABLE, View
 
 DEFAULT_LEVEL = """
@@ -37,7 +39,13 @@ class WorldConfig:
     """
 
     level: str | Level = DEFAULT_LEVEL
-    """The map, as text (see `Level`) or parsed."""
+    """The map: the name of a shipped level, text (see `Level`), the path of a file, or parsed."""
+    levels: tuple[str, ...] = ()
+    """Several maps with equally many obstacles instead; each episode draws one."""
+    pool: LevelPool | None = None
+    """Random levels instead, each episode draws one: a dict of the fields of `LevelPool`."""
+    split: str = "train"
+    """Which half of the pool: train or test."""
     observation: str = "features"
     """What the agent is shown: features, planes, window or book."""
     radius: int = 2
@@ -63,8 +71,8 @@ class WorldConfig:
 
     def __post_init__(self) -> None:
         """Check every field; the level is kept as text."""
-        level = self.level if isinstance(self.level, Level) else Level.parse(self.level)
-        object.__setattr__(self, "level", str(level))
+        object.__setattr__(self, "level", str(find_level(self.level)))
+        self._check_levels()
         self._check_view()
         for name in ("random_starts", "swap_hits", "hit_ends"):
             if not isinstance(getattr(self, name), bool):
@@ -75,6 +83,20 @@ class WorldConfig:
             if not number or not abs(value) <= LARGEST_REWARD:
                 raise ValueError(f"{name}: expected a finite number, got {value!r}")
             object.__setattr__(self, name, float(value))  # 1 and 1.0 are one configuration
+
+    def _check_levels(self) -> None:
+        if not isinstance(self.levels, list | tuple):
+            raise TypeError(f"levels: expected a list of maps, got {type(self.levels).__name__}")
+        object.__setattr__(self, "levels", tuple(str(find_level(one)) for one in self.levels))
+        if self.pool is not None:
+            object.__setattr__(self, "pool", LevelPool.of(self.pool))
+        if self.split not in SPLITS:
+            raise ValueError(f"split: expected {' or '.join(SPLITS)}, got {self.split!r}")
+        if self.levels and self.pool is not None:
+            raise ValueError("levels, pool: expected one of them, got both")
+        counts = [len(Level.parse(text).obstacles) for text in self.levels]
+        if len(set(counts)) > 1:
+            raise ValueError(f"levels: expected equally many obstacles in each, got {counts}")
 
     def _check_view(self) -> None:
         if self.observation not in OBSERVATIONS:
@@ -112,9 +134,33 @@ class WorldConfig:
         return cls(**fields)
 
     @property
+    def maps(self) -> tuple[Level, ...]:
+        """The levels that episodes draw from; one, unless there are `levels` or a `pool`."""
+        if self.pool is not None:
+            return self.pool.levels(self.split)
+        return tuple(Level.parse(text) for text in self.levels or (str(self.level),))
+
+    @property
     def map(self) -> Level:
-        """The parsed level."""
-        return Level.parse(str(self.level))
+        """The only level.
+
+        Raises:
+            TypeError: there are several.
+        """
+        maps = self.maps
+        if len(maps) > 1:
+            raise TypeError(
+                f"level: expected a world of one level, got {len(maps)}; take `config.alone(n)`"
+            )
+        return maps[0]
+
+    def alone(self, number: int) -> "WorldConfig":
+        """The same rules on one of several levels.
+
+        Args:
+            number: which of `maps`.
+        """
+        return replace(self, level=self.maps[number], levels=(), pool=None)
 
     @property
     def view(self) -> View:
@@ -128,11 +174,14 @@ class WorldConfig:
 
         True is a guarantee; see `sidestep.envs.observations.is_markov` for what False says.
         """
-        return is_markov(self.observation, (self.map,), self.view, self.hit_ends)
+        return is_markov(self.observation, self.maps, self.view, self.hit_ends)
 
     def fingerprint(self, max_ticks: int | None) -> str:
         """A digest of everything that decides what happens; observations do not."""
         rules = {**asdict(self), "max_ticks": max_ticks}
         for name in ("observation", "radius", "hide", "visible_every"):
             del rules[name]
+        for name in ("levels", "pool", "split"):
+            if self.pool is None and (name != "levels" or not self.levels):
+                del rules[name]  # as before there were several levels
         return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()

@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from .checks import check_options, check_render_mode
+from .checks import check_options, check_render_mode, check_state_alone
 from .config import WorldConfig
 from .level import Level
 from .world import Scene, State, World
@@ -83,9 +83,10 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
     The Box is as tight as the level allows; a number that never changes has the range [-1, 1].
 
     ## Starting State
-    The agent on `S`. With `random_starts`, every patrol has a uniformly drawn cell and heading on
-    its track and the move phase is uniform; otherwise all is as the map has it and the obstacles
-    move in the first tick. Wanderers always begin on their own cell.
+    On the only level, or on one that each episode draws (`levels`, `pool`). The agent on `S`. With
+    `random_starts`, every patrol has a uniformly drawn cell and heading on its track and the move
+    phase is uniform; otherwise all is as the map has it and the obstacles move in the first tick.
+    Wanderers always begin on their own cell.
 
     ## Rewards
     `step_reward` on every tick (-0.05), plus `goal_reward` (+1) at the goal, plus `hit_reward` (-1)
@@ -144,7 +145,7 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
     @property
     def level(self) -> Level:
         """The map."""
-        return self.world.levels[0]
+        return self.world.levels[int(self.world.level_of[0])]
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -153,17 +154,24 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
 
         Args:
             seed: a non-negative integer, or None.
-            options: nothing is expected.
+            options: `level`, the episode's level where there are several (its number, or itself);
+                or `state`, a `get_state()` to continue from instead.
 
         Raises:
-            ValueError: unknown options.
+            TypeError, ValueError: unknown options, no level of this world, a state that does not
+                fit, or a seed beside it.
         """
-        check_options(options, ())
+        check_options(options, ("level", "state"))
+        options = check_state_alone(options, seed)
+        wanted = None if options.get("level") is None else self.world.number_of(options["level"])
         super().reset(seed=seed)
-        if seed is None and not self._started:
-            seed = self.np_random_seed
-        self.world.seed([seed])
-        self.world.restart()
+        if "state" in options:
+            self.world.set_state(options["state"])
+        else:
+            if seed is None and not self._started:
+                seed = self.np_random_seed
+            self.world.seed([seed])
+            self.world.restart(wanted=None if wanted is None else np.array([wanted]))
         self._started, self._before = True, None
         if self.render_mode == "human":
             self._show()

@@ -13,8 +13,11 @@ heading (hx, hy), from row FIRST + 4 k on. `clock` (int32) counts the episode's 
 
 from typing import Any
 
-import numba
 import numpy as np
+
+from .streams import compiled as compiled
+from .streams import draw as draw
+from .streams import mix as mix
 
 X, Y, PHASE, HIT, FIRST = 0, 1, 2, 3, 4
 SEED, EPISODE, KEY = 0, 1, 2
@@ -36,41 +39,24 @@ BLOCK = 256
 i16 = np.int16
 
 
-def compiled(function: Any) -> Any:
-    """`numba.njit` with a cache on disk, or without one where no folder can be written."""
-    options = {"error_model": "numpy", "boundscheck": False}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # numba found no folder for its cache
-        return numba.njit(**options)(function)
-
-
 @compiled
-def mix(z: Any) -> Any:
-    """Scramble 64 bits: the output function of SplitMix64 (Steele, Lea & Flood 2014)."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+def restart_lane(
+    i: Any, wanted: Any, lanes: Any, level_of: Any, sites: Any, tracks: Any, rules: Any
+) -> None:
+    """Begin the next episode of lane i; without row views, which would cost atomic counts.
 
-
-@compiled
-def draw(key: Any, counter: Any, bound: Any) -> Any:
-    """The `counter`-th number of the stream `key`, uniform on 0 .. bound - 1, bound < 2^31."""
-    bits = mix(key + (np.uint64(counter) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
-    return np.int64(((bits >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
-
-
-@compiled
-def restart_lane(i: Any, lanes: Any, level: Any, sites: Any, tracks: Any, rules: Any) -> None:
-    """Begin the next episode of lane i; without row views, which would cost atomic counts."""
+    On the level `wanted`, or where that is negative on one that the lane's stream draws.
+    """
     state, clock, streams = lanes
     episode = streams[EPISODE, i] + np.uint64(1)
     key = mix(mix(streams[SEED, i]) + episode * np.uint64(0xD1342543DE82EF95))
     streams[EPISODE, i], streams[KEY, i] = episode, key
-    clock[i] = 0
+    clock[i], obstacles = 0, tracks.shape[1]
+    if sites.shape[0] > 1:
+        level_of[i] = draw(key, obstacles + 1, sites.shape[0]) if wanted < 0 else wanted
+    level = level_of[i]
     state[X, i], state[Y, i] = sites[level, START_X], sites[level, START_Y]
     state[PHASE, i], state[HIT, i] = 0, 0
-    obstacles = tracks.shape[1]
     for k in range(obstacles):
         x, y = tracks[level, k, BEGIN_X], tracks[level, k, BEGIN_Y]
         hx, hy = tracks[level, k, BEGIN_HX], tracks[level, k, BEGIN_HY]
@@ -92,6 +78,7 @@ def restart_lane(i: Any, lanes: Any, level: Any, sites: Any, tracks: Any, rules:
 @compiled
 def restart(
     chosen: Any,
+    wanted: Any,
     state: Any,
     clock: Any,
     streams: Any,
@@ -100,10 +87,11 @@ def restart(
     tracks: Any,
     rules: Any,
 ) -> None:
-    """Begin the next episode of every lane i with `chosen[i]`."""
+    """Begin the next episode of every lane i with `chosen[i]`, on the level `wanted[i]`."""
     for i in range(chosen.shape[0]):
         if chosen[i]:
-            restart_lane(i, (state, clock, streams), level_of[i], sites, tracks, rules)
+            lanes = (state, clock, streams)
+            restart_lane(i, wanted[i], lanes, level_of, sites, tracks, rules)
 
 
 @compiled
@@ -305,7 +293,7 @@ def advance(
     count, terminated, truncated = 0, flags[TERMINATED], flags[TRUNCATED]
     for i in range(number):
         if ended[i]:
-            restart_lane(i, lanes, level_of[i], sites, tracks, rules)
+            restart_lane(i, -1, lanes, level_of, sites, tracks, rules)
             reward[i] = 0.0
             for flag in range(flags.shape[0]):
                 flags[flag, i] = False

@@ -75,6 +75,41 @@ class Level:
             lines.pop()
         return cls(tuple(lines))
 
+    @classmethod
+    def random(
+        cls,
+        seed: int,
+        width: int = 12,
+        height: int = 12,
+        *,
+        wall_density: float = 0.15,
+        patrols: int = 16,
+        wanderers: int = 0,
+        tries: int = 200,
+    ) -> "Level":
+        """A random level that can be solved: start in the first row, goal in the last.
+
+        A way without a hit leads to the goal within 100 ticks, whether obstacles move on every
+        tick or every second one, from the map's own start and from 16 random ones; wanderers are
+        left out. No patrol's track touches start or goal, and each has three cells or more.
+
+        Args:
+            seed: any integer; the same one gives the same level. Levels to train on have even
+                seeds and levels to test on odd ones wherever this package makes them.
+            width: columns.
+            height: rows.
+            wall_density: share of the cells that are walls.
+            patrols: how many.
+            wanderers: how many.
+            tries: maps to look at.
+
+        Raises:
+            ValueError: none in `tries` maps could be solved.
+        """
+        from .random_levels import random_level
+
+        return random_level(seed, width, height, wall_density, patrols, wanderers, tries)
+
     def __post_init__(self) -> None:
         """Check the map."""
         self._check_shape()

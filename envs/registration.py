@@ -19,10 +19,14 @@ BOOK: dict[str, Any] = {
 GLIMPSE: dict[str, Any] = {"hide": ["headings"], "visible_every": 4}
 """Obstacles seen now and then, without headings: where they are must be remembered."""
 
+CROSSING: dict[str, Any] = {"observation": "planes", "pool": {}}
+"""Random levels, 12x12 with sixteen patrols: `split="test"` has others than `split="train"`."""
+
 ENVS: dict[str, tuple[int | None, dict[str, Any]]] = {
     "sidestep/MovingObstacles-v0": (100, {}),
     "sidestep/Book-v0": (None, BOOK),
     "sidestep/Glimpse-v0": (100, GLIMPSE),
+    "sidestep/Crossing-v0": (100, CROSSING),
 }
 """For each id the time limit in ticks and what differs from the defaults of `WorldConfig`."""
 

@@ -11,6 +11,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from . import kernels
+from .attributes import call, set_attr
 from .checks import (
     check_actions,
     check_autoreset_mode,
@@ -19,6 +20,7 @@ from .checks import (
     check_render_mode,
     check_reset_mask,
     check_seeds,
+    check_state_alone,
 )
 from .config import WorldConfig
 from .env import RENDER_FPS
@@ -94,13 +96,22 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
 
         Args:
             seed: int s gives lane i the stream s + i; a list one entry a lane, None to go on.
-            options: `reset_mask`, (num_envs,) bool with at least one True; never changed.
+            options: `reset_mask`, (num_envs,) bool with at least one True; `level`, where there are
+                several: one for all lanes or a list of one a lane, each a number, the level
+                itself or None to draw it; or `state`, a `get_state()` to continue from instead.
+                Never changed.
 
         Raises:
-            TypeError, ValueError: a mask or a list of seeds of the wrong type or length.
+            TypeError, ValueError: a mask or a list of seeds of the wrong type or length, no level
+                of this world, a state that does not fit, or a seed beside it.
         """
-        check_options(options, ("reset_mask",))
-        chosen = check_reset_mask((options or {}).get("reset_mask"), self.num_envs)
+        check_options(options, ("reset_mask", "level", "state"))
+        options = check_state_alone(options, seed)
+        if "state" in options:
+            self.set_state(options["state"])
+            return self._observe(), {}
+        chosen = check_reset_mask(options.get("reset_mask"), self.num_envs)
+        wanted = self._wanted(options.get("level"))
         if chosen is not None and not self._started and not chosen.all():
             raise gym.error.ResetNeeded("reset_mask: expected a full reset() first")
         seeds = check_seeds(seed, self.num_envs)
@@ -108,13 +119,22 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
             super().reset(seed=seed)
         if any(s is not None for s in seeds) or not self._started:
             self.world.seed(seeds, chosen)
-        self.world.restart(chosen)
+        self.world.restart(chosen, wanted)
         if chosen is None or self._before is None:
             self._before = None
         else:
             self._before[:, chosen] = self.world.state[:, chosen]
         self._started, self._nobody_plays = True, False
         return self._observe(), {}
+
+    def _wanted(self, levels: Any) -> NDArray[np.int64]:
+        """The number of each lane's level, -1 to draw it."""
+        if not isinstance(levels, list | tuple | np.ndarray):
+            levels = [levels] * self.num_envs
+        if len(levels) != self.num_envs:
+            raise ValueError(f"options level: expected {self.num_envs}, got {len(levels)}")
+        known = [-1 if level is None else self.world.number_of(level) for level in levels]
+        return np.array(known, dtype=np.int64)
 
     def step(self, actions: NDArray[np.int64]) -> Batch:
         """Play one tick in every lane.
@@ -225,51 +245,15 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
         """A lane's attribute for every lane, as `SyncVectorEnv.get_attr`."""
-        return self.call(name)
+        return call(self, name)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """Call a method, or read an attribute, of every lane.
-
-        Lanes know `scene`, `render`, `np_random_seed`, `level`, and what all of them share: every
-        other attribute of this environment.
-
-        Raises:
-            AttributeError: no such name.
-        """
-        if name == "scene":
-            return tuple(self.scene(i, *args, **kwargs) for i in range(self.num_envs))
-        if name == "render":
-            return self.render(*args, **kwargs) or (None,) * self.num_envs
-        if name == "np_random_seed":
-            return self.np_random_seed
-        if name == "level":
-            return tuple(self.world.levels[number] for number in self.world.level_of)
-        shared = {"action_space": self.single_action_space}
-        shared["observation_space"] = self.single_observation_space
-        value = shared[name] if name in shared else getattr(self, name)
-        if callable(value):
-            raise AttributeError(f"call: expected a lane's method (scene, render), got {name!r}")
-        return (value,) * self.num_envs
+        """Call a method, or read an attribute, of every lane; see `attributes.call`."""
+        return call(self, name, *args, **kwargs)
 
     def set_attr(self, name: str, values: Any) -> None:
-        """Set an attribute that all lanes share.
-
-        Args:
-            name: an existing attribute, such as `render_mode`.
-            values: one value, or a list or tuple of equal ones, an entry a lane.
-
-        Raises:
-            AttributeError: no such name, or one that only `gym.make_vec` can set.
-            ValueError: a list of another length, or of values that differ.
-        """
-        if not isinstance(values, list | tuple):
-            values = [values] * self.num_envs
-        if len(values) != self.num_envs or any(value != values[0] for value in values):
-            raise ValueError(f"set_attr: expected {self.num_envs} equal values, got {values!r}")
-        if name != "render_mode":
-            raise AttributeError(f"set_attr: expected 'render_mode', got {name!r}")
-        check_render_mode(values[0], self.metadata["render_modes"])
-        self.render_mode = values[0]
+        """Set an attribute that all lanes share; see `attributes.set_attr`."""
+        set_attr(self, name, values)
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """A picture of every lane, each (H, W, 3) uint8."""

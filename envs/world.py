@@ -8,12 +8,14 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from . import kernels
+from .atlas import find_level
 from .config import WorldConfig
 from .level import Cell, Level
+from .maps import tables as tables
 from .observations import OBSERVATIONS, empty
 
 State = dict[str, NDArray[Any]]
-"""Arrays by name: `state`, `clock`, `streams`, `ended`, and the configuration's `fingerprint`."""
+"""Arrays by name: `state`, `clock`, `streams`, `ended`, `level_of`; the rules' `fingerprint`."""
 
 NO_LIMIT = 2**31 - 1
 
@@ -51,7 +53,7 @@ class World:
         if not isinstance(lanes, int) or isinstance(lanes, bool) or lanes < 1:
             raise ValueError(f"num_envs: expected a positive integer, got {lanes!r}")
         self.config, self.lanes, self.max_ticks = config, lanes, max_ticks
-        self.levels = (config.map,)
+        self.levels = config.maps
         observation = OBSERVATIONS[config.observation]
         self.space = observation.space(self.levels, config.view)
         self.sites, self.tracks, self.walls = tables(self.levels)
@@ -89,12 +91,24 @@ class World:
             if seed is not None:
                 self.streams[:, i] = (seed % 2**64, 0, 0)
 
-    def restart(self, chosen: NDArray[np.bool_] | None = None) -> None:
-        """Begin the next episode of the chosen lanes, or of all."""
+    def restart(
+        self,
+        chosen: NDArray[np.bool_] | None = None,
+        wanted: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Begin the next episode of the chosen lanes, or of all.
+
+        Args:
+            chosen: (lanes,) which; None for all.
+            wanted: (lanes,) the number of each lane's level, -1 to draw; None draws them all.
+        """
         if chosen is None:
             chosen = np.ones(self.lanes, dtype=np.bool_)
+        if wanted is None:
+            wanted = np.full(self.lanes, -1)
         kernels.restart(
             chosen,
+            wanted,
             self.state,
             self.clock,
             self.streams,
@@ -157,6 +171,7 @@ class World:
             "clock": self.clock.copy(),
             "streams": self.streams.copy(),
             "ended": self.ended.copy(),
+            "level_of": self.level_of.copy(),
             "fingerprint": np.frombuffer(bytes.fromhex(self.fingerprint), dtype=np.uint8).copy(),
         }
 
@@ -180,17 +195,28 @@ class World:
                 )
         if not np.array_equal(state["fingerprint"], own["fingerprint"]):
             raise ValueError("state: expected one of this world's configuration, got another's")
-        self._check_places(state["state"])
+        self._check_places(state["state"], state["level_of"])
         self.state[:] = state["state"]
         self.clock[:] = state["clock"]
         self.streams[:] = state["streams"]
         self.ended[:] = state["ended"]
+        self.level_of[:] = state["level_of"]
 
-    def _check_places(self, state: NDArray[np.int16]) -> None:
+    def _check_places(self, state: NDArray[np.int16], level_of: NDArray[np.int32]) -> None:
         """Raise ValueError for rows that no tick can produce; the kernels do not check them."""
-        width, height = self.levels[0].width, self.levels[0].height
+        if np.any((level_of < 0) | (level_of >= len(self.levels))):
+            raise ValueError(f"state: expected levels 0 to {len(self.levels) - 1}")
+        for number in np.unique(level_of).tolist():
+            self._check_cells(state[:, level_of == number], number)
+        phase = state[kernels.PHASE]
+        if np.any((phase < 0) | (phase >= self.config.obstacle_period)):
+            raise ValueError(f"state: expected phases below {self.config.obstacle_period}")
+
+    def _check_cells(self, state: NDArray[np.int16], number: int) -> None:
+        """Raise ValueError for cells outside of level `number` or of a patrol's track."""
+        width, height = self.levels[number].width, self.levels[number].height
         free = {"agent": (0, 0, width - 1, height - 1)}
-        for k, track in enumerate(self.tracks[0].tolist()):
+        for k, track in enumerate(self.tracks[number].tolist()):
             wanders = track[kernels.WANDERS]
             free[f"obstacle {k}"] = free["agent"] if wanders else tuple(track[:4])
         for row, (who, (left, top, right, bottom)) in zip(
@@ -202,9 +228,28 @@ class World:
                     f"state: expected {who} in columns {left} to {right} and rows {top} to "
                     f"{bottom}, got one outside"
                 )
-        phase = state[kernels.PHASE]
-        if np.any((phase < 0) | (phase >= self.config.obstacle_period)):
-            raise ValueError(f"state: expected phases below {self.config.obstacle_period}")
+
+    def number_of(self, level: Any) -> int:
+        """The number of one of this world's levels.
+
+        Args:
+            level: its number, or the level itself as `level=` takes it.
+
+        Raises:
+            TypeError, ValueError: no level, or not one of this world's.
+        """
+        count = len(self.levels)
+        if isinstance(level, int | np.integer) and not isinstance(level, bool):
+            if not 0 <= level < count:
+                raise ValueError(f"options level: expected 0 to {count - 1}, got {level}")
+            return int(level)
+        found = find_level(level)
+        if found not in self.levels:
+            raise ValueError(
+                f"options level: expected one of this world's {count} (say levels=[...] when "
+                "you make it), got another"
+            )
+        return self.levels.index(found)
 
     def scene(self, lane: int, before: NDArray[np.int16] | None = None) -> Scene:
         """Lane `lane` as a picture's facts.
@@ -245,22 +290,3 @@ class World:
             if met or (swapped and self.config.swap_hits):
                 return True
         return False
-
-
-def tables(
-    levels: Sequence[Level],
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]:
-    """The levels as arrays: `sites` (L, 6), `tracks` (L, K, 9), `walls` (L, H, W)."""
-    height = max(level.height for level in levels)
-    width = max(level.width for level in levels)
-    sites = [[*level.start, *level.goal, level.width, level.height] for level in levels]
-    tracks = [
-        [[*level.track(o), o.x, o.y, *o.heading, int(o.is_wanderer)] for o in level.obstacles]
-        for level in levels
-    ]
-    walls = np.ones((len(levels), height, width), dtype=np.bool_)
-    for number, level in enumerate(levels):
-        for cell, _ in level.cells():
-            walls[number, cell.y, cell.x] = level.is_wall(*cell)
-    counted = np.array(tracks, dtype=np.int32).reshape(len(levels), -1, 9)
-    return np.array(sites, dtype=np.int32), counted, walls

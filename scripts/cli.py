@@ -9,6 +9,7 @@ COMMANDS = {
     "watch": "see a trained run act in a window",
     "play": "cross the world yourself, with the arrow keys",
     "solve": "the exact optimum of a world: figures, values, policy",
+    "levels": "draw and describe the named levels",
     "bench": "measure speed and learning, and write docs/results.md",
     "gradients": "draw how gradients fade and grow through recurrent cells",
 }

@@ -23,6 +23,8 @@ EVERY = [
     if not (observation == "book" and "hide" in gym.spec(env_id).kwargs)
 ]
 VECTORS = ("features", "book")
+SMALL = [e for e in EVERY if e[1] in VECTORS and "pool" not in gym.spec(e[0]).kwargs]
+"""In the bounds of hundreds of lanes every bound is reached."""
 WORLDS = {
     "walls and a pocket": "S.#.v\n.>#..\n..##.\n^.?G#",
     "a wanderer in a pocket": "S..\n..G\n###\n.?.",
@@ -68,7 +70,7 @@ def check_tight(obs: NDArray[np.float32], space: gym.Space[Any], constants: set[
             assert bounds == (low[column], high[column]), column
 
 
-@pytest.mark.parametrize(("env_id", "observation"), [e for e in EVERY if e[1] in VECTORS])
+@pytest.mark.parametrize(("env_id", "observation"), SMALL)
 def test_observations_fill_their_box(env_id: str, observation: str) -> None:
     env = gym.make(env_id, observation=observation)
     kwargs = {**gym.spec(env_id).kwargs, "observation": observation}

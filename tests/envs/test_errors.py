@@ -51,7 +51,7 @@ def line(caught: pytest.ExceptionInfo[BaseException]) -> str:
         ({"step_reward": 10**400}, ValueError, "step_reward: expected a finite number"),
         ({"level": "S.x\n..G"}, ValueError, "level row 1, column 3: expected one of"),
         ({"level": 5}, TypeError, "level: expected text, got int"),
-        ({"levle": "S.G"}, TypeError, "keyword: expected one of level, observation, .*'levle'"),
+        ({"levle": "S.G"}, TypeError, "keyword: expected one of level, levels, .*'levle'"),
         ({"render_mode": "ascii"}, ValueError, "render_mode: expected one of .*got 'ascii'"),
     ],
 )
@@ -247,7 +247,7 @@ def test_single_seed(seed: Any) -> None:
 
 def test_unknown_options() -> None:
     single, vector = MovingObstaclesEnv(), MovingObstaclesVectorEnv(2)
-    for env, expected in ((single, "none"), (vector, "reset_mask")):
+    for env, expected in ((single, "level, state"), (vector, "reset_mask, level, state")):
         env.reset(seed=0)
         unchanged(
             env,

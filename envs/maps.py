@@ -1,0 +1,27 @@
+"""Levels as the arrays that the kernels read."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .level import Level
+
+
+def tables(
+    levels: Sequence[Level],
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]:
+    """The levels as arrays: `sites` (L, 6), `tracks` (L, K, 9), `walls` (L, H, W)."""
+    height = max(level.height for level in levels)
+    width = max(level.width for level in levels)
+    sites = [[*level.start, *level.goal, level.width, level.height] for level in levels]
+    tracks = [
+        [[*level.track(o), o.x, o.y, *o.heading, int(o.is_wanderer)] for o in level.obstacles]
+        for level in levels
+    ]
+    walls = np.ones((len(levels), height, width), dtype=np.bool_)
+    for number, level in enumerate(levels):
+        for cell, _ in level.cells():
+            walls[number, cell.y, cell.x] = level.is_wall(*cell)
+    counted = np.array(tracks, dtype=np.int32).reshape(len(levels), -1, 9)
+    return np.array(sites, dtype=np.int32), counted, walls

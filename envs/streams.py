@@ -1,0 +1,30 @@
+"""Compiling, and the counter-based random numbers of the kernels."""
+
+from typing import Any
+
+import numba
+import numpy as np
+
+
+def compiled(function: Any) -> Any:
+    """`numba.njit` with a cache on disk, or without one where no folder can be written."""
+    options = {"error_model": "numpy", "boundscheck": False}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # numba found no folder for its cache
+        return numba.njit(**options)(function)
+
+
+@compiled
+def mix(z: Any) -> Any:
+    """Scramble 64 bits: the output function of SplitMix64 (Steele, Lea & Flood 2014)."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@compiled
+def draw(key: Any, counter: Any, bound: Any) -> Any:
+    """The `counter`-th number of the stream `key`, uniform on 0 .. bound - 1, bound < 2^31."""
+    bits = mix(key + (np.uint64(counter) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
+    return np.int64(((bits >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
