@@ -79,8 +79,9 @@ def _parts(space: spaces.Dict | spaces.Tuple[Any]) -> list[spaces.Space[Any]]:
 
 
 def _is_channels_last(space: spaces.Box) -> bool:
-    """Images as most of Gymnasium makes them: (height, width, 1, 3 or 4 channels)."""
-    return len(space.shape) == 3 and space.shape[2] in (1, 3, 4) and space.shape[0] > 4
+    """Pictures as Gymnasium makes them: bytes up to 255, (height, width, 1, 3 or 4 channels)."""
+    is_picture = space.dtype == np.uint8 and bool((space.high == 255).all())
+    return is_picture and len(space.shape) == 3 and space.shape[2] in (1, 3, 4)
 
 
 def _encode(space: spaces.Space[Any], obs: Any) -> NDArray[np.float32]:

@@ -133,3 +133,11 @@ def test_batches_of_vector_envs_are_what_is_encoded() -> None:
     batch = batch_space(space, 4)
     batch.seed(0)
     assert ObservationEncoder(space)(batch.sample()).shape == (4, 5)
+
+
+def test_planes_of_a_narrow_map_are_not_taken_for_a_picture() -> None:
+    space = spaces.Box(0, 1, (9, 5, 3), np.uint8)  # planes first, three columns
+    batch = np.random.default_rng(0).integers(0, 2, (2, 9, 5, 3)).astype(np.uint8)
+    encoder = ObservationEncoder(space)
+    assert encoder.shape == (9, 5, 3)
+    assert encoder(batch).tolist() == batch.astype(float).tolist()
