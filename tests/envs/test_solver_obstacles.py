@@ -19,7 +19,7 @@ def test_obstacles_are_where_the_world_has_them() -> None:
     patrols = [0, 2, 3, 4]  # 1 is the wanderer
     for tick in range(25):
         said = np.array([solution.obstacles(start, tick) for start in starts])  # (lanes, 5, 4)
-        bodies = world.state[kernels.FIRST :].reshape(5, 4, lanes).transpose(2, 0, 1)
+        bodies = world.state[kernels.FIRST :].copy().reshape(5, 4, lanes).transpose(2, 0, 1)
         assert np.array_equal(said[:, patrols, :2], bodies[:, patrols, :2])
         assert (said[:, 1] == [0, 1, 0, 0]).all()
         moves = world.state[kernels.PHASE] == 0
