@@ -296,7 +296,8 @@ Seconds of training on `{ENV}` until greedy episodes reach the goal, median over
 seeds, one thread, default settings; evaluation ({EPISODES} episodes every {EVERY:,} steps) is not
 counted. The last columns are the worst seed's greedy success, and the median over seeds of the
 regret (the exact optimum of `sidestep solve` minus the mean return), over {FINAL_EPISODES:,} fresh
-episodes at the end of training.
+episodes at the end of training. A peer is stopped at 95 %, and given up after
+{options.peer_seconds:.0f} s of training: "never" means not by then.
 
 {markdown_table(columns, rows)}
 
