@@ -23,7 +23,7 @@ from sidestep.scripts.report import markdown_table, write_result
 
 EXAMPLES = """\
   sidestep bench solver
-  sidestep bench solver --rounds 1 --out /tmp/figures"""
+  sidestep bench solver --rounds 1 --out figures"""
 
 SIDES = (5, 8, 12, 16, 24, 32, 48, 64)
 LENGTHS, LONG_LENGTHS = (2, 3, 4, 5, 6, 7), (7, 8, 12, 14, 18)

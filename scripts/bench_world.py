@@ -28,7 +28,7 @@ from sidestep.scripts.report import markdown_table, write_result
 
 EXAMPLES = """\
   sidestep bench world
-  sidestep bench world --quick --out /tmp/figures"""
+  sidestep bench world --quick --out figures"""
 
 ENV = "sidestep/MovingObstacles-v0"
 VECTOR_PEER, SINGLE_PEER, MINIGRID = (
