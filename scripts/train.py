@@ -261,7 +261,7 @@ def with_bar(trainer: Trainer, stop: list[str]) -> None:
 def figures_of(state: Progress) -> str:
     """The words beside the bar."""
     rate = state.steps / max(state.seconds, 1e-9)
-    words = [f"{state.steps:,} steps", f"{rate / 1000:,.0f}k/s"]
+    words = [f"{rate / 1000:,.0f}k steps/s"]
     for name, text in (("return", "return {:.2f}"), ("success", "success {:.0%}")):
         if name in state.metrics:
             words.append(text.format(state.metrics[name]))
