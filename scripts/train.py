@@ -251,8 +251,8 @@ def with_bar(trainer: Trainer, stop: list[str]) -> None:
             nonlocal shown
             if time.monotonic() - shown > 0.1 or state.steps >= trainer.config.total_steps:
                 shown = time.monotonic()
-                done = min(state.steps, trainer.config.total_steps)
-                bar.update(task, completed=done, figures=figures_of(state))
+                steps = min(state.steps, trainer.config.total_steps)
+                bar.update(task, completed=steps, figures=figures_of(state))
             return not stop
 
         trainer.run(report)
