@@ -11,7 +11,7 @@ import pygame
 from sidestep.envs import MovingObstaclesEnv
 from sidestep.envs.rendering import Window
 from sidestep.scripts.console import console, guarded, parse
-from sidestep.scripts.stage import Tally, compose, drawing_of, first_size
+from sidestep.scripts.stage import REFRESH_RATE, Tally, compose, drawing_of, run_window
 
 EXAMPLES = """\
   sidestep play
@@ -19,7 +19,6 @@ EXAMPLES = """\
   sidestep play --env sidestep/Book-v0 --fps 4 --seed 7
   sidestep play --level my-level.txt"""
 
-REFRESH_RATE = 60
 STAY = 4
 ARROWS = {pygame.K_UP: 0, pygame.K_DOWN: 1, pygame.K_RIGHT: 2, pygame.K_LEFT: 3}
 LETTERS = {pygame.K_w: 0, pygame.K_s: 1, pygame.K_d: 2, pygame.K_a: 3}
@@ -81,19 +80,7 @@ class Game:
 
     def run(self) -> Tally:
         """Play until the window is closed or the episodes are over; returns the score."""
-        self.window.open(*first_size(self.env))
-        clock = pygame.time.Clock()
-        shown: Any = None
-        while not self.finished and not self.window.closed:
-            events = self.window.events()
-            self.handle(events)
-            self.advance(clock.tick(REFRESH_RATE) / 1000)
-            facts = (self.window.size, self.tally.episodes, self.status(), self.helping)
-            if events or facts != shown:
-                self.show()
-                shown = facts
-        self.window.close()
-        return self.tally
+        return run_window(self)
 
     def handle(self, events: Sequence[pygame.Event]) -> None:
         """Do what the events ask for."""

@@ -17,6 +17,8 @@ Drawing = Callable[[int, int], Pixels]
 """Gives a picture of about (width, height); it is scaled to fit."""
 
 STATUS_HEIGHT = 34
+REFRESH_RATE = 60
+"""Times a second that keys are read."""
 
 
 class Tally:
@@ -139,3 +141,25 @@ def _writing(text: str, height: int, colour: palette.Colour, width: int) -> pyga
     while height > 11 and sprites.font(height).size(text)[0] > width:
         height -= 1
     return sprites.font(height).render(text, True, colour)
+
+
+def run_window(player: Any) -> Tally:
+    """Show a `play.Game` or a `Viewer` until its window is closed or it is finished.
+
+    Returns:
+        The score.
+    """
+    player.window.open(*first_size(player.env))
+    clock = pygame.time.Clock()
+    shown: Any = None
+    while not player.finished and not player.window.closed:
+        events = player.window.events()
+        player.handle(events)
+        player.advance(clock.tick(REFRESH_RATE) / 1000)
+        facts = (player.window.size, player.tally.episodes, player.status(), player.helping)
+        if events or facts != shown:
+            player.show()
+            shown = facts
+    player.window.close()
+    tally: Tally = player.tally
+    return tally

@@ -8,10 +8,8 @@ import gymnasium as gym
 import pygame
 
 from sidestep.envs.rendering import Window
-from sidestep.scripts.stage import Tally, compose, drawing_of, first_size
+from sidestep.scripts.stage import REFRESH_RATE, Tally, compose, drawing_of, run_window
 
-REFRESH_RATE = 60
-"""Times a second that keys are read."""
 SPEEDS = (1, 2, 3, 5, 8, 12, 20, 30, 60, 120)
 """Ticks a second to choose from."""
 HOLD_SECONDS, HOLD_TICKS = 0.8, 4
@@ -103,19 +101,7 @@ class Viewer:
 
     def run(self) -> Tally:
         """Show until the window is closed or the episodes are over; returns the score."""
-        self.window.open(*first_size(self.env))
-        clock = pygame.time.Clock()
-        shown: Any = None
-        while not self.finished and not self.window.closed:
-            events = self.window.events()
-            self.handle(events)
-            self.advance(clock.tick(REFRESH_RATE) / 1000)
-            facts = (self.window.size, self.tally.episodes, self.status(), self.helping)
-            if events or facts != shown:
-                self.show()
-                shown = facts
-        self.window.close()
-        return self.tally
+        return run_window(self)
 
     def handle(self, events: Sequence[pygame.Event]) -> None:
         """Do what the events ask for."""
