@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sidestep.sequence import MEMORIES, State, make_memory
+from sidestep.sequence import MEMORIES, State, make_memory, pack_episodes
 
 from .types import Inputs, map_inputs
 
@@ -104,15 +104,21 @@ class Network(nn.Module):
     ) -> tuple[Tensor, State]:
         """A sequence: (T, B, ...) to (T, B, outputs) and the state after it.
 
-        Without a memory only the rows with `needed` (T, B) are computed, the rest is 0: batches of
-        whole episodes are mostly padding.
+        Batches of whole episodes are mostly padding. With `needed` (T, B), True in the first ticks
+        of a lane, of which each holds one episode from its reset on, only these are computed, the
+        rest is 0, and the state comes back as it was given.
         """
-        if needed is not None and self.config.memory == "none":
+        if needed is None:
+            hidden, state = self.memory(self._encode(inputs), state, inputs.reset)
+            return self.head(hidden), state
+        if self.config.memory == "none":
             rows = self.head(self._encode(map_inputs(inputs, lambda x: x[needed])))
             output = rows.new_zeros(*needed.shape, rows.shape[-1])
             return output.masked_scatter(needed.unsqueeze(-1), rows), state
-        hidden, state = self.memory(self._encode(inputs), state, inputs.reset)
-        return self.head(hidden), state
+        packing = pack_episodes(needed.sum(0))
+        packed = map_inputs(inputs, packing.gather)
+        output, _ = self(packed, self.initial_state(packed.reset.shape[1]))
+        return packing.scatter(output, *needed.shape), state
 
     def _encode(self, inputs: Inputs) -> Tensor:
         parts = [self._features(inputs.obs)]

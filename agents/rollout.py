@@ -14,13 +14,16 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sidestep.sequence import flatten_state, unflatten_state
+from sidestep.sequence import flatten_state, select_state, unflatten_state
 
 from .agent import Policy, under
 from .exploration import Actions
 from .masks import merge_masks, same_masks
 from .normalization import RewardScaler
-from .types import Episodes, Inputs, Rollout, stack_inputs
+from .types import Episodes, Inputs, Rollout, map_inputs, stack_inputs
+
+FEW = 0.75
+"""Part of the lanes that are acted for; when no more are needed, the others' are dropped."""
 
 
 class Tick(NamedTuple):
@@ -80,6 +83,7 @@ class Collector:
         """
         obs, info = self.env.reset(seed=seed)
         lanes = self.num_envs
+        self.acting: NDArray[np.int64] | None = None  # lanes that the policy plays; None: all
         self.ended = np.zeros(lanes, dtype=np.bool_)
         self.total, self.length = np.zeros(lanes), np.zeros(lanes, dtype=np.int64)
         self.inputs = self._inputs(
@@ -136,6 +140,7 @@ class Collector:
         start, inputs, actions, ticks = self.state, [self.inputs], [self.action], []
         alive = np.ones(self.num_envs, dtype=np.bool_)
         while alive.any():
+            self._play_only(alive)
             known = len(self.finished)
             tick = self.tick()
             self.finished[known:] = [e.select(alive[e.lane]) for e in self.finished[known:]]
@@ -152,15 +157,43 @@ class Collector:
         return finished
 
     def _choose(self) -> None:
-        self.action, self.next_state = self.policy.act(self.inputs, self.state, self.greedy)
+        inputs = self._of_acting(self.inputs)
+        self.action, self.next_state = self.policy.act(inputs, self.state, self.greedy)
+        if self.acting is not None:
+            chosen, mask = self.action, self.inputs.mask
+            self.action = np.zeros(self.num_envs, dtype=np.int64)
+            if mask is not None:
+                self.action = mask.cpu().numpy().argmax(-1)
+            self.action[self.acting] = chosen
+
+    def _of_acting(self, inputs: Inputs) -> Inputs:
+        if self.acting is None:
+            return inputs
+        rows = torch.from_numpy(self.acting).to(self.device)
+        return map_inputs(inputs, lambda x: x.index_select(0, rows))
+
+    def _play_only(self, lanes: NDArray[np.bool_]) -> None:
+        """Drop the others' memories once `lanes` (B,) are few: they are played by rote until reset.
+
+        It makes the ticks cheap in which the longest episodes of a batch go on alone.
+        """
+        acting = np.arange(self.num_envs) if self.acting is None else self.acting
+        if lanes.sum() > FEW * len(acting):
+            return
+        kept = torch.from_numpy(np.flatnonzero(lanes[acting])).to(self.device)
+        self.next_state = select_state(self.next_state, kept)
+        self.acting = np.flatnonzero(lanes)
 
     def _peek(
         self, last: Tensor, reward: NDArray[Any], truncated: NDArray[np.bool_], mask: Tensor | None
     ) -> Tensor:
         """The values (B,) of the episodes' last observations where truncated, else 0."""
         no_reset = np.zeros(self.num_envs, dtype=np.bool_)
-        inputs = self._inputs(last, no_reset, self.action, reward, mask)
+        inputs = self._of_acting(self._inputs(last, no_reset, self.action, reward, mask))
         values: Tensor = self.peek(inputs, self.next_state)
+        if self.acting is not None:
+            everyone = values.new_zeros(self.num_envs)
+            values = everyone.index_copy(0, torch.from_numpy(self.acting).to(self.device), values)
         return torch.where(torch.from_numpy(truncated).to(values.device), values, 0.0)
 
     def _inputs(

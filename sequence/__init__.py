@@ -23,6 +23,8 @@ from .memory import MEMORIES as MEMORIES
 from .memory import Memory as Memory
 from .memory import NoMemory as NoMemory
 from .memory import make_memory as make_memory
+from .packing import Packing as Packing
+from .packing import pack_episodes as pack_episodes
 from .state import State as State
 from .state import concatenate_states as concatenate_states
 from .state import detach_state as detach_state

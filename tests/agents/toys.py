@@ -43,6 +43,7 @@ class Scripted(gym.Env[Any, Any]):
 
     def __init__(self, lane: int, masks: bool = True) -> None:
         self.lane, self.masks, self.episode, self.tick = lane, masks, -1, 0
+        self.strict = masks  # whether a forbidden action is an error
         self.played: dict[tuple[int, int], int] = {}
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
@@ -52,6 +53,7 @@ class Scripted(gym.Env[Any, Any]):
         return self._obs(), self._info()
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        assert not self.strict or action != forbidden(self.lane, self.episode, self.tick)
         self.played[self.episode, self.tick] = int(action)
         self.tick += 1
         reward = self.tick + 10.0 * int(action) + self.lane / 2
