@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sidestep.sequence import State
 
+from .checkpoint import check_tensors
 from .exploration import Actions, Mask, Scores, pack_random, unpack_random
 from .networks import Network, NetworkConfig
 from .normalization import RunningMoments
@@ -46,6 +47,43 @@ def flatten_parameters(network: nn.Module) -> nn.Parameter:
         parameter.grad = flat.grad[begin:end].view_as(parameter)
         begin = end
     return flat
+
+
+def descend(
+    loss: Tensor,
+    flat: nn.Parameter,
+    optimizer: torch.optim.Optimizer,
+    max_gradient_norm: float,
+    place: str,
+) -> float:
+    """One optimizer step down the gradient of `loss`, scaled down to `max_gradient_norm`.
+
+    Args:
+        loss: a scalar with its graph.
+        flat: of `flatten_parameters`; the optimizer's only parameter.
+        optimizer: takes the step.
+        max_gradient_norm: the largest norm that reaches the optimizer.
+        place: ends the error's message, for instance "after 100 steps".
+
+    Returns:
+        The gradient's norm before clipping.
+
+    Raises:
+        FloatingPointError: a loss or gradient that is not finite; the parameters are unchanged.
+    """
+    gradient = flat.grad
+    assert gradient is not None
+    gradient.zero_()
+    loss.backward()  # type: ignore[no-untyped-call]
+    size, value = float(gradient.norm()), float(loss.detach())
+    if not (math.isfinite(size) and math.isfinite(value)):
+        raise FloatingPointError(
+            f"expected a finite loss and gradient, got loss {value}, norm {size} {place}"
+        )
+    if size > max_gradient_norm:
+        gradient.mul_(max_gradient_norm / size)
+    optimizer.step()
+    return size
 
 
 @dataclass(frozen=True)
@@ -224,20 +262,8 @@ class Agent(ABC):
         Raises:
             FloatingPointError: a loss or gradient that is not finite; the parameters are unchanged.
         """
-        gradient = self.flat.grad
-        assert gradient is not None
-        gradient.zero_()
-        loss.backward()  # type: ignore[no-untyped-call]
-        size, value = float(gradient.norm()), float(loss.detach())
-        if not (math.isfinite(size) and math.isfinite(value)):
-            raise FloatingPointError(
-                f"expected a finite loss and gradient, got loss {value}, norm {size} "
-                f"after {self.steps} steps"
-            )
-        if size > self.config.max_gradient_norm:
-            gradient.mul_(self.config.max_gradient_norm / size)
-        self.optimizer.step()
-        return size
+        limit, place = self.config.max_gradient_norm, f"after {self.steps} steps"
+        return descend(loss, self.flat, self.optimizer, limit, place)
 
     def schedule(self, total_steps: int) -> None:
         """Set the learning rate for the present `steps`."""
@@ -264,13 +290,7 @@ class Agent(ABC):
             ValueError: tensors of another architecture; nothing was changed.
         """
         network = under(state, "network.")
-        own = self.network.state_dict()
-        for key in sorted(own.keys() | network.keys()):
-            mine, theirs = own.get(key), network.get(key)
-            if mine is None or theirs is None or mine.shape != theirs.shape:
-                expected = "no such tensor" if mine is None else f"shape {tuple(mine.shape)}"
-                got = "none" if theirs is None else f"shape {tuple(theirs.shape)}"
-                raise ValueError(f"checkpoint tensor {key!r}: expected {expected}, got {got}")
+        check_tensors(self.network.state_dict(), network)
         self.network.load_state_dict(network)
         for name, moments in (("obs", self.encoder.moments), ("reward", self.reward_moments)):
             moments.load_state_dict(under(state, f"{name}_moments."))

@@ -106,6 +106,20 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise ValueError(f"checkpoint {file.name}: expected safetensors, got {error}") from None
 
 
+def check_tensors(own: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> None:
+    """Refuse tensors of another architecture.
+
+    Raises:
+        ValueError: a name or a shape differs; the first one is told.
+    """
+    for key in sorted(own.keys() | loaded.keys()):
+        mine, theirs = own.get(key), loaded.get(key)
+        if mine is None or theirs is None or mine.shape != theirs.shape:
+            expected = "no such tensor" if mine is None else f"shape {tuple(mine.shape)}"
+            got = "none" if theirs is None else f"shape {tuple(theirs.shape)}"
+            raise ValueError(f"checkpoint tensor {key!r}: expected {expected}, got {got}")
+
+
 def latest_checkpoint(folder: Path) -> Path:
     """The JSON file of the run's last complete checkpoint.
 

@@ -52,9 +52,9 @@ class RunConfig:
             record = json.loads(text)
             return cls(
                 record["learner"],
-                _build(EnvConfig, record["env"], source),
+                build_config(EnvConfig, record["env"], source),
                 learner_config(record["learner"], record["agent"], source),
-                _build(TrainingConfig, record["training"], source),
+                build_config(TrainingConfig, record["training"], source),
             )
         except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{source}: expected a run's configuration, got {error!r}") from None
@@ -67,12 +67,17 @@ def learner_config(learner: str, values: dict[str, Any], source: str) -> Learner
         ValueError: fields of another version.
     """
     _, kind = LEARNERS[learner]
-    network = _build(NetworkConfig, values["network"], source)
-    config: LearnerConfig = _build(kind, {**values, "network": network}, source)
+    network = build_config(NetworkConfig, values["network"], source)
+    config: LearnerConfig = build_config(kind, {**values, "network": network}, source)
     return config
 
 
-def _build(kind: Any, values: dict[str, Any], source: str) -> Any:
+def build_config(kind: Any, values: dict[str, Any], source: str) -> Any:
+    """A configuration dataclass from the dict that was written; lists become tuples.
+
+    Raises:
+        ValueError: fields of another version.
+    """
     unknown = sorted(values.keys() - {f.name for f in fields(kind)})
     if unknown:
         raise ValueError(f"{source}: expected fields of {kind.__name__}, got {', '.join(unknown)}")
@@ -85,10 +90,19 @@ def create_run(folder: Path, config: RunConfig) -> None:
     Raises:
         FileExistsError: the folder is there already and not empty.
     """
+    create_folder(folder, config.to_json())
+
+
+def create_folder(folder: Path, text: str) -> None:
+    """Make the folder of any run, with `text` as its config.json.
+
+    Raises:
+        FileExistsError: the folder is there already and not empty.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder}: expected a new folder for the run, got one in use")
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "config.json", config.to_json().encode())
+    write_atomically(folder / "config.json", text.encode())
 
 
 def read_config(folder: Path) -> RunConfig:

@@ -4,9 +4,10 @@ import contextlib
 import io
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import gymnasium as gym
 import tyro
@@ -111,3 +112,21 @@ def progress(*extra: str) -> Progress:
         *(TextColumn(text) for text in extra),
         console=console,
     )
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[list[str]]:
+    """A list that Ctrl-C and SIGTERM put their name into; a second Ctrl-C interrupts at once."""
+    caught: list[str] = []
+
+    def note(number: int, _: Any) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(signal.Signals(number).name)
+
+    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

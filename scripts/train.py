@@ -4,8 +4,6 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +29,7 @@ from sidestep.agents.log import read_log
 from sidestep.agents.presets import preset
 from sidestep.agents.runs import build_agent, create_run, device_of, read_config
 from sidestep.agents.training import FINAL, stream_seed
-from sidestep.scripts.console import console, guarded, parse, progress
+from sidestep.scripts.console import console, guarded, parse, progress, stoppable
 from sidestep.scripts.curves import learning_curve, save_figure
 from sidestep.scripts.episodes import record_episodes
 from sidestep.scripts.optimum import optimum_of
@@ -269,24 +267,6 @@ def figures_of(state: Progress) -> str:
         if name in state.metrics:
             words.append(f"{name} {state.metrics[name]:.2f}")
     return "  ".join(words)
-
-
-@contextmanager
-def stoppable() -> Iterator[list[str]]:
-    """A list that Ctrl-C and SIGTERM put their name into; a second Ctrl-C interrupts at once."""
-    caught: list[str] = []
-
-    def note(number: int, _: Any) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(signal.Signals(number).name)
-
-    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def default_folder(learner: str, env_id: str) -> Path:
