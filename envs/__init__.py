@@ -13,7 +13,11 @@ from .registration import register as _register
 from .solver import Solution as Solution
 from .solver import solve as solve
 from .solver_tables import Unsolvable as Unsolvable
+from .vector_checks import FaultyVectorEnv as FaultyVectorEnv
+from .vector_checks import check_vector_env as check_vector_env
+from .vector_checks import find_faults as find_faults
 from .vector_env import MovingObstaclesVectorEnv as MovingObstaclesVectorEnv
+from .vector_returns import Finding as Finding
 from .world import Scene as Scene
 from .world import State as State
 
