@@ -29,7 +29,7 @@ def preset(learner: str, env_id: str, memory: str) -> tuple[LearnerConfig, Train
 def _own(learner: str, env_id: str) -> tuple[LearnerConfig, TrainingConfig]:
     if learner == "deep-sarsa":
         return DeepSarsaConfig(), TrainingConfig(total_steps=2_000_000, num_envs=256)
-    return ReinforceConfig(), TrainingConfig(total_steps=1_500_000, num_envs=128)
+    return ReinforceConfig(), TrainingConfig(total_steps=2_000_000, num_envs=128)
 
 
 def _foreign(learner: str, env_id: str) -> tuple[LearnerConfig, TrainingConfig]:

@@ -1,0 +1,50 @@
+"""`sidestep bench learning` on a few steps: its files, its medians, and who got where."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sidestep.scripts import bench
+from sidestep.scripts.bench_learning import _median, _rate_rows, _rows
+from sidestep.scripts.trials import Outcome, Point, Trial
+
+
+def test_a_small_run_leaves_page_record_and_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidestep.scripts.bench_learning._our_rate", lambda *_: 211.0)
+    monkeypatch.setattr("sidestep.scripts.trials.FINAL_EPISODES", 61)
+    words = ["learning", "--seeds", "2", "--memories", "none", "rnn", "--no-peers"]
+    bench.main([*words, "--total-steps", "23_000", "--out", str(tmp_path)])
+    record = json.loads((tmp_path / "results" / "learning.json").read_text())
+    assert sorted(record["trials"]) == [
+        f"{learner}, {memory}"
+        for learner in ("deep-sarsa", "reinforce")
+        for memory in ("none", "rnn")
+    ]
+    assert all(len(runs) == record["seeds"] == 2 for runs in record["trials"].values())
+    first, second = record["trials"]["deep-sarsa, rnn"]
+    assert first["curve"] != second["curve"]  # other seeds
+    assert first["steps"] >= 23_000
+    success, _, optimum = first["outcomes"][0]
+    assert 0 <= success <= 1
+    assert optimum == pytest.approx(0.5996, abs=1e-4)
+    page = (tmp_path / "results.md").read_text()
+    assert "| reinforce, rnn | never | never |" in page
+    assert "median over 2\nseeds" in page
+    assert (tmp_path / "figures" / "learning.png").stat().st_size > 10_000
+
+
+def test_times_medians_and_ratios_by_hand() -> None:
+    curve = [Point(20, 1.0, 0.4), Point(40, 2.5, 0.96), Point(60, 4.0, 0.93), Point(80, 5.0, 1.0)]
+    trial = Trial(curve, 6.0, 90, [Outcome(0.97, 0.25, 0.75)])
+    assert [trial.reached(level) for level in (0.95, 0.99, 1.1)] == [2.5, 5.0, None]
+    worse = Trial(curve[:1], 3.0, 30, [Outcome(0.5, 0.0, 0.75)])
+    assert _median([1.0, None, 3.0]) == "3.00"
+    assert _median([1.0, None, None]) == "never"
+    _, [row] = _rows({"ours": [trial, worse, trial]})
+    assert row == ["ours", "2.50", "5.00", "15", "50.00%", "0.5000"]
+    rates = {"ours": 600.0, "SB3 PPO": 30.0, "sb3-contrib RecurrentPPO": 2.0}
+    _, rows = _rate_rows(rates)
+    assert rows[0] == ["ours", "600", "20.0", "300.0"]
