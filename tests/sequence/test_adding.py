@@ -1,25 +1,13 @@
-"""The adding problem: add two marked numbers out of T; it takes a memory of T steps.
-
-Source: Hochreiter & Schmidhuber (1997), experiment 4, in the form of Le, Jaitly & Hinton (2015).
-"""
+"""The adding problem under training; its numbers are tested in test_tasks.py."""
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sidestep.sequence import GRU, RNN
+from sidestep.sequence.tasks import adding
 
 T, BATCH, BASELINE = 100, 50, 0.1667
-
-
-def batch(generator: torch.Generator, size: int) -> tuple[Tensor, Tensor]:
-    """x (T, size, 2): numbers in [0, 1) and two marks, one in each half; the marked sum (size,)."""
-    numbers = torch.rand(T, size, generator=generator)
-    marks = torch.zeros(T, size)
-    for half in (0, T // 2):
-        at = torch.randint(half, half + T // 2, (1, size), generator=generator)
-        marks.scatter_(0, at, 1.0)
-    return torch.stack([numbers, marks], dim=-1), (numbers * marks).sum(0)
 
 
 def error_after_training(layer: GRU | RNN, updates: int) -> float:
@@ -29,7 +17,7 @@ def error_after_training(layer: GRU | RNN, updates: int) -> float:
     parameters = [*layer.parameters(), *head.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=2e-3)
     for _ in range(updates):
-        x, target = batch(generator, BATCH)
+        x, target = adding(generator, BATCH, T)
         y, _ = layer(x)
         loss = (head(y[-1]).squeeze(-1) - target).pow(2).mean()
         optimizer.zero_grad()
@@ -37,7 +25,7 @@ def error_after_training(layer: GRU | RNN, updates: int) -> float:
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
     with torch.no_grad():
-        x, target = batch(generator, 1000)
+        x, target = adding(generator, 1000, T)
         return float((head(layer(x)[0][-1]).squeeze(-1) - target).pow(2).mean())
 
 

@@ -1,0 +1,94 @@
+"""Vocabularies, batches, and files of pairs."""
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from sidestep.sequence.pairs import (
+    BEGIN,
+    END,
+    PAD,
+    SPECIAL,
+    UNKNOWN,
+    Pair,
+    Vocabulary,
+    join_words,
+    make_batch,
+    pad,
+    read_pairs,
+    split_words,
+)
+
+
+def test_special_symbols_come_first() -> None:
+    vocabulary = Vocabulary("ab")
+    assert vocabulary.symbols == (*SPECIAL, "a", "b") and len(vocabulary) == 6
+    assert vocabulary.encode(["b", "x", "a"]) == [5, UNKNOWN, 4]
+    assert vocabulary.decode([BEGIN, 5, PAD, UNKNOWN, 4, END, 5]) == ["b", "<unknown>", "a"]
+    assert vocabulary.unknown("xaybx") == ["x", "y"]
+    assert "a" in vocabulary and "x" not in vocabulary
+
+
+@pytest.mark.parametrize("symbols", [["a", "b", "a"], ["<end>"]])
+def test_a_symbol_twice_is_refused(symbols: list[str]) -> None:
+    with pytest.raises(ValueError, match=f"distinct symbols, got '{symbols[0]}' twice"):
+        Vocabulary(symbols)
+
+
+def test_vocabulary_of_a_text_keeps_the_frequent() -> None:
+    sequences = ["abba", "acb", "<"]  # a 3, b 3, c 1, < 1
+    assert Vocabulary.from_tokens(sequences).symbols[4:] == ("a", "b", "<", "c")
+    assert Vocabulary.from_tokens(sequences, minimum=2).symbols[4:] == ("a", "b")
+    assert Vocabulary.from_tokens(sequences, limit=3).symbols[4:] == ("a", "b", "<")
+    assert Vocabulary.from_tokens([["<pad>", "z"]]).symbols[4:] == ("z",)
+
+
+def test_batch_by_hand() -> None:
+    source, target = Vocabulary("xyz"), Vocabulary("ab")
+    pairs = [Pair(("x", "y", "z"), ("b",)), Pair(("z",), ("a", "q"))]
+    batch = make_batch(pairs, source, target)
+    assert batch.source.t().tolist() == [[4, 5, 6, END], [6, END, PAD, PAD]]
+    assert batch.source_lengths.tolist() == [4, 2]
+    assert batch.target.t().tolist() == [[BEGIN, 5, END, PAD], [BEGIN, 4, UNKNOWN, END]]
+    assert batch.target_lengths.tolist() == [3, 4]
+    assert all(a.equal(b) for a, b in zip(batch.to("cpu"), batch, strict=True))
+
+
+def test_padding_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one sequence, got none"):
+        pad([])
+
+
+def test_words_and_back() -> None:
+    text = "Tom's dog can't bark, can it? Yes!"
+    words = split_words(text)
+    assert words == ["Tom's", "dog", "can't", "bark", ",", "can", "it", "?", "Yes", "!"]
+    assert join_words(words) == text
+    assert join_words(["the", "dog", "'s", "name", "."]) == "the dog's name."
+
+
+def test_pairs_file(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    letters = unicodedata.normalize("NFD", "가")  # two letters, not a syllable
+    path.write_bytes(f"\ufeffGo.\t{letters}.\tsource, by whom\n\n Hi \t안녕\r\n".encode())
+    assert read_pairs(path) == [("Go.", "가."), ("Hi", "안녕")]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"a\tb\nno tab\n", "line 2: expected SOURCE tab TARGET, got no tab"),
+        (b"a\tb\n\n\tb\n", "line 3: expected SOURCE tab TARGET, got an empty one"),
+        (b"a\t \n", "line 1: expected SOURCE tab TARGET, got an empty one"),
+        (b"", "at least one pair, got an empty file"),
+        (b"\n \n", "at least one pair, got an empty file"),
+        (b"\xff\xfe\x00", "expected UTF-8 text, got"),
+        (b"a\tb\0c\n", "expected text, got a binary file"),
+    ],
+)
+def test_wrong_files(data: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=message):
+        read_pairs(path)
