@@ -4,6 +4,7 @@ from .attention import Attended as Attended
 from .attention import Attention as Attention
 from .attention import ProjectedMemory as ProjectedMemory
 from .attention import masked_softmax as masked_softmax
+from .beams import Hypothesis as Hypothesis
 from .cells import GRUStep as GRUStep
 from .cells import LSTMStep as LSTMStep
 from .cells import RNNStep as RNNStep
@@ -11,6 +12,9 @@ from .cells import flip_update_gate as flip_update_gate
 from .cells import gru_step as gru_step
 from .cells import lstm_step as lstm_step
 from .cells import rnn_step as rnn_step
+from .decoding import beam_search as beam_search
+from .decoding import greedy as greedy
+from .decoding import sample as sample
 from .inspection import Chain as Chain
 from .inspection import GateStatistics as GateStatistics
 from .inspection import gate_statistics as gate_statistics
@@ -25,6 +29,10 @@ from .memory import NoMemory as NoMemory
 from .memory import make_memory as make_memory
 from .packing import Packing as Packing
 from .packing import pack_episodes as pack_episodes
+from .pairs import Pair as Pair
+from .pairs import Vocabulary as Vocabulary
+from .seq2seq import Seq2Seq as Seq2Seq
+from .seq2seq_config import Seq2SeqConfig as Seq2SeqConfig
 from .state import State as State
 from .state import concatenate_states as concatenate_states
 from .state import detach_state as detach_state

@@ -51,3 +51,23 @@ def initialise(
                 nn.init.orthogonal_(block, generator=generator)
             else:
                 nn.init.xavier_uniform_(block, generator=generator)
+
+
+def embedding_layer(
+    symbols: int, size: int, generator: torch.Generator | None = None
+) -> nn.Embedding:
+    """Normal with deviation 0.1; symbol 0, which is padding, is zero and stays so."""
+    if symbols < 2:
+        raise ValueError(f"expected at least 2 symbols, got {symbols}")
+    weight = 0.1 * torch.randn(symbols, size, generator=generator)
+    weight[0] = 0
+    return nn.Embedding(symbols, size, padding_idx=0, _weight=weight)
+
+
+def linear_layer(inputs: int, outputs: int, generator: torch.Generator | None = None) -> nn.Linear:
+    """Xavier-uniform weights and zero biases."""
+    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+    with torch.no_grad():
+        nn.init.xavier_uniform_(layer.weight, generator=generator)
+        layer.bias.zero_()
+    return layer
