@@ -30,7 +30,7 @@ from .memory import make_memory as make_memory
 from .packing import Packing as Packing
 from .packing import pack_episodes as pack_episodes
 from .pairs import Pair as Pair
-from .pairs import Vocabulary as Vocabulary
+from .pairs import TokenVocabulary as TokenVocabulary
 from .seq2seq import Seq2Seq as Seq2Seq
 from .seq2seq_config import Seq2SeqConfig as Seq2SeqConfig
 from .state import State as State

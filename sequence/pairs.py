@@ -55,7 +55,7 @@ class Batch(NamedTuple):
         return Batch(*(part.to(device) for part in self))
 
 
-class Vocabulary:
+class TokenVocabulary:
     """Symbols and their numbers; the first four are `SPECIAL`.
 
     Args:
@@ -76,7 +76,7 @@ class Vocabulary:
     @classmethod
     def from_tokens(
         cls, sequences: Iterable[Sequence[str]], minimum: int = 1, limit: int | None = None
-    ) -> "Vocabulary":
+    ) -> "TokenVocabulary":
         """The tokens that occur at least `minimum` times, the `limit` most frequent of them."""
         counts = Counter(token for sequence in sequences for token in sequence)
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -123,12 +123,14 @@ def pad(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return padded.t().contiguous(), torch.tensor([len(row) for row in rows])
 
 
-def source_batch(sources: Sequence[Sequence[str]], vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:
+def source_batch(
+    sources: Sequence[Sequence[str]], vocabulary: TokenVocabulary
+) -> tuple[Tensor, Tensor]:
     """Sources with END as numbers: (T, B), and lengths (B,)."""
     return pad([[*vocabulary.encode(tokens), END] for tokens in sources])
 
 
-def make_batch(pairs: Sequence[Pair], source: Vocabulary, target: Vocabulary) -> Batch:
+def make_batch(pairs: Sequence[Pair], source: TokenVocabulary, target: TokenVocabulary) -> Batch:
     """Pairs as numbers; see `Batch`."""
     inputs = source_batch([pair.source for pair in pairs], source)
     outputs = pad([[BEGIN, *target.encode(pair.target), END] for pair in pairs])

@@ -12,7 +12,7 @@ from sidestep.sequence.pairs import (
     SPECIAL,
     UNKNOWN,
     Pair,
-    Vocabulary,
+    TokenVocabulary,
     join_words,
     make_batch,
     pad,
@@ -22,7 +22,7 @@ from sidestep.sequence.pairs import (
 
 
 def test_special_symbols_come_first() -> None:
-    vocabulary = Vocabulary("ab")
+    vocabulary = TokenVocabulary("ab")
     assert vocabulary.symbols == (*SPECIAL, "a", "b") and len(vocabulary) == 6
     assert vocabulary.encode(["b", "x", "a"]) == [5, UNKNOWN, 4]
     assert vocabulary.decode([BEGIN, 5, PAD, UNKNOWN, 4, END, 5]) == ["b", "<unknown>", "a"]
@@ -33,19 +33,19 @@ def test_special_symbols_come_first() -> None:
 @pytest.mark.parametrize("symbols", [["a", "b", "a"], ["<end>"]])
 def test_a_symbol_twice_is_refused(symbols: list[str]) -> None:
     with pytest.raises(ValueError, match=f"distinct symbols, got '{symbols[0]}' twice"):
-        Vocabulary(symbols)
+        TokenVocabulary(symbols)
 
 
 def test_vocabulary_of_a_text_keeps_the_frequent() -> None:
     sequences = ["abba", "acb", "<"]  # a 3, b 3, c 1, < 1
-    assert Vocabulary.from_tokens(sequences).symbols[4:] == ("a", "b", "<", "c")
-    assert Vocabulary.from_tokens(sequences, minimum=2).symbols[4:] == ("a", "b")
-    assert Vocabulary.from_tokens(sequences, limit=3).symbols[4:] == ("a", "b", "<")
-    assert Vocabulary.from_tokens([["<pad>", "z"]]).symbols[4:] == ("z",)
+    assert TokenVocabulary.from_tokens(sequences).symbols[4:] == ("a", "b", "<", "c")
+    assert TokenVocabulary.from_tokens(sequences, minimum=2).symbols[4:] == ("a", "b")
+    assert TokenVocabulary.from_tokens(sequences, limit=3).symbols[4:] == ("a", "b", "<")
+    assert TokenVocabulary.from_tokens([["<pad>", "z"]]).symbols[4:] == ("z",)
 
 
 def test_batch_by_hand() -> None:
-    source, target = Vocabulary("xyz"), Vocabulary("ab")
+    source, target = TokenVocabulary("xyz"), TokenVocabulary("ab")
     pairs = [Pair(("x", "y", "z"), ("b",)), Pair(("z",), ("a", "q"))]
     batch = make_batch(pairs, source, target)
     assert batch.source.t().tolist() == [[4, 5, 6, END], [6, END, PAD, PAD]]
