@@ -12,6 +12,8 @@ from .registration import ENV_IDS as ENV_IDS
 from .registration import register as _register
 from .solver import Solution as Solution
 from .solver import solve as solve
+from .solver_levels import LevelSolutions as LevelSolutions
+from .solver_levels import solve_levels as solve_levels
 from .solver_tables import Unsolvable as Unsolvable
 from .vector_checks import FaultyVectorEnv as FaultyVectorEnv
 from .vector_checks import check_vector_env as check_vector_env

@@ -150,7 +150,8 @@ class WorldConfig:
         maps = self.maps
         if len(maps) > 1:
             raise TypeError(
-                f"level: expected a world of one level, got {len(maps)}; take `config.alone(n)`"
+                f"level: expected a world of one level, got {len(maps)}; take `config.alone(n)`, "
+                "or `solve_levels` instead of `solve`"
             )
         return maps[0]
 

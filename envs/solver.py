@@ -237,26 +237,57 @@ def solve(
 
     Source: Puterman (1994), Markov Decision Processes, sections 4.5 and 6.3.
     """
-    if not 0 <= discount <= 1:
-        raise ValueError(f"discount: expected a number in [0, 1], got {discount!r}")
+    return solve_one(*rules_and_limit(world, max_ticks), discount, seeds)
+
+
+def rules_and_limit(
+    world: Env | WorldConfig, max_ticks: int | FromEnv | None
+) -> tuple[WorldConfig, int | None]:
+    """What is to be solved; arguments as of `solve`.
+
+    Raises:
+        TypeError, ValueError: as of `solve`.
+    """
     if isinstance(world, WorldConfig):
         if max_ticks == "from env":
             raise TypeError("max_ticks: expected an integer or None beside a WorldConfig, got none")
-        config, limit = world, None
-    else:
-        config, limit = rules_of(world)
-    if max_ticks != "from env":
-        limit = check_max_ticks(max_ticks)
+        return world, check_max_ticks(max_ticks)
+    config, limit = rules_of(world)
+    return config, limit if max_ticks == "from env" else check_max_ticks(max_ticks)
+
+
+def solve_one(
+    config: WorldConfig,
+    limit: int | None,
+    discount: float,
+    seeds: Sequence[int] | None = None,
+    share: int = 1,
+) -> Solution:
+    """`solve` for a configuration of one level.
+
+    Args:
+        config: level and rules.
+        limit: time limit in ticks; None for none.
+        discount: gamma.
+        seeds: instead of all starts.
+        share: of how many levels this is one; they share memory and time.
+
+    Raises:
+        ValueError: as of `solve`.
+        Unsolvable: likewise.
+    """
+    if not 0 <= discount <= 1:
+        raise ValueError(f"discount: expected a number in [0, 1], got {discount!r}")
     problem = Problem(config, limit, float(discount))
-    tables = Tables(problem)
+    tables = Tables(problem, share)
     if seeds is None:
         check_starts(problem)
-        check_work(problem, problem.number_of_starts)
+        check_work(problem, problem.number_of_starts, share)
         starts = problem.all_starts()
     else:
         known = check_seeds(list(seeds), len(seeds))
         if not known or None in known:
             raise ValueError("seeds: expected at least one non-negative integer, and no None")
         starts = problem.seeded_starts([seed for seed in known if seed is not None])
-        check_work(problem, len(starts.weight))
+        check_work(problem, len(starts.weight), share)
     return Solution(problem, tables, starts)

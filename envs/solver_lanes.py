@@ -71,3 +71,8 @@ def lanes_of(env: Env) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
         return worlds[0].state, worlds[0].clock
     state = np.concatenate([world.state for world in worlds], axis=1)
     return state, np.concatenate([world.clock for world in worlds])
+
+
+def levels_of(env: Env) -> NDArray[np.int32]:
+    """The number of every lane's level, (N,)."""
+    return np.concatenate([world.world.level_of for world in worlds_of(env)])

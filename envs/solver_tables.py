@@ -28,16 +28,17 @@ class Tables:
 
     Args:
         problem: level and rules.
+        share: among how many the memory is shared.
 
     Raises:
         Unsolvable: one chain alone is too large, or has no finite optimum.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, share: int = 1) -> None:
         """No chain yet."""
         check_size(problem)
         self.problem = problem
-        self.capacity = max(1, MOST_STATES // problem.states)
+        self.capacity = max(1, MOST_STATES // share // problem.states)
         self.slots: dict[bytes, int] = {}
         limited = problem.max_ticks is not None
         layers, places, cells = problem.layers, problem.joint_places, len(problem.cells)
@@ -147,11 +148,18 @@ def check_starts(problem: Problem) -> None:
         )
 
 
-def check_work(problem: Problem, starts: int) -> None:
-    """Raise Unsolvable for more starts than can be solved in about a minute."""
-    most = max(1, MOST_WORK // (problem.states * problem.draws))
+def check_work(problem: Problem, starts: int, share: int = 1) -> None:
+    """Raise Unsolvable for more starts than can be solved in about a minute.
+
+    Args:
+        problem: level and rules.
+        starts: how many.
+        share: of how many levels this is one.
+    """
+    most = max(1, MOST_WORK // share // (problem.states * problem.draws))
     if starts > most:
+        where = f" on each of {share} levels" if share > 1 else ""
         raise Unsolvable(
-            f"starts: expected at most {most:,} of {problem.states:,} states each, got {starts:,}; "
-            "pass fewer seeds, or lower max_ticks"
+            f"starts: expected at most {most:,} of {problem.states:,} states each{where}, got "
+            f"{starts:,}; pass fewer seeds, or lower max_ticks"
         )

@@ -43,7 +43,11 @@ def comparison_table(runs: list[Evaluated]) -> Table:
         if len(members) > 1:
             rows.append([f"{name} ({len(members)})", *_over_runs(members)])
     columns = ["run", "success", "return", "regret", "IQM", "length"]
-    return table("Means; of groups with half the 95 % interval over runs", columns, rows)
+    title = "Means; of groups with half the 95 % interval over runs"
+    over = dict.fromkeys(s["optimum_over"] for _, _, s in runs if "optimum_over" in s)
+    if over:
+        title += f"; regret: the optimum is over {' and '.join(over)}"
+    return table(title, columns, rows)
 
 
 def _figures(summary: dict[str, Any]) -> list[str]:

@@ -102,8 +102,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     return result
 
 
-def progress(*extra: str) -> Progress:
-    """A progress bar with time left; `extra` are format strings over the task's fields."""
+def progress(*extra: str, transient: bool = False) -> Progress:
+    """A progress bar with time left; `extra` are format strings over the task's fields.
+
+    A transient one leaves nothing behind.
+    """
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -111,6 +114,7 @@ def progress(*extra: str) -> Progress:
         TimeRemainingColumn(compact=True),
         *(TextColumn(text) for text in extra),
         console=console,
+        transient=transient,
     )
 
 

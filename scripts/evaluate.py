@@ -88,7 +88,10 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
         result = evaluate(agent, env, episodes, seed, greedy=not options.sampled)
     finally:
         env.close()
-    summary = result.summary(optimum_of(config.env))
+    optimum = optimum_of(config.env, show=True)
+    summary = result.summary(optimum)
+    if optimum is not None and optimum.over:
+        summary["optimum_over"] = optimum.over
     return folder, config, {"seed": seed, "greedy": not options.sampled, **summary}
 
 

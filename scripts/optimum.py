@@ -1,5 +1,7 @@
 """The exact optimum beside what agents reach, wherever the solver applies."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -11,24 +13,48 @@ from numpy.typing import NDArray
 from sidestep.agents import EnvConfig, make_single
 from sidestep.agents.observations import ObservationEncoder
 from sidestep.agents.types import Inputs
-from sidestep.envs import Solution, Unsolvable, solve
+from sidestep.envs import LevelSolutions, Solution, Unsolvable, solve_levels
 from sidestep.envs.problem import MOST_STARTS, Problem
 from sidestep.envs.solver_lanes import rules_of
+from sidestep.envs.solver_levels import Report
+from sidestep.scripts.console import progress
 from sidestep.sequence import State
 
 PATIENCE = 2**27
-"""Worlds with more states than this, over all starts, take seconds: they must be asked for."""
+"""States, over all starts, that are solved for a table beside agents' results: seconds."""
+SEEDED_STARTS, FEWEST_STARTS = 1024, 16
+"""Where starts are too many to solve all: so many in all, shared out evenly over the levels, and
+at least so few on each; a world that allows none is left out."""
+
+
+class Optimum(float):
+    """A largest mean return, and what it is the mean over.
+
+    `over` is empty where that is every start, else the words for a table.
+    """
+
+    over: str
+
+    def __new__(cls, value: float, over: str = "") -> "Optimum":
+        """The return and the words."""
+        self = super().__new__(cls, value)
+        self.over = over
+        return self
 
 
 @lru_cache(maxsize=32)
-def optimum_of(config: EnvConfig) -> float | None:
+def optimum_of(config: EnvConfig, seeds: int | None = None, show: bool = False) -> Optimum | None:
     """The largest mean return that any policy can have in an env, without discount.
 
     It knows everything, the obstacles' headings and the move phase included, whatever the env
-    shows; so an agent with less may not be able to reach it.
+    shows; so an agent with less may not be able to reach it. Of a world of several levels it is
+    the mean over those that the env plays.
 
     Args:
         config: of any env.
+        seeds: take the mean over the first starts of seeds 0 to `seeds` - 1, on each level. If
+            left out: over all starts, or where these are too many over those of some seeds.
+        show: a bar while levels are solved.
 
     Returns:
         The return; None for envs of others, with wrappers of their own, and for worlds that the
@@ -38,20 +64,63 @@ def optimum_of(config: EnvConfig) -> float | None:
     try:
         if env.spec is not None and env.spec.additional_wrappers:
             return None
-        world, max_ticks = rules_of(env)
-        problem = Problem(world, max_ticks, 1.0)
-        work = problem.number_of_starts * problem.states * problem.draws
-        if problem.number_of_starts > MOST_STARTS or work > PATIENCE:
-            return None
-        return solve(env).mean_return
+        world, limit = rules_of(env)
+        levels = len(world.maps)
+        every = [world.alone(n) if levels > 1 else world for n in range(levels)]
+        problems = [Problem(alone, limit, 1.0) for alone in every]
+        if seeds is None:
+            possible, seeds = seeds_for(problems)
+            if not possible:
+                return None
+        with level_progress(levels if show else 1) as report:
+            chosen = None if seeds is None else range(seeds)
+            found = solve_levels(env, seeds=chosen, report=report)
+        return Optimum(found.mean_return, words_of(found, seeds))
     except (TypeError, Unsolvable):
         return None
     finally:
         env.close()
 
 
+def seeds_for(problems: Sequence[Problem]) -> tuple[bool, int | None]:
+    """How a few seconds are spent on a world's levels.
+
+    Returns:
+        Whether they are enough, and how many seeds on each level; None for all starts.
+    """
+    cost = [problem.states * problem.draws for problem in problems]
+    starts = [problem.number_of_starts for problem in problems]
+    work = sum(a * b for a, b in zip(cost, starts, strict=True))
+    if max(starts) <= MOST_STARTS and work <= PATIENCE:
+        return True, None
+    if max(starts) == 1:
+        return False, None
+    number = min(SEEDED_STARTS // len(problems), PATIENCE // sum(cost))
+    return number >= FEWEST_STARTS, number
+
+
+def words_of(found: LevelSolutions, seeds: int | None) -> str:
+    """What the means of a solution are over; empty: every start of the only level."""
+    levels = len(found.levels)
+    if levels == 1:
+        return "" if found.is_exact else f"{seeds:,} seeds"
+    each = "" if found.is_exact else f", {seeds:,} seeds on each"
+    return f"{levels} levels{each}"
+
+
+@contextmanager
+def level_progress(levels: int) -> Iterator[Report | None]:
+    """A bar over the levels while they are solved; none for a single one."""
+    if levels == 1:
+        yield None
+        return
+    with progress(transient=True) as bar:
+        task = bar.add_task("optimum", total=levels)
+        yield lambda done, total: bar.update(task, completed=done)
+
+
 class OptimalPolicy:
-    """A `Solution` as a policy that `sidestep.agents.evaluate` can play.
+    """A `Solution`, or one of several levels, as a policy that `sidestep.agents.evaluate` can play.
 
     Args:
         solution: of the env's world.
@@ -63,7 +132,7 @@ class OptimalPolicy:
 
     reward_scale = 1.0
 
-    def __init__(self, solution: Solution, env: VectorEnv[Any, Any, Any]) -> None:
+    def __init__(self, solution: Solution | LevelSolutions, env: VectorEnv[Any, Any, Any]) -> None:
         """Take the controls."""
         self.player = solution.player(env)
         self.encoder = ObservationEncoder(env.single_observation_space)

@@ -1,26 +1,32 @@
 """`sidestep solve`: the exact optimum of a world, as figures, as a picture, and in a window."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 
 from sidestep.agents import EnvConfig, evaluate
 from sidestep.agents.environments import qualified
 from sidestep.agents.evaluation import lanes_for
-from sidestep.envs import Solution, Unsolvable, solve
+from sidestep.envs import LevelSolutions, Unsolvable, solve_levels
+from sidestep.envs.solver_lanes import rules_of
 from sidestep.scripts.console import console, guarded, parse, table
 from sidestep.scripts.curves import save_figure
-from sidestep.scripts.optimum import OptimalPolicy
+from sidestep.scripts.maps import level_of
+from sidestep.scripts.optimum import OptimalPolicy, level_progress
 from sidestep.scripts.tables import evaluation_table
 from sidestep.scripts.value_map import value_map
 
 EXAMPLES = """\
   sidestep solve
   sidestep solve --env sidestep/Book-v0 --env-kwargs step_reward=-0.1
+  sidestep solve --level rush-hour
   sidestep solve --level my-level.txt --out optimum.png --phase 3
+  sidestep solve --env sidestep/Crossing-v0 --env-kwargs split=test --seeds 16
   sidestep solve --watch"""
 
 
@@ -32,16 +38,19 @@ class Options:
     """The id of one of this package's worlds."""
     env_kwargs: tuple[str, ...] = ()
     """Keywords of the env, as name=value."""
-    level: Path | None = None
-    """A text file with the map; the env's own if left out."""
+    level: str | None = None
+    """A shipped level's name or a text file with a map; the env's own if left out."""
     max_episode_steps: int | None = None
     """Time limit in ticks; the env's own if left out."""
     discount: float = 0.99
     """Gamma of the discounted figures, of the picture, and of what is watched."""
     seeds: int | None = None
-    """Take the mean over the starts of seeds 0 to N - 1; over all starts if left out."""
+    """Take the mean over the starts of seeds 0 to N - 1, on each level; over all starts if left
+    out."""
     out: Path | None = None
     """Draw V and the policy into this PNG."""
+    number: int = 0
+    """Number of the level in the picture, where there are several."""
     start: int = 0
     """Number of the start in the picture."""
     phase: int = 0
@@ -74,16 +83,13 @@ class Options:
         """What `gym.make` is given.
 
         Raises:
-            OSError, ValueError: a level file that cannot be read.
+            ValueError: an unknown level, or a file that cannot be read.
         """
         keywords = self.config().keywords()
         if self.max_episode_steps is not None:
             keywords["max_episode_steps"] = self.max_episode_steps
         if self.level is not None:
-            try:
-                keywords["level"] = self.level.read_text(encoding="utf-8")
-            except UnicodeDecodeError:
-                raise ValueError(f"{self.level}: expected a level as UTF-8 text") from None
+            keywords["level"] = level_of(self.level)
         return keywords
 
 
@@ -95,52 +101,85 @@ def main(args: list[str] | None = None) -> None:
 def run(options: Options) -> None:
     """Solve, print the figures; then what else was asked for."""
     env = gym.make(qualified(options.env), **options.keywords())
-    seeds = None if options.seeds is None else range(options.seeds)
-    try:
-        plain: Solution | None = solve(env, 1.0, seeds=seeds)
-    except Unsolvable:  # without a discount there may be no finite optimum
-        plain = None
-    begin = time.perf_counter()  # after the first, which loads compiled code
-    solution = solve(env, options.discount, seeds=seeds)
-    seconds = time.perf_counter() - begin
-    console.print(table("The optimum", [options.env, "value"], rows(solution, plain)))
+    plain, solution, seconds = solved(env, options)
+    head = [options.env, "value"]
+    console.print(table("The optimum", head, rows(solution, plain, options.seeds)))
     console.print(f"Solved in {seconds:.2f} s.")
     if options.out is not None:
-        try:
-            figure = value_map(solution, options.start, options.phase)
-        except IndexError as error:  # its words are those of --start and of --phase's tick
-            raise ValueError(str(error)) from None
-        save_figure(figure, options.out)
-        console.print(f"V and the policy: {options.out}")
+        draw(options, solution, options.out)
     if options.episodes is not None:
         play(options, solution, None if plain is None else plain.mean_return)
     if options.watch:
         watch(options, solution)
 
 
-def rows(solution: Solution, plain: Solution | None) -> list[list[str]]:
+def solved(
+    env: gym.Env[Any, Any], options: Options
+) -> tuple[LevelSolutions | None, LevelSolutions, float]:
+    """The solution without discount, where there is one; with it; and the seconds that took."""
+    seeds = None if options.seeds is None else range(options.seeds)
+    levels = len(rules_of(env)[0].maps)
+    with level_progress(levels) as report:
+        try:
+            plain: LevelSolutions | None = solve_levels(env, 1.0, seeds=seeds, report=report)
+        except Unsolvable:  # without a discount there may be no finite optimum
+            plain = None
+    begin = time.perf_counter()  # after the first, which loads compiled code
+    with level_progress(levels) as report:
+        solution = solve_levels(env, options.discount, seeds=seeds, report=report)
+    return plain, solution, time.perf_counter() - begin
+
+
+def draw(options: Options, solution: LevelSolutions, path: Path) -> None:
+    """The picture of V and the policy on one level."""
+    levels = len(solution.levels)
+    if not 0 <= options.number < levels:
+        raise ValueError(f"number: expected 0 to {levels - 1}, got {options.number}")
+    try:
+        figure = value_map(solution.levels[options.number], options.start, options.phase)
+    except IndexError as error:  # its words are those of --start and of --phase's tick
+        raise ValueError(str(error)) from None
+    save_figure(figure, path)
+    console.print(f"V and the policy: {path}")
+
+
+def rows(
+    solution: LevelSolutions, plain: LevelSolutions | None, seeds: int | None
+) -> list[list[str]]:
     """The figures of a solution, and of the one without discount where there is one."""
     best = "no finite one" if plain is None else f"{plain.mean_return:.4f}"
-    number = len(solution.starts.weight)
-    kind = "all" if solution.starts.is_exact else "of the seeds"
-    shortest, longest = solution.lengths.min(), solution.lengths.max()
+    levels = solution.levels
+    kind = "all" if solution.is_exact else "of the seeds"
+    lengths = np.concatenate([level.lengths for level in levels])
     limit = "none" if solution.max_ticks is None else f"{solution.max_ticks:,} ticks"
     length = f"{solution.mean_length:.3f}"
-    if shortest < longest:
-        length += f" ({shortest:g} to {longest:g})"
-    return [
+    if lengths.min() < lengths.max():
+        length += f" ({lengths.min():g} to {lengths.max():g})"
+    figures = [
         ["optimal return", best],
         [f"discounted by {solution.discount:g}", f"{solution.mean_value:.4f}"],
         ["success", f"{solution.success:.2%}"],
         ["mean length", length],
         ["time limit", limit],
-        ["starts", f"{number:,} ({kind})"],
-        ["states of a start", f"{solution.states:,}"],
-        ["memory of the tables", f"{solution.table_bytes / 1e6:,.1f} MB"],
+        ["starts", f"{solution.number_of_starts:,} ({kind})"],
+        ["states of a start", _range([level.states for level in levels])],
+        ["memory of the tables", f"{sum(level.table_bytes for level in levels) / 1e6:,.1f} MB"],
     ]
+    if len(levels) > 1:
+        figures.insert(0, ["levels", f"{len(levels):,}"])
+        if plain is not None:
+            returns = np.array([level.mean_return for level in plain.levels])
+            for name, n in (("hardest", returns.argmin()), ("easiest", returns.argmax())):
+                figures.insert(3, [f"{name} level", f"{returns[n]:.4f} (number {n})"])
+    return figures
 
 
-def play(options: Options, solution: Solution, optimum: float | None) -> None:
+def _range(values: Sequence[int]) -> str:
+    least, most = min(values), max(values)
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+
+
+def play(options: Options, solution: LevelSolutions, optimum: float | None) -> None:
     """Evaluate the optimal policy as any other."""
     assert options.episodes is not None
     if not solution.mean_length < float("inf"):
@@ -155,7 +194,7 @@ def play(options: Options, solution: Solution, optimum: float | None) -> None:
     console.print(evaluation_table(f"The optimum, played from seed {options.seed} on", summary))
 
 
-def watch(options: Options, solution: Solution) -> None:
+def watch(options: Options, solution: LevelSolutions) -> None:
     """Show the optimum in the window of `sidestep watch`."""
     from sidestep.scripts.viewer import Viewer
 

@@ -29,7 +29,9 @@ def evaluation_table(title: str, summary: dict[str, Any]) -> Table:
     rows.append(["timeouts", f"{summary['timeouts']:.2%}"])
     rows.append(["mean return", number(summary["return_mean"])])
     if "optimum" in summary:
-        rows.append(["optimum", f"{summary['optimum']:.4f}"])
+        over = getattr(summary["optimum"], "over", "")
+        note = f" ({over})" if over else ""
+        rows.append(["optimum", f"{summary['optimum']:.4f}{note}"])
         rows.append(["regret", number(summary["regret"])])
     rows.append(["interquartile mean return", number(summary["return_iqm"])])
     rows.append(["standard deviation of the return", f"{summary['return_std']:.4f}"])

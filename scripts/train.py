@@ -191,7 +191,7 @@ def make_trainer(agent: Agent, env: Any, run: RunConfig, folder: Path) -> Traine
         lanes = lanes_for(run.training.evaluation_episodes, run.env)
         evaluation_env = make_vector(run.env, lanes)
     facts = {"run": run.identity()}
-    optimum = optimum_of(run.env)
+    optimum = optimum_of(run.env, show=True)
     return Trainer(agent, env, run.training, evaluation_env, folder, facts, optimum)
 
 

@@ -1,13 +1,17 @@
 """The optimum beside what agents reach: where it is known, where not, and as a policy."""
 
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import pytest
 
-from sidestep.agents import EnvConfig, evaluate, make_vector
-from sidestep.envs import solve
+from sidestep.agents import EnvConfig, evaluate, make_single, make_vector
+from sidestep.agents.evaluation import Evaluation
+from sidestep.envs import WorldConfig, solve, solve_levels
 from sidestep.scripts import optimum
-from sidestep.scripts.optimum import OptimalPolicy, optimum_of
+from sidestep.scripts.optimum import OptimalPolicy, Optimum, optimum_of
+from sidestep.scripts.tables import evaluation_table
 
 
 def test_optimum_where_the_solver_applies() -> None:
@@ -20,9 +24,59 @@ def test_no_optimum_and_no_error_elsewhere(monkeypatch: pytest.MonkeyPatch) -> N
     assert optimum_of(EnvConfig("CartPole-v1")) is None
     rows = "".join(f"{'>' + '.' * 11}\n" for _ in range(5))
     many = f"level={'S' + '.' * 11}\n{rows}{'.' * 11}G"
-    assert optimum_of(EnvConfig(kwargs=(many,))) is None  # 22^5 starts
-    monkeypatch.setattr(optimum, "PATIENCE", 1000)
-    assert optimum_of(EnvConfig(max_episode_steps=50)) is None
+    optimum_of.cache_clear()
+    monkeypatch.setattr(optimum, "PATIENCE", 100 * 84 * 15)  # 22^5 starts; 16 are the fewest
+    assert optimum_of(EnvConfig(kwargs=(many,))) is None
+    long = ("level=S" + "." * 40 + "G", "random_starts=False")
+    assert optimum_of(EnvConfig(kwargs=long)) is not None
+    assert optimum_of(EnvConfig(kwargs=long, max_episode_steps=9999)) is None
+    optimum_of.cache_clear()
+
+
+def test_starts_too_many_to_enumerate_are_those_of_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "".join(f"{'>' + '.' * 11}\n" for _ in range(5))
+    config = EnvConfig(kwargs=(f"level={'S' + '.' * 11}\n{rows}{'.' * 11}G",))
+    found = optimum_of(config, seeds=7)
+    assert found is not None
+    assert found == solve(make_single(config), seeds=range(7)).mean_return
+    assert found.over == "7 seeds"
+    optimum_of.cache_clear()
+    monkeypatch.setattr(optimum, "PATIENCE", 100 * 84 * 17)
+    seventeen = optimum_of(config)
+    assert seventeen is not None and seventeen.over == "17 seeds"
+    assert seventeen == solve(make_single(config), seeds=range(17)).mean_return
+    optimum_of.cache_clear()
+
+
+def test_several_levels() -> None:
+    maps = ["S.>..\n....G", "S<.\n..G", "S..\n.v.\n..G"]
+    config = EnvConfig(kwargs=(f"levels={maps}",))
+    found = optimum_of(config)
+    alone = [solve(WorldConfig(level=text), max_ticks=100).mean_return for text in maps]
+    assert found == pytest.approx(np.mean(alone), abs=1e-12) and found is not None
+    assert len(set(alone)) == 3 and found.over == "3 levels"
+    env = make_vector(config, 600)
+    try:
+        solution = solve_levels(env)
+        result = evaluate(OptimalPolicy(solution, env), env, episodes=6000, seed=1)
+    finally:
+        env.close()
+    low, high = result.summary(found)["regret"][1:]
+    assert low < 0 < high
+
+
+def test_regret_is_marked_where_the_optimum_is_over_seeds() -> None:
+    result = Evaluation(np.zeros(3), np.ones(3, np.int64), np.zeros(3, bool), None, None)
+    rows = cells(result.summary(Optimum(0.25, "64 levels, 16 seeds on each")))
+    assert rows["optimum"] == "0.2500 (64 levels, 16 seeds on each)"
+    assert cells(result.summary(Optimum(0.25)))["optimum"] == "0.2500"
+    assert cells(result.summary(0.25))["optimum"] == "0.2500"
+
+
+def cells(summary: dict[str, Any]) -> dict[str, str]:
+    """The rows of the table."""
+    names, values = (list(c.cells) for c in evaluation_table("", summary).columns)
+    return {str(name): str(value) for name, value in zip(names, values, strict=True)}
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])

@@ -36,6 +36,26 @@ def test_plays_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert table["regret"].split()[0] in ("0.0000", "-0.0000")
 
 
+def test_several_levels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture, levels = tmp_path / "optimum.png", "levels=['S.>\\n..G', 'S..\\n<..\\n..G']"
+    args = ["solve", "--env-kwargs", levels, "--number", "1", "--out", str(picture)]
+    main([*args, "--episodes", "5", "--discount", "1"])
+    table = cells(capsys.readouterr().out)
+    assert (table["levels"], table["starts"]) == ("2", "16 (all)")
+    assert (table["easiest level"], table["hardest level"]) == (
+        "0.8500 (number 0)",
+        "0.8000 (number 1)",
+    )
+    assert table["optimal return"] == table["optimum"] == "0.8250"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_named_level(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["solve", "--level", "detour"])
+    table = cells(capsys.readouterr().out)
+    assert table["starts"] == "1 (all)" and "levels" not in table
+
+
 def test_level_file_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     level, picture = tmp_path / "level.txt", tmp_path / "optimum.png"
     level.write_text("S.v\n.#.\n..G\n")
@@ -59,7 +79,10 @@ def test_no_finite_optimum_without_discount(capsys: pytest.CaptureFixture[str]) 
         (["--out", "x.png", "--phase", "100"], "tick: expected 0 to 99, got 100"),
         (["--out", "x.png", "--start", "1024"], "start: expected 0 to 1023, got 1024"),
         (["--level", "none.txt"], "none.txt"),
-        (["--level", "bytes.txt"], "bytes.txt: expected a level as UTF-8 text"),
+        (["--level", "bytes.txt"], "'bytes.txt', row 1: expected text in UTF-8, got byte 0xff"),
+        (["--level", "nowhere"], "or one of three-rows, course"),
+        (["--out", "x.png", "--number", "1"], "number: expected 0 to 0, got 1"),
+        (["--env", "sidestep/Crossing-v0"], "random starts: expected at most 65,536"),
         (["--seeds", "0"], "seeds: expected at least 1, got 0"),
         (
             ["--env", "sidestep/Book-v0", "--env-kwargs", "step_reward=0.1", "--episodes", "3"],
