@@ -43,8 +43,8 @@ class ObservationEncoder:
             count: take the batch into the running statistics, if there are any.
         """
         if not self.plain or obs.dtype != np.float32:
-            obs = np.ascontiguousarray(_encode(self.space, obs))
-        encoded = torch.from_numpy(obs)
+            obs = _encode(self.space, obs)
+        encoded = torch.from_numpy(np.array(obs, order="C"))  # the env may reuse its buffer
         if self.normalize:
             if count and not self.frozen:
                 self.moments.add(encoded)

@@ -108,9 +108,11 @@ class Reinforce(Agent):
         return output[..., -1]
 
     def collect(self, collector: Collector) -> Rollout:
-        """Whole episodes, or a rollout."""
-        whole = self.config.batch == "episodes"
-        return collector.episodes() if whole else super().collect(collector)
+        """Whole episodes, or a rollout; all its actions are drawn from the present policy."""
+        if self.config.batch == "episodes":
+            return collector.episodes()
+        collector.choose_again()  # the last update came after this action was chosen
+        return super().collect(collector)
 
     def update(self, rollout: Rollout) -> Metrics:
         """One step up the policy gradient."""

@@ -99,6 +99,7 @@ class Collector:
     def tick(self) -> Tick:
         """Play the chosen actions, and choose the next ones."""
         obs, reward, terminated, truncated, info = self.env.step(self.action)
+        reward, terminated = np.array(reward), np.array(terminated)  # env buffers may be reused
         ended = terminated | truncated
         truncated = truncated & ~terminated
         if self.mode is AutoresetMode.NEXT_STEP:
@@ -124,6 +125,10 @@ class Collector:
         self.state, self.ended = self.next_state, ended
         self._choose()
         return Tick(reward, terminated, truncated, valid, final_value)
+
+    def choose_again(self) -> None:
+        """Choose this tick's actions anew, where the policy has changed since they were chosen."""
+        self._choose()
 
     def rollout(self, steps: int) -> Rollout:
         """T = `steps` ticks of every lane; the last chosen action opens the next rollout."""

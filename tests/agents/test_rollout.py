@@ -9,6 +9,7 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode
 
+from sidestep.agents.reinforce import Reinforce, ReinforceConfig
 from sidestep.agents.rollout import Collector
 from sidestep.agents.types import Inputs
 
@@ -81,6 +82,33 @@ def test_rollouts_join_without_a_seam(mode: Any, make: Any) -> None:
     for lane in range(LANES):
         rows = [row for part in parts for row in rows_of(part, lane)]
         assert rows == expected_rows(lane, 12, 0.5)[: len(rows)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_env_that_writes_into_its_old_arrays_gives_the_same_data(mode: Any) -> None:
+    class Reusing(Native):
+        def step(self, actions: Any) -> Any:
+            *arrays, info = super().step(actions)
+            self.buffers = getattr(self, "buffers", arrays)
+            for buffer, array in zip(self.buffers, arrays, strict=True):
+                buffer[...] = array
+            return (*self.buffers, info)
+
+    rollout, want = collector(Reusing, mode).rollout(T), collector(Native, mode).rollout(T)
+    for lane in range(LANES):
+        assert rows_of(rollout, lane) == rows_of(want, lane)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_policy_gradient_rollout_begins_with_the_present_policys_action(mode: Any) -> None:
+    env = Native(mode, masks=False)
+    config = ReinforceConfig(batch="rollout", rollout_steps=2)
+    agent = Reinforce(env.single_observation_space, env.single_action_space, config)
+    played = Collector(env, agent, peek=agent.peek)
+    played.begin(0)
+    for favourite in (2, 0, 1):
+        agent.network.head.bias.data[:3] = 1e4 * torch.eye(3)[favourite]
+        assert (agent.collect(played).action[0] == favourite).all()
 
 
 @pytest.mark.parametrize("mode", MODES)
