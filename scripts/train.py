@@ -155,7 +155,8 @@ def resume(options: ResumeOptions) -> None:
     folder = options.run
     run = read_config(folder)
     training = run.training
-    tensors, facts = load_checkpoint(latest_checkpoint(folder))
+    last = latest_checkpoint(folder)
+    tensors, facts = load_checkpoint(last)
     if facts.get("run") != run.identity():
         raise ValueError(
             f"{folder}: expected the configuration of its checkpoint, got a changed config.json"
@@ -167,7 +168,7 @@ def resume(options: ResumeOptions) -> None:
                 f"The learning rate falls over {training.total_steps:,} steps from here, not over "
                 f"{run.training.total_steps:,}: a run begun with so many would differ."
             )
-    if training.total_steps <= facts["steps"]:
+    if training.total_steps <= facts["steps"] and has_ended(folder, last):
         raise ValueError(
             f"total_steps: expected more than the {facts['steps']} already made, "
             f"got {training.total_steps}"
@@ -182,6 +183,12 @@ def resume(options: ResumeOptions) -> None:
         finish(trainer, run, folder, options.episodes, options.gif_episodes)
     finally:
         env.close()
+
+
+def has_ended(folder: Path, last: Path) -> bool:
+    """Whether the curve, drawn when training is over, is there: not so if it was killed before."""
+    curve = folder / "curve.png"
+    return curve.exists() and curve.stat().st_mtime_ns >= last.stat().st_mtime_ns
 
 
 def make_trainer(agent: Agent, env: Any, run: RunConfig, folder: Path) -> Trainer:

@@ -78,6 +78,21 @@ def test_resuming_equals_never_having_stopped(learner: str, memory: str, tmp_pat
     assert whole.name == parts.name and agent_of(whole) == agent_of(parts)
 
 
+def test_a_run_killed_before_its_final_table_is_ended_by_resume(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    run("reinforce", "--total-steps", 100, "--out", folder)
+    printed = capsys.readouterr().out
+    table = printed[printed.index("│ success") : printed.index("└")]
+    trained = agent_of(latest_checkpoint(folder))
+    (folder / "curve.png").unlink()  # as if it had been killed while the table was made
+    resume(folder)
+    assert table in capsys.readouterr().out
+    assert (folder / "curve.png").exists() and agent_of(latest_checkpoint(folder)) == trained
+    assert "expected more than" in fails(capsys, lambda: resume(folder))
+
+
 def test_more_steps_than_begun_with_bend_a_falling_learning_rate_and_say_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
