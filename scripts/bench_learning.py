@@ -1,7 +1,7 @@
 """`sidestep bench learning`: how long the default settings train to 95 and 99 % greedy success.
 
 Every learner and memory, seed by seed and one after the other in one run, on one thread; beside
-them Stable-Baselines3's PPO with 16 envs (and sb3-contrib's RecurrentPPO) where installed.
+them Stable-Baselines3's PPO with 16 envs where installed.
 Evaluation is not counted as training time, for anybody.
 """
 
@@ -17,10 +17,8 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sidestep.agents import EnvConfig, RunConfig, Trainer, TrainingConfig, make_vector
-from sidestep.agents.presets import preset
-from sidestep.agents.runs import build_agent
-from sidestep.scripts.bench_peers import PPO, peer_rate, peer_trial
+from sidestep.agents import EnvConfig
+from sidestep.scripts.bench_peers import PPO, peer_trial
 from sidestep.scripts.console import console, guarded, parse, progress, table
 from sidestep.scripts.curves import COLOURS, plain_axes, save_figure
 from sidestep.scripts.report import markdown_table, write_result
@@ -47,7 +45,7 @@ class Options:
     memories: tuple[str, ...] = MEMORIES
     """Of ours."""
     peers: bool = True
-    """Measure what is installed of Stable-Baselines3 and sb3-contrib beside ours."""
+    """Measure what is installed of Stable-Baselines3 beside ours."""
     peer_seconds: float = 30.0
     """Give a peer up after so many seconds of training."""
     total_steps: int | None = None
@@ -64,7 +62,6 @@ def main(args: list[str] | None = None) -> None:
 def run(options: Options) -> None:
     """Measure everybody, interleaved over seeds; write the result after every round."""
     torch.set_num_threads(1)
-    rates = throughput(options)
     contestants = _contestants(options)
     trials: Trials = {name: [] for name in contestants}
     with progress("{task.fields[now]}") as bar:
@@ -74,9 +71,8 @@ def run(options: Options) -> None:
                 bar.update(task, now=f"seed {seed}, {name}")
                 trials[name].append(contestant(seed))
                 bar.advance(task)
-            _write(options, seed + 1, trials, rates)
+            _write(options, seed + 1, trials)
     console.print(table("Seconds of training, median over seeds", *_rows(trials)))
-    console.print(table("Training throughput", *_rate_rows(rates)))
 
 
 def _contestants(options: Options) -> dict[str, Callable[[int], Trial]]:
@@ -92,39 +88,6 @@ def _contestants(options: Options) -> dict[str, Callable[[int], Trial]]:
                 peer_trial, name, ENV, enough=LEVELS[0], limit=options.peer_seconds
             )
     return contestants
-
-
-def throughput(options: Options) -> dict[str, float]:
-    """Env steps per second while training: ours at 1024 lanes, the peers with 16 envs."""
-    measures: dict[str, Callable[[], float]] = {}
-    for learner in options.learners:
-        for memory in options.memories:
-            name = f"{learner}, {memory}, 1024 lanes"
-            measures[name] = partial(_our_rate, learner, memory)
-    if options.peers and find_spec("stable_baselines3"):
-        for peer in PPO:
-            measures[f"SB3 {peer}, 16 envs"] = partial(peer_rate, peer, ENV, 32_768)
-    if options.peers and find_spec("sb3_contrib"):
-        name = "sb3-contrib RecurrentPPO, LSTM(64), 16 envs"
-        measures[name] = partial(peer_rate, "RecurrentPPO", ENV, 4_096)
-    rates: dict[str, list[float]] = {name: [] for name in measures}
-    with progress("{task.fields[now]}") as bar:
-        task = bar.add_task("throughput", total=3 * len(measures), now="")
-        for _ in range(3):
-            for name, measure in measures.items():
-                bar.update(task, now=name)
-                rates[name].append(measure())
-                bar.advance(task)
-    return {name: statistics.median(values) for name, values in rates.items()}
-
-
-def _our_rate(learner: str, memory: str) -> float:
-    agent_config, _ = preset(learner, ENV, memory)
-    training = TrainingConfig(total_steps=400_000, num_envs=1024, evaluate_every=0)
-    config = RunConfig(learner, EnvConfig(ENV), agent_config, training)
-    trainer = Trainer(build_agent(config, 0), make_vector(config.env, 1024), training)
-    trainer.run()
-    return trainer.agent.steps / trainer.seconds
 
 
 def _median(values: list[float | None]) -> str:
@@ -150,17 +113,6 @@ def _rows(trials: Trials) -> tuple[list[str], list[list[str]]]:
             ]
         )
     return columns, rows
-
-
-def _rate_rows(rates: dict[str, float]) -> tuple[list[str], list[list[str]]]:
-    plain = max((v for k, v in rates.items() if k.startswith("SB3")), default=None)
-    recurrent = next((v for k, v in rates.items() if "RecurrentPPO" in k), None)
-
-    def ratio(rate: float, base: float | None) -> str:
-        return f"{rate / base:.1f}" if base else "-"
-
-    rows = [[n, f"{v:,.0f}", ratio(v, plain), ratio(v, recurrent)] for n, v in rates.items()]
-    return ["contestant", "steps/s", "of the faster PPO's", "of RecurrentPPO's"], rows
 
 
 def learning_figure(trials: Trials, learners: tuple[str, ...]) -> Figure:
@@ -191,14 +143,13 @@ def _success_at(trial: Trial, seconds: NDArray[np.float64]) -> NDArray[np.float6
     return np.asarray(np.interp(seconds, known, [0.0, *(p.success for p in trial.curve)]))
 
 
-def _write(options: Options, seeds: int, trials: Trials, rates: dict[str, float]) -> None:
+def _write(options: Options, seeds: int, trials: Trials) -> None:
     (options.out / "figures").mkdir(parents=True, exist_ok=True)
     save_figure(learning_figure(trials, options.learners), options.out / "figures" / "learning.png")
     record = {
         "env": ENV,
         "seeds": seeds,
         "trials": {name: [t._asdict() for t in ts] for name, ts in trials.items()},
-        "throughput": rates,
     }
     page = f"""## Learning
 
@@ -213,9 +164,5 @@ episodes at the end of training. A peer is stopped at 95 %, and given up after
 
 ![Greedy success over seconds of training](figures/learning.png)
 
-The line is the mean over seeds, the band reaches from the worst seed to the best.
-
-Training throughput (collecting and learning), median of three:
-
-{markdown_table(*_rate_rows(rates))}"""
+The line is the mean over seeds, the band reaches from the worst seed to the best."""
     write_result(options.out, "learning", "sidestep bench learning", record, page)

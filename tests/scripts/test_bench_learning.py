@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from sidestep.scripts import bench
-from sidestep.scripts.bench_learning import _median, _rate_rows, _rows
+from sidestep.scripts.bench_learning import _median, _rows
+from sidestep.scripts.bench_throughput import rate_rows
 from sidestep.scripts.trials import Outcome, Point, Trial
 
 
 def test_a_small_run_leaves_page_record_and_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sidestep.scripts.bench_learning._our_rate", lambda *_: 211.0)
     monkeypatch.setattr("sidestep.scripts.trials.FINAL_EPISODES", 61)
     words = ["learning", "--seeds", "2", "--memories", "rnn", "--no-peers"]
     bench.main([*words, "--total-steps", "23_000", "--out", str(tmp_path)])
@@ -32,7 +32,7 @@ def test_a_small_run_leaves_page_record_and_figure(
     assert (tmp_path / "figures" / "learning.png").stat().st_size > 10_000
 
 
-def test_times_medians_and_ratios_by_hand() -> None:
+def test_times_and_medians_by_hand() -> None:
     curve = [Point(20, 1.0, 0.4), Point(40, 2.5, 0.96), Point(60, 4.0, 0.93), Point(80, 5.0, 1.0)]
     trial = Trial(curve, 6.0, 90, [Outcome(0.97, 0.25, 0.75)])
     assert [trial.reached(level) for level in (0.95, 0.99, 1.1)] == [2.5, 5.0, None]
@@ -41,6 +41,14 @@ def test_times_medians_and_ratios_by_hand() -> None:
     assert _median([1.0, None, None]) == "never"
     _, [row] = _rows({"ours": [trial, worse, trial]})
     assert row == ["ours", "2.50", "5.00", "15", "50.00%", "0.5000"]
+
+
+def test_throughput_is_measured_and_its_ratios_are_by_hand(tmp_path: Path) -> None:
+    words = "throughput --memories none --learners deep-sarsa --rounds 3 --steps 4096 --no-peers"
+    bench.main([*words.split(), "--out", str(tmp_path)])
+    record = json.loads((tmp_path / "results" / "throughput.json").read_text())
+    assert len(record["rates"]["deep-sarsa, none"]) == 3
+    assert "| deep-sarsa, none |" in (tmp_path / "results.md").read_text()
     rates = {"ours": 600.0, "SB3 PPO": 30.0, "sb3-contrib RecurrentPPO": 2.0}
-    _, rows = _rate_rows(rates)
+    _, rows = rate_rows(rates)
     assert rows[0] == ["ours", "600", "20.0", "300.0"]

@@ -1,0 +1,48 @@
+"""`sidestep bench memory`: rows by hand, and runs that are not trained twice."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sidestep.scripts import bench
+from sidestep.scripts.bench_memory import Options, rows_of
+from sidestep.scripts.trials import Outcome
+
+
+def test_rows_are_means_over_seeds() -> None:
+    options = Options(worlds=("glimpse",), learners=("reinforce",), memories=("none", "gru"))
+    done = {
+        "glimpse, reinforce, gru, 0": [Outcome(0.9, 0.25, 0.5)],
+        "glimpse, reinforce, gru, 1": [Outcome(0.7, 0.05, 0.5)],
+        "moving-obstacles, reinforce, gru, 0": [Outcome(0.1, 0.0, 0.5)],
+    }
+    columns, [row] = rows_of(options, done)
+    assert dict(zip(columns, row, strict=True)) == {
+        "world": "Glimpse-v0",
+        "learner": "reinforce",
+        "memory": "gru",
+        "seeds": "2",
+        "success": "80.0% ± 19.6%",  # 1.96 x 0.1414 / sqrt(2)
+        "worst seed": "70.0%",
+        "regret": "0.350 ± 0.196",
+    }
+
+
+def test_known_runs_are_taken_and_missing_ones_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results").mkdir()
+    runs = {"glimpse, reinforce, rnn, 0": [[0.25, -0.5, 0.5]]}
+    record = {"total_steps": 300, "runs": runs}
+    (tmp_path / "results" / "memory.json").write_text(json.dumps(record))
+    words = "memory --worlds glimpse --learners reinforce --memories rnn --total-steps 300"
+    bench.main([*words.split(), "--seeds", "2", "--out", str(tmp_path)])
+    after = json.loads((tmp_path / "results" / "memory.json").read_text())["runs"]
+    assert after["glimpse, reinforce, rnn, 0"] == runs["glimpse, reinforce, rnn, 0"]
+    success, _, optimum = after["glimpse, reinforce, rnn, 1"][0]
+    assert 0 <= success <= 1 and optimum == pytest.approx(0.5996, abs=1e-4)
+    assert "| Glimpse-v0 | reinforce | rnn | 2 |" in (tmp_path / "results.md").read_text()
+    with pytest.raises(SystemExit):
+        bench.main(["memory", "--worlds", "nowhere"])
+    assert "worlds: expected some of moving-obstacles, glimpse" in capsys.readouterr().err
