@@ -11,6 +11,7 @@ COMMANDS = {
     "solve": "the exact optimum of a world: figures, values, policy",
     "levels": "draw and describe the named levels",
     "bench": "measure speed and learning, and write docs/results.md",
+    "lm": "a character language model: train it, let it write, look into its units",
     "gradients": "draw how gradients fade and grow through recurrent cells",
 }
 

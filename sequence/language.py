@@ -75,7 +75,7 @@ class LanguageConfig:
 
     cell: Cell = "lstm"
     """rnn, lstm or gru."""
-    hidden_size: int = 128
+    hidden_size: int = 192
     """H, units of each layer."""
     num_layers: int = 1
     """Layers, each reading the one below."""
