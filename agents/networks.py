@@ -70,7 +70,7 @@ class Network(nn.Module):
         """Make the layers; parameters are drawn from torch's global generator."""
         super().__init__()
         self.config, self.num_actions, self.rank = config, num_actions, len(shape)
-        self.convolution = _convolution(shape[0]) if len(shape) == 3 else nn.Flatten(0, 0)
+        self.convolution = _convolution(*shape) if len(shape) == 3 else nn.Flatten(0, 0)
         with torch.no_grad():
             width = self._features(torch.zeros(1, *shape)).shape[-1]
         extra = num_actions * config.last_action + config.last_reward
@@ -94,7 +94,7 @@ class Network(nn.Module):
 
     def step(self, inputs: Inputs, state: State) -> tuple[Tensor, State]:
         """One tick: (B, ...) to (B, outputs) and the next state."""
-        hidden = self._encode(inputs)
+        hidden = self.encode(inputs)
         if self.config.memory != "none":
             hidden, state = self.memory.step(hidden, state, inputs.reset)
         return F.linear(hidden, self.head.weight, self.head.bias), state
@@ -109,10 +109,10 @@ class Network(nn.Module):
         rest is 0, and the state comes back as it was given.
         """
         if needed is None:
-            hidden, state = self.memory(self._encode(inputs), state, inputs.reset)
+            hidden, state = self.memory(self.encode(inputs), state, inputs.reset)
             return self.head(hidden), state
         if self.config.memory == "none":
-            rows = self.head(self._encode(map_inputs(inputs, lambda x: x[needed])))
+            rows = self.head(self.encode(map_inputs(inputs, lambda x: x[needed])))
             output = rows.new_zeros(*needed.shape, rows.shape[-1])
             return output.masked_scatter(needed.unsqueeze(-1), rows), state
         packing = pack_episodes(needed.sum(0))
@@ -120,7 +120,8 @@ class Network(nn.Module):
         output, _ = self(packed, self.initial_state(packed.reset.shape[1]))
         return packing.scatter(output, *needed.shape), state
 
-    def _encode(self, inputs: Inputs) -> Tensor:
+    def encode(self, inputs: Inputs) -> Tensor:
+        """What the memory is given, (..., D): observations, last actions and rewards encoded."""
         parts = [self._features(inputs.obs)]
         present = ~inputs.reset.unsqueeze(-1)
         if self.config.last_action:
@@ -140,10 +141,15 @@ class Network(nn.Module):
         return self.convolution(flat).reshape(*lead, -1) if self.rank == 3 else flat.flatten(1)
 
 
-def _convolution(channels: int) -> nn.Module:
-    """Two 3x3 layers that keep the size: worlds are small and every cell matters."""
+SMALL_MAP = 8
+"""Cells on the shorter side up to which every cell keeps its own features."""
+
+
+def _convolution(channels: int, height: int, width: int) -> nn.Module:
+    """Two 3x3 layers; on larger maps the first takes every second cell, which costs a fifth."""
+    stride = 1 if min(height, width) <= SMALL_MAP else 2
     return nn.Sequential(
-        nn.Conv2d(channels, 16, 3, padding=1),
+        nn.Conv2d(channels, 16, 3, stride=stride, padding=1),
         nn.ReLU(),
         nn.Conv2d(16, 32, 3, padding=1),
         nn.ReLU(),

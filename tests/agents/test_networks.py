@@ -162,6 +162,18 @@ def test_planes_pass_the_convolution_tick_by_tick_and_as_a_sequence() -> None:
         torch.testing.assert_close(network.step(tick, ())[0], whole[t], rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize(("shape", "cells"), [((2, 7, 8), 56), ((2, 11, 8), 88), ((2, 11, 9), 30)])
+def test_large_maps_are_read_at_every_second_cell_and_no_cell_is_missed(
+    shape: tuple[int, int, int], cells: int
+) -> None:
+    network = Network(shape, 3, 4, NetworkConfig(hidden_sizes=(13,)))
+    assert network.encoder.linear[0].in_features == 32 * cells  # type: ignore[union-attr]
+    obs = torch.rand(1, *shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    no = torch.zeros(1, dtype=torch.bool)
+    network.step(Inputs(obs, no, no.long(), no.float()), ())[0].square().sum().backward()
+    assert obs.grad is not None and (obs.grad != 0).all()
+
+
 def are_views(agent: Agent) -> bool:
     """Every parameter and gradient lies in the flat vector, in order and without gaps."""
     begin, flat = 0, agent.flat
