@@ -12,6 +12,7 @@ COMMANDS = {
     "levels": "draw and describe the named levels",
     "bench": "measure speed and learning, and write docs/results.md",
     "lm": "a character language model: train it, let it write, look into its units",
+    "translate": "sequence to sequence: train, translate with beams, see the attention",
     "gradients": "draw how gradients fade and grow through recurrent cells",
 }
 

@@ -144,4 +144,6 @@ def dates() -> Task:
         text = rng.choices((text, text.lower(), text.upper()), (8, 1, 1))[0]
         return Pair(tuple(text), tuple(day.isoformat()))
 
-    return Task("dates", draw, _SYMBOLS, (*string.digits, "-"), MAX_SOURCE, 10, list, "".join)
+    return Task(
+        "dates", draw, _SYMBOLS, (*string.digits, "-"), MAX_SOURCE, 10, list, "".join, "".join
+    )

@@ -36,6 +36,7 @@ class Task:
         max_source: longest source, in tokens.
         max_target: longest target, in tokens.
         split_source: text to source tokens.
+        join_source: source tokens to text.
         join_target: target tokens to text.
     """
 
@@ -46,6 +47,7 @@ class Task:
     max_source: int
     max_target: int
     split_source: Callable[[str], list[str]]
+    join_source: Callable[[Sequence[str]], str]
     join_target: Callable[[Sequence[str]], str]
 
 
@@ -122,7 +124,7 @@ def _digits(name: str, shortest: int, longest: int, order: Callable[[int], Seque
         links = tuple((place, number) for number, place in enumerate(places))
         return Pair(source, tuple(source[place] for place in places), links)
 
-    return Task(name, draw, DIGITS, DIGITS, longest, longest, _characters, "".join)
+    return Task(name, draw, DIGITS, DIGITS, longest, longest, _characters, "".join, "".join)
 
 
 def _characters(text: str) -> list[str]:

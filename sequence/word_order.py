@@ -34,6 +34,7 @@ from .lexicon import (
     Verb,
     english_text,
     has_final_consonant,
+    korean_text,
     split_korean,
 )
 from .pairs import Pair
@@ -100,6 +101,7 @@ def word_order(reports: float = 0.15) -> Task:
         MAX_SOURCE,
         MAX_TARGET,
         split_korean,
+        korean_text,
         english_text,
     )
 

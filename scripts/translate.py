@@ -1,0 +1,153 @@
+"""`sidestep translate`: train a sequence-to-sequence model, use it, measure it."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+
+from sidestep.agents.log import read_log
+from sidestep.scripts import translate_run
+from sidestep.scripts.console import console, guarded, parse, table
+from sidestep.scripts.curves import save_figure
+from sidestep.scripts.fitting import Fitter, FittingConfig
+from sidestep.scripts.fitting_runs import begin_run, conduct, facts_of, leave, read_run, resumption
+from sidestep.scripts.translate_data import DataConfig, corpus_of
+from sidestep.scripts.translate_figures import attention_figure, attention_text, translation_curve
+from sidestep.scripts.translate_search import SearchConfig, look_of, scores_of, worth_showing
+from sidestep.scripts.translate_task import TranslationTask, corpus_again, record_of, run_of
+from sidestep.sequence.beams import Hypothesis
+from sidestep.sequence.seq2seq_config import Seq2SeqConfig
+
+EXAMPLES = """\
+  sidestep translate train
+  sidestep translate train --task dates --out runs/dates
+  sidestep translate run runs/dates "2021년 3월 4일" "the 4th of March 2021" --search beam
+  sidestep translate train pairs.tsv --swap --attention general --out runs/pairs
+  sidestep translate evaluate runs/pairs --search beam --beam-width 5
+  sidestep translate resume runs/pairs --updates 3000"""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Train an encoder and a decoder on a generated task or a file of pairs."""
+
+    file: Annotated[Path | None, tyro.conf.Positional] = None
+    """UTF-8 text, SOURCE tab TARGET on each line; the generated task if left out."""
+    out: Path | None = None
+    """The run's folder, which must be new; runs/translate-TASK-TIME if left out."""
+    data: tyro.conf.OmitArgPrefixes[DataConfig] = field(default_factory=DataConfig)
+    model: tyro.conf.OmitArgPrefixes[Seq2SeqConfig] = field(default_factory=Seq2SeqConfig)
+    fitting: tyro.conf.OmitArgPrefixes[FittingConfig] = field(
+        default_factory=lambda: FittingConfig(updates=600, validate_every=100)
+    )
+
+
+@dataclass(frozen=True)
+class ResumeOptions:
+    """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """The run's folder."""
+    updates: int | None = None
+    """Train to so many updates; what the run was begun with if left out. Others bend a learning
+    rate and a teacher forcing that fall over all of them."""
+    file: Path | None = None
+    """Where the pairs are now, if they were moved."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command."""
+    args = sys.argv[1:] if args is None else args
+    guarded("translate", lambda: _main(args))
+
+
+def _main(args: list[str]) -> None:
+    actions: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+        "train": (TrainOptions, train),
+        "resume": (ResumeOptions, resume),
+        "run": (translate_run.RunOptions, translate_run.run),
+        "evaluate": (translate_run.EvaluateOptions, translate_run.evaluate),
+    }
+    if args and args[0] in ("-h", "--help"):
+        words = "{" + ",".join(actions) + "}"
+        print(f"usage: sidestep translate {words} [options]\n\nExamples:\n{EXAMPLES}")
+        return
+    if not args or args[0] not in actions:
+        got = repr(args[0]) if args else "none"
+        raise ValueError(f"expected an action ({', '.join(actions)}), got {got}")
+    options, action = actions[args[0]]
+    action(parse(options, f"translate {args[0]}", args[1:], EXAMPLES))
+
+
+def train(options: TrainOptions) -> Path:
+    """Begin a run; returns its folder."""
+    torch.set_num_threads(options.fitting.threads)
+    corpus = corpus_of(options.file, options.data, options.model.max_source)
+    task = TranslationTask(corpus, options.data, options.model, options.fitting)
+    record = record_of(corpus, options.data, options.model, options.fitting)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    folder = options.out or Path("runs") / f"translate-{corpus.languages.name}-{stamp}"
+    fitter = Fitter(task, options.fitting, folder, facts_of(record))
+    begin_run(folder, "translate", record)  # only now: what fails before leaves nothing behind
+    console.print(corpus.words)
+    finish(fitter, task, folder)
+    return folder
+
+
+def resume(options: ResumeOptions) -> None:
+    """Go on with a run."""
+    folder = options.run
+    record = read_run(folder, "translate")
+    run = run_of(folder, record)
+    config, tensors, facts = resumption(folder, record, options.updates)
+    torch.set_num_threads(config.threads)
+    task = TranslationTask(corpus_again(folder, run, options.file), run.data, run.model, config)
+    fitter = Fitter(task, config, folder, facts_of(record))
+    fitter.load_state_dict(tensors, facts)
+    finish(fitter, task, folder)
+
+
+def finish(fitter: Fitter, task: TranslationTask, folder: Path) -> None:
+    """Fit with a progress bar; then the test, examples, curve.png and attention.png."""
+    stopped = conduct(fitter, "translate", "sidestep translate resume")
+    task.module.eval()
+    corpus, config = task.corpus, task.module.config
+    scores, found = scores_of(task.module, corpus, SearchConfig(), task.data.max_target)
+    what = "no attention" if config.attention == "none" else f"{config.attention} attention"
+    title = f"{corpus.languages.name}: {config.cell.upper()} {config.hidden_size}, {what}"
+    speed = f"{fitter.updates:,} updates in {fitter.seconds:.0f} s"
+    heading = f"{title}; {speed}; {len(corpus.test):,} pairs never seen, greedy"
+    console.print(translate_run.scores_table(heading, scores, corpus.record is not None))
+    shown = worth_showing(corpus.test)
+    console.print(_examples(task, found, shown))
+    looks = [look_of(corpus.languages, corpus.test[n], found[n]) for n in shown]
+    drawn = [look for look in looks if look is not None]
+    if drawn:
+        console.print(attention_text(drawn[0], console.width))
+        save_figure(attention_figure(drawn, title), folder / "attention.png")
+    save_figure(translation_curve(read_log(folder), title), folder / "curve.png")
+    console.print(f"Run folder: {folder}")
+    leave(stopped)
+
+
+def _examples(task: TranslationTask, found: list[Hypothesis], shown: list[int]) -> Any:
+    """A few pairs of the test with what was written."""
+    corpus, rows = task.corpus, []
+    for number in [*shown, *[n for n in range(5) if n not in shown]]:
+        if number >= len(corpus.test):
+            continue
+        languages = corpus.languages
+        text = languages.join_target(languages.target.decode(found[number].tokens))
+        wanted = corpus.references[number]
+        source = languages.join_source(corpus.test[number].source)
+        rows.append([source, text, "=" if text == wanted else wanted])
+    return table("", ["source", "written", "reference"], rows)
+
+
+if __name__ == "__main__":
+    main()

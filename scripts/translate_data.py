@@ -1,0 +1,266 @@
+"""What `sidestep translate` learns from: generated tasks and files of pairs, in one form."""
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from sidestep.sequence.dates import dates
+from sidestep.sequence.pairs import Pair, TokenVocabulary, join_words, read_pairs, split_words
+from sidestep.sequence.tasks import Split, Task, copy, examples, reversal, split_of, stream
+from sidestep.sequence.word_order import word_order
+
+TASKS: dict[str, Callable[[], Task]] = {
+    "word-order": word_order,
+    "dates": dates,
+    "reversal": reversal,
+    "copy": copy,
+}
+HELD_OUT = 500
+"""Pairs of the validation and of the test split of a generated task."""
+
+Unit = Literal["auto", "character", "word"]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is learnt from, and how it is cut."""
+
+    task: Literal["word-order", "dates", "reversal", "copy"] | None = None
+    """A generated task, where there is no file; word-order if left out."""
+    swap: bool = False
+    """Translate from a file's second column into its first."""
+    source_unit: Unit = "auto"
+    """Tokens of a file's sources; auto: characters where most letters are Hangul, Han or kana,
+    else words."""
+    target_unit: Unit = "auto"
+    """Tokens of a file's targets, likewise."""
+    minimum_count: int = 2
+    """Tokens that a file's training part holds less often are unknown."""
+    max_target: int = 64
+    """Longest target, in tokens; a file's longer pairs are left out."""
+    batch_size: int = 64
+    """Pairs of an update."""
+    teacher_forcing: float = 1.0
+    """Share of steps that read the true symbol before, at the start of training."""
+    final_teacher_forcing: float = 1.0
+    """The share at its end; it falls linearly. Below 1 training goes step by step."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        if self.task is not None and self.task not in TASKS:
+            raise ValueError(f"task: expected one of {', '.join(TASKS)}, got {self.task!r}")
+        for name in ("source_unit", "target_unit"):
+            if getattr(self, name) not in ("auto", "character", "word"):
+                raise ValueError(
+                    f"{name}: expected auto, character or word, got {getattr(self, name)!r}"
+                )
+        for name in ("minimum_count", "max_target", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        for name in ("teacher_forcing", "final_teacher_forcing"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected a number in [0, 1], got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Languages:
+    """How text becomes numbers on one side, and numbers text on the other.
+
+    Attributes:
+        name: of the task, or "file".
+        source: vocabulary.
+        target: vocabulary.
+        units: of source and target: "task", "character" or "word".
+    """
+
+    name: str
+    source: TokenVocabulary
+    target: TokenVocabulary
+    units: tuple[str, str]
+
+    def split_source(self, text: str) -> list[str]:
+        """Tokens of a source."""
+        if self.units[0] == "task":
+            return TASKS[self.name]().split_source(text)
+        return split_unit(text, self.units[0])
+
+    def join_source(self, tokens: Sequence[str]) -> str:
+        """Text of source tokens."""
+        if self.units[0] == "task":
+            return TASKS[self.name]().join_source(tokens)
+        return join_words(tokens) if self.units[0] == "word" else "".join(tokens)
+
+    def join_target(self, tokens: Sequence[str]) -> str:
+        """Text of target tokens."""
+        if self.units[1] == "task":
+            return TASKS[self.name]().join_target(tokens)
+        return join_words(tokens) if self.units[1] == "word" else "".join(tokens)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Pairs to learn from and pairs held out.
+
+    Attributes:
+        languages: tokens and numbers.
+        validation: pairs.
+        test: pairs.
+        references: the test's targets as text.
+        train: makes the pairs of an update from seed, number of the update, and how many.
+        words: what there is, for the reader.
+        record: of the file, for config.json; None of a generated task.
+    """
+
+    languages: Languages
+    validation: list[Pair]
+    test: list[Pair]
+    references: list[str]
+    train: Callable[[int, int, int], list[Pair]]
+    words: str
+    record: dict[str, Any] | None = None
+
+
+def split_unit(text: str, unit: str) -> list[str]:
+    """Characters or words of a text."""
+    return split_words(text) if unit == "word" else list(text)
+
+
+def generated(config: DataConfig, max_source: int) -> Corpus:
+    """A generated task; its training pairs never end.
+
+    Raises:
+        ValueError: a limit below the task's longest source or target.
+    """
+    name = config.task or "word-order"
+    task = TASKS[name]()
+    for flag, limit, longest in (
+        ("max_source", max_source, task.max_source),
+        ("max_target", config.max_target, task.max_target),
+    ):
+        if limit < longest:
+            raise ValueError(f"{flag}: expected at least {longest} for {name}, got {limit}")
+    languages = Languages(
+        name,
+        TokenVocabulary(task.source_symbols),
+        TokenVocabulary(task.target_symbols),
+        ("task", "task"),
+    )
+
+    def train(seed: int, update: int, count: int) -> list[Pair]:
+        pairs = stream(task, "train", random.Random(f"{seed} {update}"))
+        return [next(pairs) for _ in range(count)]
+
+    validation, test = (examples(task, split, HELD_OUT, seed=0) for split in ("validation", "test"))
+    references = [task.join_target(pair.target) for pair in test]
+    return Corpus(languages, validation, test, references, train, f"{name}, new pairs always")
+
+
+def from_file(path: Path, config: DataConfig, max_source: int) -> Corpus:
+    """Pairs of a file; one in ten, by a checksum of the target, for validation, one for the test.
+
+    A training pair whose source is also a held-out one is left out, and so is a pair longer than
+    the limits. Neither the order of the lines nor a seed changes the split.
+
+    Raises:
+        ValueError: a wrong file (see `read_pairs`), or a split without a pair.
+    """
+    texts = read_pairs(path)
+    if config.swap:
+        texts = [(target, source) for source, target in texts]
+    units = (
+        unit_of(config.source_unit, (source for source, _ in texts)),
+        unit_of(config.target_unit, (target for _, target in texts)),
+    )
+    splits: dict[Split, list[tuple[Pair, str]]] = {"train": [], "validation": [], "test": []}
+    longer = 0
+    for source, target in texts:
+        sides = (tuple(split_unit(t, u)) for t, u in zip((source, target), units, strict=True))
+        pair = Pair(next(sides), next(sides))
+        if len(pair.source) > max_source or len(pair.target) > config.max_target:
+            longer += 1
+            continue
+        splits[split_of([target])].append((pair, target))
+    held_out = {pair.source for name in ("validation", "test") for pair, _ in splits[name]}
+    training = sorted({pair for pair, _ in splits["train"] if pair.source not in held_out})
+    sizes = {"training": len(training)} | {n: len(splits[n]) for n in ("validation", "test")}
+    for name, count in sizes.items():
+        if not count:
+            raise ValueError(
+                f"{path}: expected pairs for training, validation and test, got none for {name} "
+                f"({len(texts)} pairs, {longer} longer than the limits)"
+            )
+    languages = Languages(
+        "file",
+        TokenVocabulary.from_tokens((p.source for p in training), config.minimum_count),
+        TokenVocabulary.from_tokens((p.target for p in training), config.minimum_count),
+        units,
+    )
+    words = (
+        f"{len(training):,} pairs to learn from, {len(splits['validation']):,} for validation, "
+        f"{len(splits['test']):,} for the test; {longer:,} longer than the limits"
+    )
+    return Corpus(
+        languages,
+        [pair for pair, _ in splits["validation"]],
+        [pair for pair, _ in splits["test"]],
+        [text for _, text in splits["test"]],
+        Shuffled(training),
+        words,
+        {"path": str(path.resolve()), "pairs": len(texts), "sha256": digest(texts)},
+    )
+
+
+class Shuffled:
+    """Batches of fixed pairs, each once an epoch in an order of its own; a batch may span two."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        """Keep the pairs."""
+        self.pairs = pairs
+        self._order = lru_cache(maxsize=2)(self._draw_order)
+
+    def _draw_order(self, seed: int, epoch: int) -> list[int]:
+        order = list(range(len(self.pairs)))
+        random.Random(f"{seed} {epoch}").shuffle(order)
+        return order
+
+    def __call__(self, seed: int, update: int, count: int) -> list[Pair]:
+        """The pairs of an update; depends on nothing else."""
+        found = []
+        for place in range(update * count, (update + 1) * count):
+            epoch, number = divmod(place, len(self.pairs))
+            found.append(self.pairs[self._order(seed, epoch)[number]])
+        return found
+
+
+def unit_of(unit: str, texts: Any) -> str:
+    """The unit that "auto" stands for."""
+    if unit != "auto":
+        return unit
+    letters = [c for text in texts for c in text if c.isalpha()]
+    dense = sum(0x3040 <= ord(c) <= 0x30FF or 0x3400 <= ord(c) <= 0x9FFF
+                or 0xAC00 <= ord(c) <= 0xD7A3 for c in letters)  # fmt: skip
+    return "character" if 2 * dense > len(letters) else "word"
+
+
+def digest(texts: Sequence[tuple[str, str]]) -> str:
+    """What tells one file of pairs from another."""
+    return hashlib.sha256("\n".join(map("\t".join, texts)).encode()).hexdigest()
+
+
+def corpus_of(path: Path | None, config: DataConfig, max_source: int) -> Corpus:
+    """A file's pairs, or the generated task where there is none.
+
+    Raises:
+        ValueError: both a file and a task, or as for `from_file`.
+    """
+    if path is None:
+        if config.swap:
+            raise ValueError("swap: expected a file of pairs, got none")
+        return generated(config, max_source)
+    if config.task is not None:
+        raise ValueError(f"expected a file or a task, got {path} and {config.task}")
+    return from_file(path, config, max_source)
