@@ -4,9 +4,17 @@ from typing import Any
 
 import gymnasium as gym
 import pytest
-from gymnasium.vector import SyncVectorEnv
+import torch
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
-from sidestep.agents import EnvConfig, make_single, make_vector
+from sidestep.agents import (
+    Collector,
+    DeepSarsa,
+    DeepSarsaConfig,
+    EnvConfig,
+    make_single,
+    make_vector,
+)
 from sidestep.agents.environments import MOST_TICKS, is_native, parse_keywords, qualified
 
 
@@ -79,3 +87,20 @@ def test_keywords_reach_the_env() -> None:
 def test_wrong_input_is_named(make: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         make()
+
+
+def test_processes_give_the_same_rollouts_as_one_process() -> None:
+    rollouts = []
+    for vectorization, kind in (("sync", SyncVectorEnv), ("async", AsyncVectorEnv)):
+        env = make_vector(EnvConfig("CartPole-v1", (), 7, vectorization), 3)
+        assert isinstance(env, kind)
+        agent = DeepSarsa(env.single_observation_space, env.single_action_space, DeepSarsaConfig())
+        collector = Collector(env, agent, peek=agent.peek)
+        collector.begin(0)
+        rollouts.append([collector.rollout(11) for _ in range(2)])
+        env.close()
+    for one, other in zip(*rollouts, strict=True):
+        assert one.truncated.any() and not one.valid.all()
+        for a, b in zip(one[1:-1], other[1:-1], strict=True):
+            assert torch.equal(a, b)
+        assert torch.equal(one.inputs.obs, other.inputs.obs)
