@@ -1,42 +1,67 @@
 """The rules of the world, compiled: how lanes restart and how they advance by one tick.
 
-A lane is one world. Lanes stand side by side in arrays (a column a lane), so that loops over lanes
-become vector instructions; the single environment is one lane. A tick is `move_agent`, then for
-every obstacle `move_patrol` or `move_wanderer` and `count_hits`, then `settle`. Moves are
-arithmetic instead of branches because one mispredicted branch costs more than the whole move.
-
-Rows of `state` (int16): X, Y of the agent; PHASE, the ticks until the obstacles move (0: in the
-coming tick); HIT, whether the agent was hit in this episode; then for obstacle k its x, y and
-heading (hx, hy), from row FIRST + 4 k on. `clock` (int32) counts the episode's ticks. `streams`
-(uint64) holds SEED, EPISODE and KEY, the lane's random stream, a function of the first two alone.
+A lane is one world. Lanes stand side by side in arrays (a column a lane, the rows as `rows` has
+them); the single environment is one lane. A tick is `move_agent`, then for every obstacle
+`move_patrol` or `move_wanderer` and `count_hits`, then `settle`, all in `moves`. numba's cache does
+not notice when a function of another file changes: after an edit there, delete this file's.
 """
 
 from typing import Any
 
 import numpy as np
 
+from .moves import count_hits, move_agent, move_patrol, move_wanderer, settle, stop_at_walls
+from .moves import i16 as i16
+from .rows import BEGIN_HX as BEGIN_HX
+from .rows import BEGIN_HY as BEGIN_HY
+from .rows import BEGIN_X as BEGIN_X
+from .rows import BEGIN_Y as BEGIN_Y
+from .rows import BLOCK as BLOCK
+from .rows import BOTTOM as BOTTOM
+from .rows import COLLISION as COLLISION
+from .rows import EPISODE as EPISODE
+from .rows import FIRST as FIRST
+from .rows import GOAL as GOAL
+from .rows import GOAL_X as GOAL_X
+from .rows import GOAL_Y as GOAL_Y
+from .rows import HAS_WALLS as HAS_WALLS
+from .rows import HEIGHT as HEIGHT
+from .rows import HIT as HIT
+from .rows import HIT_ENDS as HIT_ENDS
+from .rows import HITS as HITS
+from .rows import HITTING as HITTING
+from .rows import KEY as KEY
+from .rows import LANE_SITE as LANE_SITE
+from .rows import LANE_TRACK as LANE_TRACK
+from .rows import LEFT as LEFT
+from .rows import MAX_TICKS as MAX_TICKS
+from .rows import OLD_OX as OLD_OX
+from .rows import OLD_OY as OLD_OY
+from .rows import OLD_X as OLD_X
+from .rows import OLD_Y as OLD_Y
+from .rows import PERIOD as PERIOD
+from .rows import PHASE as PHASE
+from .rows import PLAYED as PLAYED
+from .rows import RANDOM_STARTS as RANDOM_STARTS
+from .rows import RIGHT as RIGHT
+from .rows import SCRATCH_ROWS as SCRATCH_ROWS
+from .rows import SEED as SEED
+from .rows import START_X as START_X
+from .rows import START_Y as START_Y
+from .rows import SUCCESS as SUCCESS
+from .rows import SWAP_HITS as SWAP_HITS
+from .rows import TERMINATED as TERMINATED
+from .rows import TICK as TICK
+from .rows import TOP as TOP
+from .rows import TRUNCATED as TRUNCATED
+from .rows import WANDERS as WANDERS
+from .rows import WIDTH as WIDTH
+from .rows import X as X
+from .rows import Y as Y
+from .streams import at as at
 from .streams import compiled as compiled
 from .streams import draw as draw
 from .streams import mix as mix
-
-X, Y, PHASE, HIT, FIRST = 0, 1, 2, 3, 4
-SEED, EPISODE, KEY = 0, 1, 2
-TERMINATED, TRUNCATED, SUCCESS, COLLISION, PLAYED = 0, 1, 2, 3, 4
-"""Rows of `flags`: how the tick ended; PLAYED is False where the lane restarted instead."""
-START_X, START_Y, GOAL_X, GOAL_Y, WIDTH, HEIGHT = 0, 1, 2, 3, 4, 5
-"""Columns of `sites`, a row a level."""
-LEFT, TOP, RIGHT, BOTTOM, BEGIN_X, BEGIN_Y, BEGIN_HX, BEGIN_HY, WANDERS = range(9)
-"""Columns of `tracks`, a row an obstacle, a page a level."""
-PERIOD, RANDOM_STARTS, SWAP_HITS, HIT_ENDS, HAS_WALLS, MAX_TICKS = range(6)
-"""Entries of `rules` (int32)."""
-GOAL, HITTING, TICK = 0, 1, 2
-"""Entries of `rewards` (float64): for the goal, for a hit, on every tick."""
-OLD_X, OLD_Y, OLD_OX, OLD_OY, HITS = 0, 1, 2, 3, 4
-"""Rows of `scratch`: where agent and obstacle stood before the tick, and the hits of this tick."""
-BLOCK = 256
-"""Most lanes handled together, so that their rows stay in the first-level cache."""
-
-i16 = np.int16
 
 
 @compiled
@@ -95,160 +120,82 @@ def restart(
 
 
 @compiled
-def move_agent(action: Any, state: Any, begin: Any, end: Any, scratch: Any, site: Any) -> None:
-    """Move the agents of a block one cell, not over the edge.
-
-    Actions: 0 up, 1 down, 2 right, 3 left, 4 stay.
-    """
-    x, y, a = state[X, begin:end], state[Y, begin:end], action[begin:end]
-    old_x, old_y, hits = scratch[OLD_X], scratch[OLD_Y], scratch[HITS]
-    last_x, last_y = i16(site[WIDTH] - 1), i16(site[HEIGHT] - 1)
-    for i in range(a.shape[0]):
-        old_x[i], old_y[i], hits[i] = x[i], y[i], 0
-        nx = i16(x[i] + i16(a[i] == 2) - i16(a[i] == 3))
-        ny = i16(y[i] + i16(a[i] == 1) - i16(a[i] == 0))
-        x[i], y[i] = min(max(nx, i16(0)), last_x), min(max(ny, i16(0)), last_y)
-
-
-@compiled
-def stop_at_walls(state: Any, begin: Any, end: Any, scratch: Any, wall: Any) -> None:
-    """Put agents that entered a wall back where they came from."""
-    x, y = state[X, begin:end], state[Y, begin:end]
-    old_x, old_y = scratch[OLD_X], scratch[OLD_Y]
-    for i in range(x.shape[0]):
-        if wall[y[i], x[i]]:
-            x[i], y[i] = old_x[i], old_y[i]
-
-
-@compiled
-def move_patrol(state: Any, first: Any, begin: Any, end: Any, scratch: Any, t: Any) -> None:
-    """Move a patrol: turn round at the end of its track, then one cell along the heading.
-
-    A patrol with nowhere to go (a track of one cell) keeps its cell and its heading.
-    """
-    x, y = state[first, begin:end], state[first + 1, begin:end]
-    hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
-    phase, old_x, old_y = state[PHASE, begin:end], scratch[OLD_OX], scratch[OLD_OY]
-    left, top, right, bottom = i16(t[LEFT]), i16(t[TOP]), i16(t[RIGHT]), i16(t[BOTTOM])
-    free = i16((left != right) | (top != bottom))
-    for i in range(x.shape[0]):
-        px, py, vx, vy = x[i], y[i], hx[i], hy[i]
-        nx, ny = i16(px + vx), i16(py + vy)
-        blocked = i16((nx < left) | (nx > right) | (ny < top) | (ny > bottom))
-        moves = i16(i16(phase[i] == 0) * free)
-        sign = i16(i16(1) - i16(2) * i16(moves * blocked))
-        vx, vy = i16(vx * sign), i16(vy * sign)
-        old_x[i], old_y[i], hx[i], hy[i] = px, py, vx, vy
-        x[i], y[i] = i16(px + i16(vx * moves)), i16(py + i16(vy * moves))
-
-
-@compiled
-def move_wanderer(lanes: Any, first: Any, begin: Any, end: Any, scratch: Any, place: Any) -> None:
-    """Move a wanderer to a uniformly drawn neighbour cell; it stays where that one is blocked."""
-    state, clock, streams = lanes
-    site, _, wall = place
-    x, y, phase = state[first, begin:end], state[first + 1, begin:end], state[PHASE, begin:end]
-    key, ticks = streams[KEY, begin:end], clock[begin:end]
-    old_x, old_y = scratch[OLD_OX], scratch[OLD_OY]
-    for i in range(x.shape[0]):
-        old_x[i], old_y[i] = x[i], y[i]
-        if phase[i] == 0:
-            # the restart uses fewer counters than there are rows
-            a = draw(key[i], (np.int64(ticks[i]) + 1) * state.shape[0] + first, 4)
-            nx, ny = x[i] + (a == 2) - (a == 3), y[i] + (a == 1) - (a == 0)
-            inside = (nx >= 0) & (nx < site[WIDTH]) & (ny >= 0) & (ny < site[HEIGHT])
-            if inside and not wall[ny, nx]:
-                x[i], y[i] = nx, ny
-
-
-@compiled
-def count_hits(state: Any, first: Any, begin: Any, end: Any, scratch: Any, swap_hits: Any) -> None:
-    """Count a hit where the obstacle ends on the agent's cell, or has swapped cells with it."""
-    ax, ay = state[X, begin:end], state[Y, begin:end]
-    x, y = state[first, begin:end], state[first + 1, begin:end]
-    from_ax, from_ay, hits = scratch[OLD_X], scratch[OLD_Y], scratch[HITS]
-    from_x, from_y = scratch[OLD_OX], scratch[OLD_OY]
-    for i in range(x.shape[0]):
-        same = (x[i] == ax[i]) & (y[i] == ay[i])
-        met = (x[i] == from_ax[i]) & (y[i] == from_ay[i])
-        swapped = met & (from_x[i] == ax[i]) & (from_y[i] == ay[i]) & swap_hits
-        hits[i] += i16(same | swapped)
-
-
-@compiled
-def settle(
-    lanes: Any, begin: Any, end: Any, scratch: Any, site: Any, rules: Any, rewards: Any, result: Any
-) -> None:
-    """End the tick: goal, hits, time limit, reward, and the obstacles' phase.
-
-    Where hits end the episode one hit counts, and a hit on the goal is no success; where they do
-    not, every obstacle that hits counts.
-    """
-    (state, clock, _), (reward, flags) = lanes, result
-    x, y, hits = state[X, begin:end], state[Y, begin:end], scratch[HITS]
-    phase, hit, ticks = state[PHASE, begin:end], state[HIT, begin:end], clock[begin:end]
-    terminated, truncated = flags[TERMINATED, begin:end], flags[TRUNCATED, begin:end]
-    succeeded, collided = flags[SUCCESS, begin:end], flags[COLLISION, begin:end]
-    played, gained = flags[PLAYED, begin:end], reward[begin:end]
-    goal_x, goal_y, hit_ends = i16(site[GOAL_X]), i16(site[GOAL_Y]), rules[HIT_ENDS] != 0
-    last_phase, limit = i16(rules[PERIOD] - 1), rules[MAX_TICKS]
-    goal_reward, hit_reward, step_reward = rewards[GOAL], rewards[HITTING], rewards[TICK]
-    for i in range(x.shape[0]):
-        struck = hits[i] > 0
-        ends = struck & hit_ends
-        success = (x[i] == goal_x) & (y[i] == goal_y) & (not ends)
-        hit[i] |= i16(struck)
-        ticks[i] += np.int32(1)
-        phase[i] = last_phase if phase[i] == 0 else i16(phase[i] - i16(1))
-        counted = min(hits[i], i16(1)) if hit_ends else hits[i]
-        gained[i] = step_reward + goal_reward * success + hit_reward * counted
-        terminated[i] = success | ends
-        truncated[i] = ticks[i] >= limit
-        succeeded[i] = success
-        collided[i] = hit[i] != 0
-        played[i] = True
-
-
-@compiled
-def block_end(begin: Any, level_of: Any, levels: Any) -> int:
-    """Where the block of lanes from `begin` on ends: at most BLOCK lanes, all of one level."""
-    end = min(begin + BLOCK, level_of.shape[0])
-    if levels > 1:
-        for i in range(begin + 1, end):
-            if level_of[i] != level_of[begin]:
-                return int(i)
-    return int(end)
-
-
-@compiled
-def advance_block(
+def play_block(
     action: Any,
     lanes: Any,
     begin: Any,
     end: Any,
     scratch: Any,
-    place: Any,
+    level: Any,
+    tables: Any,
     rules: Any,
     rewards: Any,
     result: Any,
 ) -> None:
     """One tick of a block of lanes that share a level.
 
-    Tuples are free inside compiled code: `lanes` is (state, clock, streams), `place` the level's
-    (site, track, wall), `result` (reward, flags).
+    Tuples are free inside compiled code: `lanes` is (state, clock, streams), `tables` (sites,
+    tracks, walls), `result` (reward, flags).
     """
-    (state, _, _), (site, track, wall) = lanes, place
-    move_agent(action, state, begin, end, scratch, site)
+    (state, _, _), (sites, tracks, walls) = lanes, tables
+    site, track = sites[level], tracks[level]
+    last_x, last_y = i16(site[WIDTH] - 1), i16(site[HEIGHT] - 1)
+    move_agent(action, state, begin, end, scratch, last_x, last_y)
     if rules[HAS_WALLS]:
-        stop_at_walls(state, begin, end, scratch, wall)
+        stop_at_walls(state, begin, end, scratch, walls, level)
     for k in range(track.shape[0]):
-        first = FIRST + 4 * k
-        if track[k, WANDERS]:
-            move_wanderer(lanes, first, begin, end, scratch, place)
+        first, t = FIRST + 4 * k, track[k]
+        if t[WANDERS]:
+            move_wanderer(lanes, k, begin, end, scratch, tables, level)
         else:
-            move_patrol(state, first, begin, end, scratch, track[k])
+            ends = (i16(t[LEFT]), i16(t[TOP]), i16(t[RIGHT]), i16(t[BOTTOM]))
+            move_patrol(state, first, begin, end, scratch, ends)
         count_hits(state, first, begin, end, scratch, rules[SWAP_HITS] != 0)
-    settle(lanes, begin, end, scratch, site, rules, rewards, result)
+    goal = (i16(site[GOAL_X]), i16(site[GOAL_Y]))
+    settle(lanes, begin, end, scratch, goal, rules, rewards, result)
+
+
+@compiled
+def play_mixed_block(
+    action: Any,
+    lanes: Any,
+    begin: Any,
+    end: Any,
+    scratch: Any,
+    level: Any,
+    tables: Any,
+    rules: Any,
+    rewards: Any,
+    result: Any,
+) -> None:
+    """One tick of a block of lanes of any levels, `level` an array; the rest as of `play_block`.
+
+    What depends on the level is gathered first, so that the moves stay loops over arrays.
+    """
+    (state, _, _), (sites, tracks, walls) = lanes, tables
+    goal_x, goal_y = scratch[LANE_SITE], scratch[LANE_SITE + 1]
+    last_x, last_y = scratch[LANE_SITE + 2], scratch[LANE_SITE + 3]
+    for i in range(end - begin):
+        site = level[i]
+        goal_x[i], goal_y[i] = sites[site, GOAL_X], sites[site, GOAL_Y]
+        last_x[i], last_y[i] = sites[site, WIDTH] - 1, sites[site, HEIGHT] - 1
+    move_agent(action, state, begin, end, scratch, last_x, last_y)
+    if rules[HAS_WALLS]:
+        stop_at_walls(state, begin, end, scratch, walls, level)
+    left, top = scratch[LANE_TRACK], scratch[LANE_TRACK + 1]
+    right, bottom = scratch[LANE_TRACK + 2], scratch[LANE_TRACK + 3]
+    for k in range(tracks.shape[1]):
+        first, wanderers = FIRST + 4 * k, 0
+        for i in range(end - begin):
+            n = level[i]
+            left[i], top[i] = tracks[n, k, LEFT], tracks[n, k, TOP]
+            right[i], bottom[i] = tracks[n, k, RIGHT], tracks[n, k, BOTTOM]
+            wanderers += tracks[n, k, WANDERS]
+        move_patrol(state, first, begin, end, scratch, (left, top, right, bottom))
+        if wanderers:
+            move_wanderer(lanes, k, begin, end, scratch, tables, level)
+        count_hits(state, first, begin, end, scratch, rules[SWAP_HITS] != 0)
+    settle(lanes, begin, end, scratch, (goal_x, goal_y), rules, rewards, result)
 
 
 @compiled
@@ -277,19 +224,23 @@ def advance(
         How many lanes ended in this tick; or -1 - i where `action[i]` is out of range, and nothing
         was changed.
     """
-    number, end, wrong = action.shape[0], np.int64(0), np.int64(0)
+    number, wrong = action.shape[0], np.int64(0)
     for i in range(number):
         wrong |= action[i] & ~np.int64(7) | (action[i] > 4)
     if wrong:
         for i in range(number):
             if action[i] < 0 or action[i] > 4:
                 return -1 - i
-    lanes, result = (state, clock, streams), (reward, flags)
-    while end < number:
-        begin, level = end, level_of[end]
-        end = np.int64(block_end(begin, level_of, sites.shape[0]))
-        place = (sites[level], tracks[level], walls[level])
-        advance_block(action, lanes, begin, end, scratch, place, rules, rewards, result)
+    lanes, result, tables = (state, clock, streams), (reward, flags), (sites, tracks, walls)
+    for begin in range(0, number, BLOCK):
+        end = min(begin + BLOCK, number)
+        if sites.shape[0] == 1:
+            play_block(action, lanes, begin, end, scratch, 0, tables, rules, rewards, result)
+        else:
+            level = level_of[begin:end]
+            play_mixed_block(
+                action, lanes, begin, end, scratch, level, tables, rules, rewards, result
+            )
     count, terminated, truncated = 0, flags[TERMINATED], flags[TRUNCATED]
     for i in range(number):
         if ended[i]:

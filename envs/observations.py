@@ -9,8 +9,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .level import Cell, Level
-from .planes import planes, planes_space, window, window_space
-from .vectors import book, book_space, features, features_space, glimpses
+from .planes import planes, planes_ground, planes_space, window, window_ground, window_space
+from .vectors import book, book_space, features, features_space, glimpses, no_ground
 from .view import View
 
 
@@ -21,14 +21,16 @@ class Observation(NamedTuple):
     plain: Callable[..., None] | None
     """Kernel of (state, level_of, sites, rules, out), where nothing is hidden."""
     partial: Callable[..., None] | None
-    """Kernel of (state, clock, level_of, sites, walls, rules, view, out)."""
+    """Kernel of (state, clock, level_of, sites, ground, rules, view, out)."""
+    ground: Callable[[Sequence[Level], View], NDArray[np.uint8]]
+    """What of it never moves, made once; for the partial kernel."""
 
 
 OBSERVATIONS = {
-    "features": Observation(features_space, features, glimpses),
-    "planes": Observation(planes_space, None, planes),
-    "window": Observation(window_space, None, window),
-    "book": Observation(book_space, book, None),
+    "features": Observation(features_space, features, glimpses, no_ground),
+    "planes": Observation(planes_space, None, planes, planes_ground),
+    "window": Observation(window_space, None, window, window_ground),
+    "book": Observation(book_space, book, None, no_ground),
 }
 """Every value of the keyword `observation`."""
 

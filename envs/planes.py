@@ -9,15 +9,21 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
-from .kernels import FIRST, GOAL_X, GOAL_Y, HEIGHT, PHASE, WIDTH, X, Y, compiled
+from .kernels import FIRST, PHASE, X, Y, compiled
 from .level import Level
+from .maps import tables
 from .view import CLOCK_BITS, EVERY, HIDE_HEADINGS, PHASE_BITS, RADIUS, View
 
 FIXED = 3
 """Planes before those of obstacles: walls, agent, goal; of `window` outside, walls, goal."""
 KINDS = 5
 """Planes of obstacles: patrols heading left, right, up, down; wanderers."""
+
+
+NEAR = 64
+"""Lanes that are written together, so that what is written is still in the cache."""
 
 
 @compiled
@@ -29,16 +35,28 @@ def plane_of(hx: Any, hy: Any, hide_headings: Any) -> Any:
 
 
 @compiled
-def write_signals(cells: Any, phase: Any, age: Any, view: Any) -> None:
+def write_signals(cells: Any, state: Any, clock: Any, area: Any, view: Any) -> None:
     """Fill the last planes: the phase in binary, lowest digit first; shown; the age in binary."""
-    number = FIXED + (1 if view[HIDE_HEADINGS] else KINDS)
-    for digit in range(view[PHASE_BITS]):
-        cells[number + digit] = (phase >> digit) & 1
-    number += view[PHASE_BITS]
-    if view[EVERY] > 1:
-        cells[number] = age == 0
-        for digit in range(view[CLOCK_BITS]):
-            cells[number + 1 + digit] = (age >> digit) & 1
+    phase_bits, clock_bits, every = view[PHASE_BITS], view[CLOCK_BITS], view[EVERY]
+    signals = (FIXED + (1 if view[HIDE_HEADINGS] else KINDS)) * area
+    for i in range(cells.shape[0]):
+        place = signals
+        for digit in range(phase_bits):
+            fill(cells[i, place : place + area], (state[PHASE, i] >> digit) & 1)
+            place += area
+        if every > 1:
+            age = clock[i] % every
+            fill(cells[i, place : place + area], age == 0)
+            for digit in range(clock_bits):
+                place += area
+                fill(cells[i, place : place + area], (age >> digit) & 1)
+
+
+@compiled
+def fill(plane: Any, value: Any) -> None:
+    """Give all cells of a plane a value."""
+    for place in range(plane.shape[0]):
+        plane[place] = value
 
 
 @compiled
@@ -47,26 +65,36 @@ def planes(
     clock: Any,
     level_of: Any,
     sites: Any,
-    walls: Any,
+    ground: Any,
     rules: Any,
     view: Any,
     out: Any,
 ) -> None:
-    """Write `planes`: the whole map; cells beyond a level smaller than the others are walls."""
-    out[:] = 0
-    for i in range(out.shape[0]):
-        cells, level, age = out[i], level_of[i], clock[i] % view[EVERY]
-        for y in range(out.shape[2]):
-            for x in range(out.shape[3]):
-                cells[0, y, x] = walls[level, y, x]
-        cells[1, state[Y, i], state[X, i]] = 1
-        cells[2, sites[level, GOAL_Y], sites[level, GOAL_X]] = 1
-        if age == 0:
-            for first in range(FIRST, state.shape[0], 4):
-                hx, hy = state[first + 2, i], state[first + 3, i]
-                number = plane_of(hx, hy, view[HIDE_HEADINGS])
-                cells[number, state[first + 1, i], state[first, i]] = 1
-        write_signals(cells, state[PHASE, i], age, view)
+    """Write `planes`: the whole map, on `planes_ground`.
+
+    Unsigned places, because signed ones cost a comparison each: negative ones count from the end.
+    """
+    lanes, width, area = out.shape[0], out.shape[3], out.shape[2] * out.shape[3]
+    size, every, hidden = out.shape[1] * area, view[EVERY], view[HIDE_HEADINGS]
+    cells, flat = out.reshape(lanes, size), out.reshape(lanes * size)
+    for begin in range(0, lanes, NEAR):
+        end = min(begin + NEAR, lanes)
+        ax, ay = state[X, begin:end], state[Y, begin:end]
+        for i in range(end - begin):
+            level = level_of[begin + i]
+            for place in range(size):
+                cells[begin + i, place] = ground[level, place]
+            cells[begin + i, area + ay[i] * width + ax[i]] = 1
+        ticks = clock[begin:end]
+        for first in range(FIRST, state.shape[0], 4):
+            x, y = state[first, begin:end], state[first + 1, begin:end]
+            hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
+            for i in range(end - begin):
+                shown = np.uint8(1) if every == 1 else np.uint8(ticks[i] % every == 0)
+                kind = np.uint64(plane_of(hx[i], hy[i], hidden))
+                cell = np.uint64(y[i]) * np.uint64(width) + np.uint64(x[i])
+                flat[np.uint64((begin + i) * size) + kind * np.uint64(area) + cell] |= shown
+    write_signals(cells, state, clock, area, view)
 
 
 @compiled
@@ -75,34 +103,67 @@ def window(
     clock: Any,
     level_of: Any,
     sites: Any,
-    walls: Any,
+    ground: Any,
     rules: Any,
     view: Any,
     out: Any,
 ) -> None:
-    """Write `window`: the cells round the agent, which stands in the middle."""
+    """Write `window`: the cells round the agent, who stands in the middle, of `window_ground`."""
     radius, side = view[RADIUS], 2 * view[RADIUS] + 1
-    out[:] = 0
-    for i in range(out.shape[0]):
-        cells, level, age = out[i], level_of[i], clock[i] % view[EVERY]
-        site = sites[level]
-        left, top = state[X, i] - radius, state[Y, i] - radius
-        for y in range(side):
-            for x in range(side):
-                column, row = left + x, top + y
-                inside = (0 <= column < site[WIDTH]) & (0 <= row < site[HEIGHT])
-                cells[0, y, x] = not inside
-                cells[1, y, x] = inside and walls[level, row, column]
-        x, y = site[GOAL_X] - left, site[GOAL_Y] - top
-        if 0 <= x < side and 0 <= y < side:
-            cells[2, y, x] = 1
-        if age == 0:
-            for first in range(FIRST, state.shape[0], 4):
-                x, y = state[first, i] - left, state[first + 1, i] - top
-                if 0 <= x < side and 0 <= y < side:
-                    hx, hy = state[first + 2, i], state[first + 3, i]
-                    cells[plane_of(hx, hy, view[HIDE_HEADINGS]), y, x] = 1
-        write_signals(cells, state[PHASE, i], age, view)
+    lanes, area, every, hidden = out.shape[0], side * side, view[EVERY], view[HIDE_HEADINGS]
+    size, high, wide = out.shape[1] * area, ground.shape[2], ground.shape[3]
+    cells, flat = out.reshape(lanes, size), out.reshape(lanes * size)
+    map_of = ground.reshape(ground.size)
+    flat[:] = 0
+    for begin in range(0, lanes, NEAR):
+        end = min(begin + NEAR, lanes)
+        ax, ay = state[X, begin:end], state[Y, begin:end]
+        for i in range(end - begin):
+            corner = (level_of[begin + i] * FIXED * high + ay[i]) * wide + ax[i]
+            for number in range(FIXED):
+                for y in range(side):
+                    to = np.uint64((begin + i) * size + number * area + y * side)
+                    source = np.uint64(corner + (number * high + y) * wide)
+                    for x in range(side):
+                        flat[to + np.uint64(x)] = map_of[source + np.uint64(x)]
+        ticks = clock[begin:end]
+        for first in range(FIRST, state.shape[0], 4):
+            ox, oy = state[first, begin:end], state[first + 1, begin:end]
+            hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
+            for i in range(end - begin):
+                x, y = ox[i] - ax[i] + radius, oy[i] - ay[i] + radius
+                near = (x >= 0) & (x < side) & (y >= 0) & (y < side)
+                if near and (every == 1 or ticks[i] % every == 0):
+                    place = plane_of(hx[i], hy[i], hidden) * area + y * side + x
+                    flat[np.uint64((begin + i) * size + place)] = 1
+    write_signals(cells, state, clock, area, view)
+
+
+def planes_ground(levels: Sequence[Level], view: View) -> NDArray[np.uint8]:
+    """What never moves in `planes`, a row a level: (L, C * H * W).
+
+    Cells beyond a level smaller than the others are walls.
+    """
+    sites, _, walls = tables(levels)
+    ground = np.zeros((len(levels), channels(view), *walls.shape[1:]), dtype=np.uint8)
+    ground[:, 0] = walls
+    for page, (_, _, goal_x, goal_y, _, _) in zip(ground, sites, strict=True):
+        page[2, goal_y, goal_x] = 1
+    return ground.reshape(len(levels), -1)
+
+
+def window_ground(levels: Sequence[Level], view: View) -> NDArray[np.uint8]:
+    """What never moves in `window`: (L, 3, H + 2 r, W + 2 r), outside, walls and goal."""
+    sites, _, walls = tables(levels)
+    r, (number, height, width) = view.radius, walls.shape
+    ground = np.zeros((number, FIXED, height + 2 * r, width + 2 * r), dtype=np.uint8)
+    ground[:, 0] = 1
+    for page, wall, site in zip(ground, walls, sites, strict=True):
+        _, _, goal_x, goal_y, across, down = site
+        page[0, r : r + down, r : r + across] = 0
+        page[1, r : r + down, r : r + across] = wall[:down, :across]
+        page[2, r + goal_y, r + goal_x] = 1
+    return ground
 
 
 def channels(view: View) -> int:

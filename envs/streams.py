@@ -4,6 +4,8 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba import types
+from numba.extending import overload
 
 
 def compiled(function: Any) -> Any:
@@ -13,6 +15,25 @@ def compiled(function: Any) -> Any:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no folder for its cache
         return numba.njit(**options)(function)
+
+
+def at(value: Any, i: Any) -> Any:
+    """`value[i]` of an array, else `value`: one kernel for a number a lane and one for all.
+
+    In compiled code the choice is made by type, before anything runs.
+    """
+    return value[i] if isinstance(value, np.ndarray) else value
+
+
+@overload(at)  # type: ignore[untyped-decorator]  # numba has no types
+def _at(value: Any, i: Any) -> Any:
+    def pick(value: Any, i: Any) -> Any:
+        return value[i]
+
+    def same(value: Any, i: Any) -> Any:
+        return value
+
+    return pick if isinstance(value, types.Array) else same
 
 
 @compiled

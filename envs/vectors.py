@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from .kernels import (
+    BLOCK,
     FIRST,
     GOAL_X,
     GOAL_Y,
@@ -20,7 +22,7 @@ from .kernels import (
     WIDTH,
     X,
     Y,
-    block_end,
+    at,
     compiled,
     i16,
 )
@@ -31,40 +33,59 @@ from .view import EVERY, HIDE_HEADINGS, HIDE_PHASE, View
 @compiled
 def features(state: Any, level_of: Any, sites: Any, rules: Any, out: Any) -> None:
     """Write `features`: per obstacle dx, dy over the longest way, hx, hy; goal dx, dy; phase."""
-    lanes, obstacles, end = out.shape[0], (state.shape[0] - FIRST) // 4, 0
-    while end < lanes:
-        begin, site = end, sites[level_of[end]]
-        end = block_end(begin, level_of, sites.shape[0])
-        x, y, phase = state[X, begin:end], state[Y, begin:end], state[PHASE, begin:end]
-        across = np.float32(max(site[WIDTH] - 1, 1))
-        down = np.float32(max(site[HEIGHT] - 1, 1))
-        for k in range(obstacles):
-            first = FIRST + 4 * k
-            ox, oy = state[first, begin:end], state[first + 1, begin:end]
-            hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
-            rows = out[begin:end, 4 * k : 4 * k + 4]
-            for i in range(end - begin):
-                row = rows[i]
-                row[0] = np.float32(i16(ox[i] - x[i])) / across
-                row[1] = np.float32(i16(oy[i] - y[i])) / down
-                row[2], row[3] = hx[i], hy[i]
-        goal_x, goal_y, last = i16(site[GOAL_X]), i16(site[GOAL_Y]), max(rules[PERIOD] - 1, 1)
-        rows, longest = out[begin:end, 4 * obstacles :], np.float32(last)
+    lanes, longest = out.shape[0], np.float32(max(rules[PERIOD] - 1, 1))
+    if sites.shape[0] == 1:
+        across = np.float32(max(sites[0, WIDTH] - 1, 1))
+        down = np.float32(max(sites[0, HEIGHT] - 1, 1))
+        goal = (i16(sites[0, GOAL_X]), i16(sites[0, GOAL_Y]))
+        for begin in range(0, lanes, BLOCK):
+            end = min(begin + BLOCK, lanes)
+            write_features(state, begin, end, across, down, goal, longest, out)
+        return
+    side, goals = np.empty((2, BLOCK), np.float32), np.empty((2, BLOCK), np.int16)
+    for begin in range(0, lanes, BLOCK):
+        end = min(begin + BLOCK, lanes)
+        for i in range(end - begin):
+            level = level_of[begin + i]
+            side[0, i] = max(sites[level, WIDTH] - 1, 1)
+            side[1, i] = max(sites[level, HEIGHT] - 1, 1)
+            goals[0, i], goals[1, i] = sites[level, GOAL_X], sites[level, GOAL_Y]
+        goal = (goals[0], goals[1])
+        write_features(state, begin, end, side[0], side[1], goal, longest, out)
+
+
+@compiled
+def write_features(
+    state: Any, begin: Any, end: Any, across: Any, down: Any, goal: Any, longest: Any, out: Any
+) -> None:
+    """`features` of a block of lanes; `across`, `down` and `goal` for all lanes or for each."""
+    obstacles, (goal_x, goal_y) = (state.shape[0] - FIRST) // 4, goal
+    x, y, phase = state[X, begin:end], state[Y, begin:end], state[PHASE, begin:end]
+    for k in range(obstacles):
+        first = FIRST + 4 * k
+        ox, oy = state[first, begin:end], state[first + 1, begin:end]
+        hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
+        rows = out[begin:end, 4 * k : 4 * k + 4]
         for i in range(end - begin):
             row = rows[i]
-            row[0] = np.float32(i16(goal_x - x[i])) / across
-            row[1] = np.float32(i16(goal_y - y[i])) / down
-            row[2] = np.float32(phase[i]) / longest
+            row[0] = np.float32(i16(ox[i] - x[i])) / at(across, i)
+            row[1] = np.float32(i16(oy[i] - y[i])) / at(down, i)
+            row[2], row[3] = hx[i], hy[i]
+    rows = out[begin:end, 4 * obstacles :]
+    for i in range(end - begin):
+        row = rows[i]
+        row[0] = np.float32(i16(at(goal_x, i) - x[i])) / at(across, i)
+        row[1] = np.float32(i16(at(goal_y, i) - y[i])) / at(down, i)
+        row[2] = np.float32(phase[i]) / longest
 
 
 @compiled
 def book(state: Any, level_of: Any, sites: Any, rules: Any, out: Any) -> None:
     """Write `book`: per obstacle dx, dy, -1, direction (-1 right or down); goal dx, dy, +1."""
-    lanes, obstacles, end = out.shape[0], (state.shape[0] - FIRST) // 4, 0
-    while end < lanes:
-        begin, site = end, sites[level_of[end]]
-        end = block_end(begin, level_of, sites.shape[0])
-        x, y = state[X, begin:end], state[Y, begin:end]
+    lanes, obstacles = out.shape[0], (state.shape[0] - FIRST) // 4
+    for begin in range(0, lanes, BLOCK):
+        end = min(begin + BLOCK, lanes)
+        x, y, level = state[X, begin:end], state[Y, begin:end], level_of[begin:end]
         for k in range(obstacles):
             first = FIRST + 4 * k
             ox, oy = state[first, begin:end], state[first + 1, begin:end]
@@ -74,11 +95,11 @@ def book(state: Any, level_of: Any, sites: Any, rules: Any, out: Any) -> None:
                 row = rows[i]
                 row[0], row[1] = i16(ox[i] - x[i]), i16(oy[i] - y[i])
                 row[2], row[3] = np.float32(-1), -i16(hx[i] + hy[i])
-        goal_x, goal_y = i16(site[GOAL_X]), i16(site[GOAL_Y])
         rows = out[begin:end, 4 * obstacles :]
         for i in range(end - begin):
-            row = rows[i]
-            row[0], row[1], row[2] = i16(goal_x - x[i]), i16(goal_y - y[i]), np.float32(1)
+            row, n = rows[i], level[i]
+            row[0], row[1] = i16(sites[n, GOAL_X] - x[i]), i16(sites[n, GOAL_Y] - y[i])
+            row[2] = np.float32(1)
 
 
 @compiled
@@ -87,7 +108,7 @@ def glimpses(
     clock: Any,
     level_of: Any,
     sites: Any,
-    walls: Any,
+    ground: Any,
     rules: Any,
     view: Any,
     out: Any,
@@ -108,6 +129,11 @@ def glimpses(
         if every > 1:
             row[4 * obstacles + 3] = age == 0
             row[4 * obstacles + 4] = np.float32(age) / oldest
+
+
+def no_ground(levels: Sequence[Level], view: View) -> NDArray[np.uint8]:
+    """Vectors show nothing that never moves."""
+    return np.zeros(0, dtype=np.uint8)
 
 
 Bounds = list[tuple[float, float]]

@@ -73,9 +73,10 @@ class World:
         else:
             assert observation.partial is not None
             self.write = observation.partial
-            self.shown = (self.state, self.clock, self.level_of, self.sites, self.walls)
+            ground = observation.ground(self.levels, config.view)
+            self.shown = (self.state, self.clock, self.level_of, self.sites, ground)
             self.shown += (self.rules, config.view.array())
-        self.scratch = np.zeros((5, min(lanes, kernels.BLOCK)), dtype=np.int16)
+        self.scratch = np.zeros((kernels.SCRATCH_ROWS, min(lanes, kernels.BLOCK)), dtype=np.int16)
         self.fingerprint = config.fingerprint(max_ticks)
 
     def seed(self, seeds: Sequence[int | None], chosen: NDArray[np.bool_] | None = None) -> None:
