@@ -16,7 +16,7 @@ BOOK: dict[str, Any] = {
 }
 """The course's original: obstacles first, swaps are free, a hit costs 1 and the episode goes on."""
 
-GLIMPSE: dict[str, Any] = {"hide": ["headings"], "visible_every": 4}
+GLIMPSE: dict[str, Any] = {"hide": ["headings"], "visible_every": 8}
 """Obstacles seen now and then, without headings: where they are must be remembered."""
 
 CROSSING: dict[str, Any] = {"observation": "planes", "pool": {}}

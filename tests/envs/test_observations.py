@@ -168,7 +168,7 @@ def test_docs_and_docstring_have_the_same_tables(request: pytest.FixtureRequest)
 
 def test_glimpse() -> None:
     env: Any = gym.make("sidestep/Glimpse-v0")
-    assert (env.unwrapped.config.hide, env.unwrapped.config.visible_every) == (("headings",), 4)
+    assert (env.unwrapped.config.hide, env.unwrapped.config.visible_every) == (("headings",), 8)
     assert not env.unwrapped.is_markov
     assert (
         gym.make_vec("sidestep/Glimpse-v0", 2, visible_every=100).unwrapped.config.visible_every
