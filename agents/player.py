@@ -1,13 +1,25 @@
 """An agent at one env's controls: watching, recording and playing go through this."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from gymnasium.vector.utils import concatenate, create_empty_array
 
+from sidestep.sequence import State
+
 from .agent import Agent, borrowed
+from .insight import Impression
 from .types import Inputs
+
+
+class PlayerState(NamedTuple):
+    """All that a player carries from tick to tick; nothing in it is ever written to again."""
+
+    memory: State
+    action: int
+    random: dict[str, Any]
+    """State of the exploration's stream."""
 
 
 class Player:
@@ -17,6 +29,9 @@ class Player:
         agent: what plays; its running statistics and its random stream are not touched.
         greedy: without exploration.
         seed: of the exploration, where not greedy.
+
+    Attributes:
+        impression: what the agent was shown in the last `act`; its `insight` says why it acted so.
     """
 
     def __init__(self, agent: Agent, greedy: bool = True, seed: int = 0) -> None:
@@ -25,6 +40,7 @@ class Player:
         self.random = np.random.default_rng(seed)
         self.state = agent.initial_state(1)
         self.action = 0
+        self.impression: Impression | None = None
 
     def act(
         self, obs: Any, episode_start: bool, reward: float = 0.0, info: dict[str, Any] | None = None
@@ -42,9 +58,19 @@ class Player:
         with borrowed(agent, self.random):
             encoded = agent.encoder(concatenate(space, [obs], empty), agent.device)
             inputs = self._inputs(encoded, episode_start, reward, info or {})
+            self.impression = Impression(agent, inputs, self.state)
             actions, self.state = agent.act(inputs, self.state, self.greedy)
         self.action = int(actions[0])
         return self.action
+
+    def get_state(self) -> PlayerState:
+        """What `set_state` takes to go on from here as if nothing had happened since."""
+        return PlayerState(self.state, self.action, self.random.bit_generator.state)
+
+    def set_state(self, state: PlayerState) -> None:
+        """Go back to a `get_state()` of this player: memory, last action and exploration."""
+        self.state, self.action = state.memory, state.action
+        self.random.bit_generator.state = state.random
 
     def _inputs(
         self, encoded: torch.Tensor, episode_start: bool, reward: float, info: dict[str, Any]

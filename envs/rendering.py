@@ -7,7 +7,7 @@ the same pixels, and a hit or a reached goal shows in the picture of the tick th
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
@@ -21,6 +21,7 @@ from .layout import CELL_SIDES, MARGIN
 from .layout import Layout as Layout
 from .level import Cell, Level
 from .palette import Colour
+from .sight import Sight as Sight
 from .text import next_heading
 from .text import text as text
 from .window import Window as Window
@@ -100,17 +101,36 @@ def pixels(surface: pygame.Surface) -> Pixels:
     return flat.reshape(surface.get_height(), surface.get_width(), 3)
 
 
-def draw(surface: pygame.Surface, scene: Scene, layout: Layout) -> None:
-    """Draw a scene onto a surface of the layout's size."""
+def draw(
+    surface: pygame.Surface,
+    scene: Scene,
+    layout: Layout,
+    sight: Sight | None = None,
+    under: Callable[[pygame.Surface, Layout], None] | None = None,
+) -> None:
+    """Draw a scene onto a surface of the layout's size.
+
+    Args:
+        surface: to draw on.
+        scene: what to draw.
+        layout: where.
+        sight: what an agent sees of it; the rest is left out or drawn as ghosts. None: all is seen.
+        under: called with surface and layout to draw on the floor, below all figures.
+    """
     surface.blit(background(scene.level, layout), (0, 0))
-    _draw_trails(surface, scene, layout)
+    if under is not None:
+        under(surface, layout)
+    if sight is not None:
+        _draw_veil(surface, scene, layout, sight)
+        scene = sight.applied(scene)
+    _draw_trails(surface, scene, layout, sight)
     if scene.success:
         goal = scene.level.goal
         _blit(surface, sprites.rays(round(1.38 * layout.cell)), layout, goal.x, goal.y)
-    _draw_figures(surface, scene, layout)
+    _draw_figures(surface, scene, layout, sight)
     _draw_outcome(surface, scene, layout)
     if layout.header:
-        _draw_header(surface, scene, layout)
+        _draw_header(surface, scene, layout, sight is None or sight.phase or sight.ghosts)
 
 
 @lru_cache(maxsize=64)
@@ -146,10 +166,24 @@ def _blit(
     surface.blit(sprite, place, special_flags=pygame.BLEND_PREMULTIPLIED)
 
 
-def _draw_trails(surface: pygame.Surface, scene: Scene, layout: Layout) -> None:
+def _draw_veil(surface: pygame.Surface, scene: Scene, layout: Layout, sight: Sight) -> None:
+    """Darken the cells that are out of sight."""
+    if sight.radius is None:
+        return
+    veil = sprites.veil(layout.cell)
+    for cell, _ in scene.level.cells():
+        if not sight.reaches(scene.agent, cell):
+            surface.blit(veil, layout.corner(*cell))
+
+
+def _draw_trails(
+    surface: pygame.Surface, scene: Scene, layout: Layout, sight: Sight | None
+) -> None:
     """A faint streak from where each figure stood before the last tick."""
     now = [scene.agent, *(Cell(x, y) for x, y, _, _ in scene.obstacles)]
     for k, (cell, before) in enumerate(zip(now, scene.previous, strict=True)):
+        if k and sight is not None and not sight.shows(scene, k - 1):
+            continue
         if cell != before:
             step = (cell.x - before.x, cell.y - before.y)
             wanders = k > 0 and scene.obstacles[k - 1][2:] == (0, 0)
@@ -157,7 +191,9 @@ def _draw_trails(surface: pygame.Surface, scene: Scene, layout: Layout) -> None:
             _blit(surface, sprites.streak(layout.cell, step, colour), layout, *cell)
 
 
-def _draw_figures(surface: pygame.Surface, scene: Scene, layout: Layout) -> None:
+def _draw_figures(
+    surface: pygame.Surface, scene: Scene, layout: Layout, sight: Sight | None
+) -> None:
     """Obstacles and agent; those in a collision are drawn a little back on their way."""
     (x, y), ready = scene.agent, scene.phase == 0
     before = scene.previous[0]
@@ -171,10 +207,18 @@ def _draw_figures(surface: pygame.Surface, scene: Scene, layout: Layout) -> None
         place: tuple[float, float] = _pulled(*struck[k]) if k in struck else (ox, oy)
         aside = 0.1 * crowd[Cell(ox, oy)]
         crowd[Cell(ox, oy)] += 1
+        seen = sight is None or sight.shows(scene, k) or k in struck
+        if not seen and sight is not None and not sight.ghosts:
+            continue
         if (hx, hy) == (0, 0):
             figure = sprites.wanderer(layout.cell, ready)
+        elif sight is not None and not sight.headings and not sight.ghosts:
+            figure = sprites.unheaded(layout.cell, ready)
         else:
-            figure = sprites.patrol(layout.cell, next_heading(scene.level, ox, oy, hx, hy), ready)
+            heading = next_heading(scene.level, ox, oy, hx, hy)
+            figure = sprites.patrol(layout.cell, heading, ready)
+        if not seen:
+            figure = sprites.ghost(figure)
         _blit(surface, figure, layout, place[0] + aside, place[1] - aside)
     mood: sprites.Mood = "hurt" if scene.hit else "happy" if scene.success else "calm"
     figure = sprites.agent(layout.cell, (x - before.x, y - before.y), mood)
@@ -221,14 +265,14 @@ def _draw_outcome(surface: pygame.Surface, scene: Scene, layout: Layout) -> None
         pygame.draw.rect(surface, result[1], board.inflate(thick, thick), thick, border_radius=8)
 
 
-def _draw_header(surface: pygame.Surface, scene: Scene, layout: Layout) -> None:
+def _draw_header(surface: pygame.Surface, scene: Scene, layout: Layout, with_phase: bool) -> None:
     """Tick counter and time bar; what happened; whether obstacles move in the coming tick."""
     left, right, middle = MARGIN, layout.width - MARGIN, 22
     limit = scene.max_ticks
     count = f"tick {scene.tick}" if limit is None else f"tick {scene.tick} / {limit}"
     counter = sprites.label(count, 24, palette.WHITE)
     surface.blit(counter, (left, middle - counter.get_height() // 2))
-    if scene.obstacles:
+    if scene.obstacles and with_phase:
         due = scene.phase == 0
         words = "move next" if due else f"wait {scene.phase}"
         fill, ink = (palette.ORANGE, palette.INK) if due else (palette.LINE, palette.WHITE)

@@ -20,6 +20,8 @@ Mood = Literal["calm", "hurt", "happy"]
 Draw = Callable[[pygame.Surface, int], None]
 
 SUPERSAMPLING = 4
+GHOST = 95
+"""Opacity of what is there but not seen, of 255."""
 KEPT = 512
 """Sprites kept; a level needs about thirty for each size of its cells."""
 
@@ -154,6 +156,37 @@ def wanderer(side: int, ready: bool) -> pygame.Surface:
         pygame.draw.circle(surface, mark, (n / 2, n / 2), 0.065 * n)
 
     return sprite(side, draw)
+
+
+@lru_cache(maxsize=KEPT)
+def unheaded(side: int, ready: bool) -> pygame.Surface:
+    """A patrol whose heading is not seen: a disc with a question mark."""
+
+    def draw(surface: pygame.Surface, n: int) -> None:
+        body = palette.ORANGE if ready else palette.mix(palette.ORANGE, palette.FLOOR, 0.30)
+        mark = palette.WHITE if ready else palette.mix(palette.ORANGE, palette.INK, 0.65)
+        pygame.draw.circle(surface, palette.INK, (n / 2, n / 2), 0.335 * n)
+        pygame.draw.circle(surface, body, (n / 2, n / 2), 0.30 * n)
+        sign = font(max(8, round(0.56 * n))).render("?", True, mark)
+        surface.blit(sign, sign.get_rect(center=(n // 2, round(0.52 * n))))
+
+    return sprite(side, draw)
+
+
+@lru_cache(maxsize=KEPT)
+def ghost(figure: pygame.Surface) -> pygame.Surface:
+    """A figure that one can look through, for what is there but not seen."""
+    pale = figure.copy()
+    pale.fill((GHOST,) * 4, special_flags=pygame.BLEND_RGBA_MULT)
+    return pale
+
+
+@lru_cache(maxsize=KEPT)
+def veil(side: int) -> pygame.Surface:
+    """Darkness over a cell."""
+    surface = pygame.Surface((side, side), pygame.SRCALPHA)
+    surface.fill((*palette.NIGHT, 170))
+    return surface
 
 
 @lru_cache(maxsize=KEPT)

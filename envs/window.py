@@ -1,6 +1,7 @@
 """A window that shows pictures and never hangs."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
@@ -88,6 +89,19 @@ class Window:
         screen = self._window.get_surface()
         screen.blit(fitted(picture, *screen.get_size()), (0, 0))
         self._window.flip()
+
+    def paint(self, draw: Callable[[pygame.Surface], None]) -> None:
+        """Let `draw` fill the open window's surface, which it is given, and show it."""
+        if self._window is not None:
+            draw(self._window.get_surface())
+            self._window.flip()
+
+    def pixel(self, place: tuple[int, int]) -> tuple[int, int]:
+        """Where on the surface a mouse event's `pos` lies: on some screens it counts in points."""
+        assert self._window is not None
+        (wide, high), (x, y) = self._window.size, place
+        width, height = self._window.get_surface().get_size()
+        return x * width // max(1, wide), y * height // max(1, high)
 
     def events(self) -> list[pygame.Event]:
         """What happened in this window since the last call, and keep it alive."""

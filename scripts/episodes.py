@@ -10,6 +10,7 @@ from sidestep.agents import Agent, EnvConfig, make_single
 from sidestep.agents.player import Player
 from sidestep.scripts.console import console
 from sidestep.scripts.gif import write_gif
+from sidestep.scripts.stage import drawing_of, picture_size
 
 FRAMES_PER_SECOND = 6
 MOST_FRAMES = 400
@@ -36,16 +37,18 @@ def play_frames(
     env: Any, player: Player, episodes: int
 ) -> tuple[list[NDArray[np.uint8]], list[int]]:
     """The frames of some episodes, first and last ones included, and where episodes end."""
+    draw, size = drawing_of(env), None
     frames: list[NDArray[np.uint8]] = []
     ends: list[int] = []
     for seed in range(episodes):
         obs, info = env.reset(seed=seed)
-        frames.append(env.render())
+        size = size or picture_size(env)
+        frames.append(draw(*size))
         start, reward, over = True, 0.0, False
         while not over and len(frames) < MOST_FRAMES:
             action = player.act(obs, start, reward, info)
             obs, reward, terminated, truncated, info = env.step(action)
-            frames.append(env.render())
+            frames.append(draw(*size))
             start, over = False, terminated or truncated
         ends.append(len(frames) - 1)
     return frames, ends

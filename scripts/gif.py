@@ -1,20 +1,23 @@
 """Frames to an animated GIF that loops."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from sidestep.agents.checkpoint import write_atomically
 
 HELD_SECONDS = 1.0
+COLOURS = 255
+"""GIF has room for 256; one is for what did not change."""
 
 
 def write_gif(
     path: Path | str,
-    frames: Sequence[NDArray[np.uint8]],
+    frames: Iterable[NDArray[np.uint8]],
     fps: float,
     hold: Sequence[int] = (),
 ) -> None:
@@ -30,19 +33,37 @@ def write_gif(
         ValueError: no frames, frames that differ in shape, or fps that is not positive.
         OSError: a full or read-only disk; what was at `path` is still there.
     """
-    shapes = {frame.shape for frame in frames}
-    if len(shapes) != 1:
-        raise ValueError(f"frames: expected one shape, got {sorted(shapes) or 'no frames'}")
     if not fps > 0:
         raise ValueError(f"fps: expected a positive number, got {fps}")
-    durations = np.full(len(frames), max(20, round(100 / fps) * 10), dtype=np.float64)
+    images = list(_images(frames))
+    if not images:
+        raise ValueError("frames: expected one shape, got no frames")
+    durations = np.full(len(images), max(20, round(100 / fps) * 10), dtype=np.float64)
     durations[list(hold)] += 1000 * HELD_SECONDS
-    data = imageio.imwrite(
-        "<bytes>",
-        np.stack(frames),
-        extension=".gif",
-        plugin="pillow",
-        duration=durations.tolist() if len(frames) > 1 else float(durations[0]),
-        loop=0,
-    )
-    write_atomically(Path(path), data)
+    write_images(path, images, durations.astype(int).tolist())
+
+
+def write_images(path: Path | str, images: Sequence[Image.Image], durations: list[int]) -> None:
+    """Write a GIF of images with palettes; durations in milliseconds."""
+    if len(images) == 1:
+        durations = durations[:1]
+    buffer = io.BytesIO()
+    first, *rest = images
+    first.save(
+        buffer, "GIF", save_all=True, append_images=rest, duration=durations, loop=0, disposal=1
+    )  # fmt: skip
+    write_atomically(Path(path), buffer.getvalue())
+
+
+def with_palette(frame: NDArray[np.uint8]) -> Image.Image:
+    """A frame (H, W, 3) in 255 colours of its own: a third of the memory, and GIF's format."""
+    return Image.fromarray(frame).quantize(COLOURS, dither=Image.Dither.NONE)
+
+
+def _images(frames: Iterable[NDArray[np.uint8]]) -> Iterator[Image.Image]:
+    shapes: set[tuple[int, ...]] = set()
+    for frame in frames:
+        shapes.add(frame.shape)
+        if len(shapes) > 1:
+            raise ValueError(f"frames: expected one shape, got {sorted(shapes)}")
+        yield with_palette(frame)

@@ -44,6 +44,16 @@ class Tally:
             self.successes += success
             self.returns.append(self.total)
 
+    def get_state(self) -> tuple[Any, ...]:
+        """What `set_state` takes to forget all that is played from here on."""
+        counts = (self.episodes, self.successes, self.ticks, self.total, self.over)
+        return (*counts, len(self.returns))
+
+    def set_state(self, state: tuple[Any, ...]) -> None:
+        """Go back to an earlier `get_state()`."""
+        self.episodes, self.successes, self.ticks, self.total, self.over, known = state
+        del self.returns[known:]
+
     def status(self) -> str:
         """The score in a line; the episode is counted from 1."""
         number = self.episodes + (not self.over)
@@ -61,8 +71,7 @@ def drawing_of(env: gym.Env[Any, Any]) -> Drawing:
     """
     if env.render_mode != "rgb_array":
         raise ValueError(f"env: expected render_mode 'rgb_array', got {env.render_mode!r}")
-    world = env.unwrapped
-    limit = env.spec.max_episode_steps if env.spec is not None else None
+    world, limit = env.unwrapped, time_limit(env)
 
     def draw_world(width: int, height: int) -> Pixels:
         assert isinstance(world, MovingObstaclesEnv)
@@ -74,14 +83,27 @@ def drawing_of(env: gym.Env[Any, Any]) -> Drawing:
     return draw_world if isinstance(world, MovingObstaclesEnv) else draw_other
 
 
+def time_limit(env: gym.Env[Any, Any]) -> int | None:
+    """Ticks until an episode is cut; Gymnasium's wrappers keep it from the env inside."""
+    return env.spec.max_episode_steps if env.spec is not None else None
+
+
 def first_size(env: gym.Env[Any, Any]) -> tuple[int, int]:
     """(width, height) for a window of `env`, its status line included."""
+    width, height = picture_size(env)
+    if isinstance(env.unwrapped, MovingObstaclesEnv):
+        return width, height + STATUS_HEIGHT
+    return max(width, 432), max(height, 240) + STATUS_HEIGHT
+
+
+def picture_size(env: gym.Env[Any, Any]) -> tuple[int, int]:
+    """(width, height) of the default picture of `env`, whose first episode has begun."""
     world = env.unwrapped
     if isinstance(world, MovingObstaclesEnv):
         layout = rendering.Layout.default(world.level)
-        return layout.width, layout.height + STATUS_HEIGHT
+        return layout.width, layout.height
     height, width = np.asarray(env.render()).shape[:2]
-    return max(width, 432), max(height, 240) + STATUS_HEIGHT
+    return width, height
 
 
 def compose(

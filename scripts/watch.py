@@ -1,4 +1,4 @@
-"""`sidestep watch`: see a trained run act in a window."""
+"""`sidestep watch`: see a trained run, or the optimum, act in a window, and why."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,33 +7,47 @@ from typing import Annotated
 import torch
 import tyro
 
-from sidestep.agents import load_agent, make_single
-from sidestep.agents.player import Player
+from sidestep.scripts.cast import Cast, check_cast
 from sidestep.scripts.console import console, guarded, parse
-from sidestep.scripts.viewer import Viewer
+from sidestep.scripts.panels import BY_DEFAULT, NAMES, check_panels
+from sidestep.scripts.screen import Screen
+from sidestep.scripts.tiles import MOST_LANES
 
-EXAMPLES = """\
+EXAMPLES = f"""\
   sidestep watch runs/gru
-  sidestep watch runs/gru --fps 12 --seed 3
-  sidestep watch runs/gru --sampled --episodes 20"""
+  sidestep watch runs/gru --fps 12 --seed 3 --panels values units gates
+  sidestep watch runs/gru --sampled --lanes 16
+  sidestep watch --optimum --env sidestep/Crossing-v0
+
+Panels, on keys 1 to 9: {", ".join(NAMES)}."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """See a trained agent act: space pauses, arrows step and change the speed, H shows all keys."""
+    """See an agent act, and why: space pauses, arrows step and go back, H shows all keys."""
 
-    run: Annotated[Path, tyro.conf.Positional]
-    """The run's folder."""
+    run: Annotated[Path | None, tyro.conf.Positional] = None
+    """The run's folder; may be left out with --optimum."""
     seed: int | None = None
-    """Of the first episode; the following ones go on from there."""
+    """Of the first episode; the following ones count up from it. Drawn if left out."""
     fps: float = 5.0
     """Ticks a second at the beginning."""
     episodes: int | None = None
     """Stop after so many; when the window is closed if left out."""
+    lanes: int = 1
+    """Worlds side by side, up to 64; a click enlarges one."""
+    panels: tuple[str, ...] = BY_DEFAULT
+    """What is shown at first."""
     sampled: bool = False
     """Act with the exploration of the training's end instead of greedily."""
     checkpoint: str = "last"
     """last, best, or the name of one in the folder."""
+    optimum: bool = False
+    """The exact optimum acts, in the run's world or in that of --env."""
+    env: str = "sidestep/MovingObstacles-v0"
+    """The world of the optimum, where there is no run."""
+    env_kwargs: tuple[str, ...] = ()
+    """Keywords of that env, as name=value."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -41,8 +55,10 @@ class Options:
             raise ValueError(f"fps: expected a positive number, got {self.fps}")
         if self.episodes is not None and self.episodes < 1:
             raise ValueError(f"episodes: expected at least 1, got {self.episodes}")
-        if self.seed is not None and self.seed < 0:
-            raise ValueError(f"seed: expected a non-negative integer, got {self.seed}")
+        if not 1 <= self.lanes <= MOST_LANES:
+            raise ValueError(f"lanes: expected 1 to {MOST_LANES}, got {self.lanes}")
+        check_cast(self)
+        check_panels(self.panels)
 
 
 def main(args: list[str] | None = None) -> None:
@@ -53,23 +69,18 @@ def main(args: list[str] | None = None) -> None:
 def watch(options: Options) -> None:
     """Show one run, then say the score."""
     torch.set_num_threads(1)
-    path = None
-    if options.checkpoint != "last":
-        path = options.run / f"{options.checkpoint.removesuffix('.json')}.json"
-    agent, config = load_agent(options.run, path)
-    env = make_single(config.env, render_mode="rgb_array")
+    cast = Cast.of(options)
     try:
-        viewer = Viewer(
-            env,
-            Player(agent, greedy=not options.sampled),
-            title=f"sidestep watch: {options.run.name} ({agent.name})",
-            seed=options.seed,
+        screen = Screen(
+            cast.sessions(options.lanes, options.seed),
+            title=f"sidestep watch: {cast.title}",
             speed=options.fps,
             episodes=options.episodes,
+            panels=options.panels,
         )
-        tally = viewer.run()
+        tally = screen.run()
     finally:
-        env.close()
+        cast.close()
     mean = f", mean return {sum(tally.returns) / len(tally.returns):.2f}" if tally.returns else ""
     console.print(f"{tally.successes} successes in {tally.episodes} episodes{mean}")
 

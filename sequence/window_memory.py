@@ -95,6 +95,21 @@ class WindowAttention(nn.Module):
 
     def step(self, x: Tensor, state: State, reset: Tensor | None = None) -> tuple[Tensor, State]:
         """One tick; see `Memory.step`."""
+        e, buffer, count, weights = self._attend(x, state, reset)
+        context = (weights.flip(-1).t().unsqueeze(-1) * buffer).sum(0)  # (B, H)
+        return self._output(weights, context, e), (buffer, count)
+
+    def look(self, x: Tensor, state: State, reset: Tensor | None = None) -> Tensor:
+        """Where `step` with the same arguments attends: (B, K) by lag, the present first.
+
+        Rows sum to 1; lags before the episode's first step have 0.
+        """
+        return self._attend(x, state, reset)[-1]
+
+    def _attend(
+        self, x: Tensor, state: State, reset: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Embedding (B, H), buffer and count with it, and the weights (B, K) of one tick."""
         check_input(x, "B", self.input_size, self.embed_weight)
         buffer, count = self._check_state(state, x)
         if reset is not None:
@@ -105,9 +120,7 @@ class WindowAttention(nn.Module):
         buffer = torch.cat([buffer[1:], e.to(buffer.dtype).unsqueeze(0)])  # (K, B, H)
         count = (count + 1).clamp(max=self.window)
         products = (self._query(e) * buffer).sum(-1).t().flip(-1)  # (B, K), by lag
-        weights = self._weights(products, e, count.squeeze(0))
-        context = (weights.flip(-1).t().unsqueeze(-1) * buffer).sum(0)  # (B, H)
-        return self._output(weights, context, e), (buffer, count)
+        return e, buffer, count, self._weights(products, e, count.squeeze(0))
 
     def forward(
         self,

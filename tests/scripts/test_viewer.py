@@ -1,18 +1,27 @@
-"""The viewer: every key's effect, pace, pauses, and a whole run in a window."""
+"""The viewer: every key's effect, pace, pauses, going back, lanes, and whole runs in a window."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import imageio.v3 as imageio
 import numpy as np
 import pygame
 import pytest
 from gymnasium import spaces
 
 import sidestep.envs  # noqa: F401
+from sidestep.agents import DeepSarsa, DeepSarsaConfig, NetworkConfig
+from sidestep.agents.player import Player
 from sidestep.envs import rendering
+from sidestep.scripts.keys import HELP, KEYS, Command, command_of
+from sidestep.scripts.panels import NAMES, PANELS
+from sidestep.scripts.screen import HOLD_TICKS, Screen
+from sidestep.scripts.session import Session
 from sidestep.scripts.stage import STATUS_HEIGHT, compose, drawing_of, first_size
-from sidestep.scripts.viewer import HELP, KEYS, Command, Viewer, command_of
+from sidestep.scripts.viewer import Viewer
 
 CORRIDOR = "S..G"
 
@@ -62,32 +71,27 @@ def viewer(**options: Any) -> Viewer:
     return Viewer(world(), Right(), seed=0, **options)
 
 
+def lanes(number: int) -> Screen:
+    return Screen([Session(world(), Right(), seed=k, stride=number) for k in range(number)])
+
+
 def down(key: int) -> pygame.Event:
     return pygame.Event(pygame.KEYDOWN, key=key)
 
 
-@pytest.mark.parametrize(
-    ("key", "command"),
-    [
-        (pygame.K_SPACE, Command.PAUSE),
-        (pygame.K_RIGHT, Command.STEP),
-        (pygame.K_UP, Command.FASTER),
-        (pygame.K_PLUS, Command.FASTER),
-        (pygame.K_EQUALS, Command.FASTER),
-        (pygame.K_KP_PLUS, Command.FASTER),
-        (pygame.K_DOWN, Command.SLOWER),
-        (pygame.K_MINUS, Command.SLOWER),
-        (pygame.K_KP_MINUS, Command.SLOWER),
-        (pygame.K_r, Command.NEXT),
-        (pygame.K_h, Command.HELP),
-        (pygame.K_q, Command.QUIT),
-        (pygame.K_ESCAPE, Command.QUIT),
-    ],
-)
-def test_keys(key: int, command: Command) -> None:
-    assert command_of(down(key)) is command
-    assert command_of(pygame.Event(pygame.KEYUP, key=key)) is None
-    assert key in KEYS
+def press(show: Screen, *keys: int) -> None:
+    show.handle([down(key) for key in keys])
+
+
+def test_every_key_is_a_command_and_explained() -> None:
+    assert set(KEYS.values()) == set(Command)
+    for key, command in KEYS.items():
+        assert command_of(down(key)) is command
+        assert command_of(pygame.Event(pygame.KEYUP, key=key)) is None
+    words = " ".join(HELP)
+    for key in "NASFRHQ":
+        assert re.search(rf"\b{key}\b", words)
+    assert all(f"{digit}\t{panel.title}" in HELP for digit, panel in enumerate(PANELS, 1))
 
 
 def test_other_events() -> None:
@@ -111,10 +115,12 @@ def test_the_last_picture_stays_longer() -> None:
     for _ in range(3):
         show.advance(0.25)
     assert show.tally.over
-    show.advance(0.79)
-    assert show.tally.over
-    show.advance(0.02)
-    assert (show.tally.over, show.tally.ticks) == (False, 0)
+    seen = []
+    for _ in range(4):
+        show.advance(0.25)
+        seen.append((show.tally.over, show.tally.ticks))
+    assert seen == [(True, 3), (True, 3), (False, 0), (False, 1)]
+    assert round(0.8 * 4) == 3 < HOLD_TICKS
 
 
 def test_a_long_wait_does_not_play_a_burst() -> None:
@@ -125,52 +131,100 @@ def test_a_long_wait_does_not_play_a_burst() -> None:
 
 def test_pause_and_single_step() -> None:
     show = viewer()
-    show.handle([down(pygame.K_SPACE)])
+    press(show, pygame.K_SPACE)
     show.advance(10)
     assert (show.paused, show.tally.ticks) == (True, 0)
-    show.handle([down(pygame.K_RIGHT), down(pygame.K_RIGHT)])
+    press(show, pygame.K_RIGHT, pygame.K_RIGHT)
     assert (show.paused, show.tally.ticks) == (True, 2)
     assert "paused" in show.status()
-    show.handle([down(pygame.K_SPACE)])
+    press(show, pygame.K_SPACE)
     show.advance(10)
     assert (show.paused, show.tally.ticks) == (False, 3)
-    show.handle([down(pygame.K_RIGHT)])  # pauses too; past the end it begins the next episode
+    press(show, pygame.K_RIGHT)  # pauses too; past the end it begins the next episode
     assert (show.paused, show.tally.ticks, show.tally.episodes) == (True, 0, 1)
+
+
+def test_back_over_the_end_of_an_episode() -> None:
+    show = viewer()
+    press(show, *[pygame.K_RIGHT] * 5)
+    assert (show.session.seed, show.tally.ticks, show.tally.episodes) == (1, 1, 1)
+    press(show, pygame.K_LEFT, pygame.K_LEFT, pygame.K_LEFT)
+    assert (show.session.seed, show.tally.ticks, show.tally.episodes) == (0, 2, 0)
+    assert (show.tally.total, show.tally.returns) == (pytest.approx(-0.1), [])
+    press(show, pygame.K_RIGHT)
+    assert show.tally.returns == pytest.approx([0.85])
+    press(show, *[pygame.K_LEFT] * 4)
+    assert show.tally.ticks == 0
+    assert show.status() == "no earlier tick is kept"
 
 
 def test_speed_keys_stop_at_the_ends() -> None:
     show = viewer(speed=5)
     speeds = []
     for key in [pygame.K_UP] * 2 + [pygame.K_MINUS] * 9 + [pygame.K_KP_PLUS] * 12:
-        show.handle([down(key)])
+        press(show, key)
         speeds.append(show.speed)
     assert speeds[:4] == [8, 12, 8, 5]
     assert (min(speeds), speeds[10], speeds[-1]) == (1, 1, 120)
 
 
-def test_next_episode_is_not_counted_when_cut_short() -> None:
+def test_next_and_again_are_not_counted_when_cut_short() -> None:
     show = viewer()
     show.tick()
-    show.handle([down(pygame.K_r)])
-    assert (show.tally.ticks, show.tally.episodes, show.tally.total) == (0, 0, 0.0)
+    press(show, pygame.K_n)
+    assert (show.session.seed, show.tally.ticks, show.tally.episodes) == (1, 0, 0)
+    show.tick()
+    press(show, pygame.K_a)
+    assert (show.session.seed, show.tally.ticks, show.tally.total) == (1, 0, 0.0)
+
+
+def test_a_seed_is_typed() -> None:
+    show = viewer()
+    press(show, pygame.K_s, pygame.K_3, pygame.K_KP_7, pygame.K_BACKSPACE, pygame.K_1)
+    show.advance(10)
+    assert show.status().startswith("seed: 31_") and show.tally.ticks == 0
+    assert show.panels == set(viewer().panels)  # digits belong to the seed
+    press(show, pygame.K_RETURN)
+    assert (show.session.seed, show.typed) == (31, None)
+    for leave in (pygame.K_ESCAPE, pygame.K_s, pygame.K_RETURN):
+        press(show, pygame.K_s, leave)
+        assert (show.session.seed, show.typed, show.finished) == (31, None, False)
+
+
+def test_digits_switch_panels() -> None:
+    show = viewer(panels=["trail"])
+    for digit, name in enumerate(NAMES, start=1):
+        before = set(show.panels)
+        press(show, getattr(pygame, f"K_{digit}"))
+        assert show.panels == before ^ {name}
+        assert PANELS[digit - 1].title in show.status()
+    press(show, pygame.K_0)
+    assert show.panels == set()
+    press(show, pygame.K_KP_0)
+    assert show.panels == set(NAMES)
 
 
 def test_help_holds_the_time_and_quit_ends() -> None:
     show = viewer()
-    show.handle([down(pygame.K_h)])
+    press(show, pygame.K_h)
     show.advance(10)
     assert (show.helping, show.tally.ticks) == (True, 0)
-    show.handle([down(pygame.K_h), down(pygame.K_q)])
+    press(show, pygame.K_ESCAPE)
+    assert (show.helping, show.finished) == (False, False)
+    press(show, pygame.K_F1, pygame.K_h, pygame.K_q)
     assert (show.helping, show.finished) == (False, True)
+    other = viewer()
+    press(other, pygame.K_ESCAPE)
+    assert other.finished
 
 
 def test_the_policy_is_told_where_episodes_start() -> None:
     show = viewer()
-    for _ in range(6):
-        show.tick()
-    policy: Any = show.policy
-    assert [start for start, _, _ in policy.told] == [True, False, False, True, False]
-    assert [r for _, r, _ in policy.told] == pytest.approx([0, -0.05, -0.05, 0, -0.05])
+    for _ in range(7):
+        show.tick(resting=False)
+    policy: Any = show.session.mind.policy
+    assert [start for start, _, _ in policy.told] == [True, False, False, True, False, False]
+    assert [r for _, r, _ in policy.told] == pytest.approx([0, -0.05, -0.05, 0, -0.05, -0.05])
     assert policy.told[1][2] == {"is_success": False, "is_collision": False}
 
 
@@ -179,10 +233,10 @@ def test_status() -> None:
     for _ in range(3):
         show.tick()
     assert show.status() == (
-        "episode 1   tick 3   return 0.85   successes 1/1   8 ticks/s   H: keys"
+        "seed 0   episode 1   tick 3   return 0.85   successes 1/1   8 ticks/s   H: keys"
     )
-    show.tick()
-    assert show.status().startswith("episode 2   tick 0   return 0.00   successes 1/1")
+    show.tick(resting=False)
+    assert show.status().startswith("seed 1   episode 2   tick 0   return 0.00   successes 1/1")
 
 
 def test_run_plays_so_many_episodes_and_closes() -> None:
@@ -202,22 +256,101 @@ def test_closing_the_window_ends_the_run(closing: int) -> None:
     assert show.window.closed
 
 
-def test_pictures_of_our_worlds_fill_the_window() -> None:
-    show = viewer()
-    show.tick()
-    picture = compose(show.draw, (400, 300), "status")
-    world: Any = show.env.unwrapped
-    scene = world.scene()._replace(max_ticks=100)
+def test_frames_and_recordings_are_saved(tmp_path: Path) -> None:
+    show = viewer(folder=tmp_path, panels=["trail"])
+    press(show, pygame.K_f, pygame.K_f)
+    names = {"sidestep-0-0.png", "sidestep-0-0-2.png"}
+    assert {p.name for p in tmp_path.iterdir()} == names
+    assert imageio.imread(tmp_path / "sidestep-0-0.png").shape == (560, 800, 3)
+    press(show, pygame.K_r)
+    press(show, pygame.K_RIGHT, pygame.K_RIGHT, pygame.K_RIGHT)
+    assert show.status().endswith("   REC")
+    press(show, pygame.K_r)
+    (film,) = tmp_path.glob("*.gif")
+    assert imageio.imread(film, index=None, mode="RGB").shape == (4, 560, 800, 3)
+    assert str(film) in show.status() and show.film is None
+
+
+def test_what_cannot_be_saved_is_said(tmp_path: Path) -> None:
+    show = viewer(folder=tmp_path / "missing")
+    press(show, pygame.K_f)
+    assert show.status() == "not saved: No such file or directory"
+    show.advance(5)
+    assert show.status().startswith("seed 0")
+
+
+def test_lanes_side_by_side() -> None:
+    show = lanes(5)
+    assert show.chosen is None
+    show.window.open(600, 430)
+    show.window.paint(lambda surface: show.draw(surface, show.status()))
+    for _ in range(3):
+        show.tick()
+    assert [s.tally.ticks for s in show.sessions] == [3] * 5
+    assert show.status().startswith("5 lanes   successes 5/5")
+    for _ in range(4):
+        show.tick()
+    assert [s.seed for s in show.sessions] == [5, 6, 7, 8, 9]
+
+
+def test_a_click_enlarges_a_lane_and_another_leaves_it() -> None:
+    show = lanes(5)
+    show.window.open(600, 430)
+    size = show.window.size
+    assert size is not None
+    for lane, box in enumerate(show._boxes(*size)):
+        event = pygame.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=box.center)
+        show.handle([event])
+        assert show.chosen == lane
+        assert show.status().startswith(f"seed {lane} ")
+        show.handle([event])
+        assert show.chosen is None
+    press(show, pygame.K_TAB)
+    assert show.chosen == 0
+    press(show, pygame.K_ESCAPE)
+    assert (show.chosen, show.finished) == (None, False)
+    press(show, pygame.K_ESCAPE)
+    assert show.finished
+
+
+@pytest.mark.parametrize("number", [0, 65])
+def test_too_many_lanes(number: int) -> None:
+    with pytest.raises(ValueError, match=f"lanes: expected 1 to 64, got {number}"):
+        Screen([viewer().session] * number)
+
+
+@pytest.mark.slow
+def test_ten_thousand_frames_without_growth() -> None:
+    """What is kept has a bound: sessions remember so many ticks, drawing caches so many sprites."""
+    import tracemalloc
+
+    env = gym.make("sidestep/Glimpse-v0", render_mode="rgb_array")
+    config = DeepSarsaConfig(network=NetworkConfig((7,), "gru", 5))
+    agent = DeepSarsa(env.observation_space, spaces.Discrete(5), config)
+    show = Viewer(env, Player(agent, greedy=False), seed=0, panels=NAMES)
+    surface = pygame.Surface((160, 120))
+    sizes = []
+    tracemalloc.start()
+    for frame in range(10_000):
+        if frame % 8 == 0:
+            show.tick(resting=False)
+        show.draw(surface, show.status()) if frame % 4 == 0 else show.advance(0)
+        if frame in (5_999, 9_999):
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert sizes[1] < 1.1 * sizes[0] + 200_000, sizes
+
+
+def test_compose_draws_our_worlds_with_their_limit() -> None:
+    env = world()
+    env.reset(seed=0)
+    env.step(2)
+    inner: Any = env.unwrapped
+    scene = inner.scene()._replace(max_ticks=100)
     room = 300 - STATUS_HEIGHT
+    picture = compose(drawing_of(env), (400, 300), "status")
     assert np.array_equal(picture[:room], rendering.frame(scene, (400, room)))
-    assert not np.array_equal(picture, compose(show.draw, (400, 300), "status", HELP))
-    assert not np.array_equal(picture, compose(show.draw, (400, 300), "status", bright=True))
-
-
-@pytest.mark.parametrize("size", [(640, 480), (160, 120), (40, 20)])
-def test_compose_takes_any_size(size: tuple[int, int]) -> None:
-    show = viewer()
-    assert compose(show.draw, size, "words " * 40, HELP).shape == (size[1], size[0], 3)
+    assert not np.array_equal(picture, compose(drawing_of(env), (400, 300), "status", ("a",)))
 
 
 def test_foreign_envs_are_shown_by_their_own_pictures() -> None:
@@ -225,14 +358,15 @@ def test_foreign_envs_are_shown_by_their_own_pictures() -> None:
     show = Viewer(env, Right(), episodes=1, speed=120)
     assert first_size(env) == (432, 240 + STATUS_HEIGHT)
     show.tick()
-    picture = compose(drawing_of(env), (300, 200 + STATUS_HEIGHT), "")
-    assert picture[100, 150].tolist() == [100, 100, 100]
+    assert show.picture((300, 230))[100, 150].tolist() == [100, 100, 100]
     assert show.run().returns == [1.0]
 
 
 def test_wrong_input() -> None:
     with pytest.raises(ValueError, match=r"speed: expected a positive number .* got 0"):
         viewer(speed=0)
+    with pytest.raises(ValueError, match=r"panels: expected some of values, .* got 'colour'"):
+        viewer(panels=["colour"])
     silent = gym.make("sidestep/MovingObstacles-v0")
     with pytest.raises(ValueError, match="expected render_mode 'rgb_array', got None"):
         Viewer(silent, Right())

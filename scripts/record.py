@@ -1,0 +1,208 @@
+"""`sidestep record`: what `sidestep watch` shows, as a GIF, a film or a picture."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import tyro
+
+from sidestep.scripts.cast import Cast, check_cast
+from sidestep.scripts.console import console, guarded, parse, progress
+from sidestep.scripts.film import MOST_FRAMES, Shot, check_target, write_film
+from sidestep.scripts.panels import BY_DEFAULT, NAMES, check_panels
+from sidestep.scripts.screen import Screen
+from sidestep.scripts.session import Session
+from sidestep.scripts.tiles import MOST_LANES
+
+EXAMPLES = f"""\
+  sidestep record runs/gru --out gru.gif
+  sidestep record runs/gru --out faults.mp4 --pick worst --episodes 3 --panels values regret
+  sidestep record runs/gru --out glance.png --seed 7 --tick 6 --size 1600x1120
+  sidestep record --optimum --env sidestep/Crossing-v0 --out optimum.gif
+
+Panels: {", ".join(NAMES)}; `--panels` alone: none."""
+
+Pick = Literal["first", "best", "worst", "first-failure"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Record an agent's episodes, off screen."""
+
+    run: Annotated[Path | None, tyro.conf.Positional] = None
+    """The run's folder; may be left out with --optimum."""
+    out: Path = field(kw_only=True)
+    """The file to write: .gif, .mp4 (with the extra video) or .png."""
+    pick: Pick = "first"
+    """Which episodes: the first seeds, the best or worst returns among --among seeds, or from the
+    first failure on."""
+    episodes: int = 1
+    """How many."""
+    seed: int | None = 0
+    """Of the first episode; the following ones count up from it."""
+    among: int = 100
+    """Seeds that are played to find the best, the worst or a failure."""
+    tick: int | None = None
+    """Of a PNG: the tick that it shows; the episode's last if left out."""
+    lanes: int = 1
+    """Worlds side by side, up to 64; without panels."""
+    panels: tuple[str, ...] = BY_DEFAULT
+    """What is shown."""
+    size: str = "800x560"
+    """Width x height in pixels."""
+    fps: float = 5.0
+    """Ticks a second."""
+    sampled: bool = False
+    """Act with the exploration of the training's end instead of greedily."""
+    checkpoint: str = "last"
+    """last, best, or the name of one in the folder."""
+    optimum: bool = False
+    """The exact optimum acts, in the run's world or in that of --env."""
+    env: str = "sidestep/MovingObstacles-v0"
+    """The world of the optimum, where there is no run."""
+    env_kwargs: tuple[str, ...] = ()
+    """Keywords of that env, as name=value."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        if not self.fps > 0:
+            raise ValueError(f"fps: expected a positive number, got {self.fps}")
+        for name in ("episodes", "among"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.tick is not None and (self.tick < 0 or self.out.suffix != ".png"):
+            raise ValueError(f"tick: expected 0 or more, for a .png, got {self.tick}, {self.out}")
+        if not 1 <= self.lanes <= MOST_LANES:
+            raise ValueError(f"lanes: expected 1 to {MOST_LANES}, got {self.lanes}")
+        if self.lanes > 1 and self.pick != "first":
+            raise ValueError(f"pick: expected first with several lanes, got {self.pick}")
+        check_cast(self)
+        check_panels(self.panels)
+        self.pixels()
+
+    def pixels(self) -> tuple[int, int]:
+        """`size` as numbers.
+
+        Raises:
+            ValueError: no such size.
+        """
+        parts = self.size.split("x")
+        if len(parts) != 2 or not all(part.isdecimal() for part in parts):
+            raise ValueError(f"size: expected WIDTHxHEIGHT, got {self.size!r}")
+        width, height = int(parts[0]), int(parts[1])
+        if not (160 <= width <= 4096 and 120 <= height <= 4096):
+            raise ValueError(f"size: expected 160x120 to 4096x4096, got {self.size}")
+        return width, height
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command."""
+    guarded("record", lambda: record(parse(Options, "record", args, EXAMPLES)))
+
+
+def record(options: Options) -> None:
+    """Play, draw and write."""
+    torch.set_num_threads(1)
+    check_target(options.out)
+    cast = Cast.of(options)
+    try:
+        sessions = cast.sessions(options.lanes, options.seed, "regret" in options.panels)
+        if options.lanes > 1:
+            count = write_film(options.out, side_by_side(sessions, options), options.fps)
+            words = f"{options.lanes} lanes"
+        else:
+            seeds = pick(sessions[0], options)
+            shots = shots_of(sessions[0], seeds, options)
+            count = write_film(options.out, shots, options.fps)
+            words = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    finally:
+        cast.close()
+    size = options.out.stat().st_size / 1e6
+    frames = f"{count} frame{'s' * (count > 1)}"
+    if count == MOST_FRAMES:
+        frames += " (a GIF takes no more)"
+    console.print(f"{options.out}: {frames} of {words}, {size:.2f} MB")
+
+
+def pick(session: Session, options: Options) -> list[int]:
+    """The seeds of the episodes to record.
+
+    Raises:
+        ValueError: no failure among them.
+    """
+    first = session.seed
+    if options.pick == "first":
+        return list(range(first, first + options.episodes))
+    if options.pick == "first-failure":
+        found = next((s for s in _searched(options, first) if not succeeds(session, s)), None)
+        if found is None:
+            raise ValueError(
+                f"pick: expected a failure, all of seeds {first} to {first + options.among - 1} "
+                "succeeded; raise --among"
+            )
+        return list(range(found, found + options.episodes))
+    returns = {seed: play(session, seed) for seed in _searched(options, first)}
+    sign = -1 if options.pick == "best" else 1
+    return sorted(returns, key=lambda seed: sign * returns[seed])[: options.episodes]
+
+
+def _searched(options: Options, first: int) -> Iterator[int]:
+    """Seeds, with a progress bar."""
+    with progress() as bar:
+        yield from bar.track(range(first, first + options.among), description=options.pick)
+
+
+def play(session: Session, seed: int) -> float:
+    """The return of an episode."""
+    session.begin(seed)
+    while not session.tally.over:
+        session.tick()
+    return session.tally.total
+
+
+def succeeds(session: Session, seed: int) -> bool:
+    """Whether an episode reaches the goal.
+
+    Raises:
+        ValueError: an env that does not tell.
+    """
+    play(session, seed)
+    if "is_success" not in session.info:
+        raise ValueError("pick: expected an env that tells is_success for first-failure")
+    return bool(session.info["is_success"])
+
+
+def shots_of(session: Session, seeds: list[int], options: Options) -> Iterator[Shot]:
+    """Every tick of the episodes, one after the other; of a PNG the one that is asked for."""
+    screen = Screen([session], panels=options.panels)
+    for seed in seeds:
+        session.begin(seed)
+        while True:
+            over = session.tally.over
+            wanted = options.tick is None or session.now.tick == options.tick
+            if wanted and (over or options.out.suffix != ".png" or options.tick is not None):
+                yield Shot(screen.picture(options.pixels()), hold=over)
+            if over or (wanted and options.tick is not None):
+                break
+            session.tick()
+        if options.tick is not None and not wanted:
+            raise ValueError(f"tick: expected at most {session.now.tick}, got {options.tick}")
+
+
+def side_by_side(sessions: list[Session], options: Options) -> Iterator[Shot]:
+    """All lanes together until as many episodes as are asked for are over in each."""
+    screen = Screen(sessions, speed=options.fps, panels=options.panels)
+    for number in itertools.count():
+        counts = [session.tally.episodes for session in sessions]
+        if options.tick is None or number == options.tick:
+            yield Shot(screen.picture(options.pixels()))
+        if number == options.tick or min(counts) >= options.episodes:
+            return
+        screen.tick()
+
+
+if __name__ == "__main__":
+    main()
