@@ -1,46 +1,49 @@
 """`sidestep play`: cross the world yourself."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import pygame
 
+from sidestep.agents import EnvConfig, make_single
 from sidestep.envs import MovingObstaclesEnv
-from sidestep.envs.rendering import Window
 from sidestep.scripts.console import console, guarded, parse
-from sidestep.scripts.stage import REFRESH_RATE, Tally, compose, drawing_of, run_window
+from sidestep.scripts.game import Game
+from sidestep.scripts.maps import level_of
+from sidestep.scripts.race import rival_of, world_of
+from sidestep.scripts.replay import Replay
+from sidestep.scripts.stage import REFRESH_RATE
 
 EXAMPLES = """\
   sidestep play
   sidestep play --turns
   sidestep play --env sidestep/Book-v0 --fps 4 --seed 7
-  sidestep play --level my-level.txt"""
-
-STAY = 4
-ARROWS = {pygame.K_UP: 0, pygame.K_DOWN: 1, pygame.K_RIGHT: 2, pygame.K_LEFT: 3}
-LETTERS = {pygame.K_w: 0, pygame.K_s: 1, pygame.K_d: 2, pygame.K_a: 3}
-ACTIONS = {**ARROWS, **LETTERS, pygame.K_SPACE: STAY}
-HELP = (
-    "Reach the flag, dodge the rest",
-    "arrows or W A S D: go      space: stay",
-    "bright obstacles move in the coming tick, dim ones wait",
-    "R: new episode      H: this help      Q or Esc: quit",
-)
+  sidestep play --level rush-hour
+  sidestep play --level my-level.txt --against optimum
+  sidestep play --against runs/gru --out game.json
+  sidestep play --replay game.json"""
 
 
 @dataclass(frozen=True)
 class Options:
     """Cross the world yourself: arrow keys go, space stays, R restarts, H helps, Q quits."""
 
-    env: str = "sidestep/MovingObstacles-v0"
-    """Id of one of this package's worlds."""
-    level: Path | None = None
-    """A text file with a map to play on instead of the env's own."""
+    env: str | None = None
+    """Id of one of this package's worlds; sidestep/MovingObstacles-v0, or that of the run that you
+    play against, if left out."""
+    env_kwargs: tuple[str, ...] = ()
+    """Keywords of the env, as name=value."""
+    level: str | None = None
+    """A shipped level's name or a text file with a map, instead of the env's own."""
+    against: str | None = None
+    """Race a trained run, by its folder, or `optimum`: the same episode, both at once."""
+    out: Path | None = None
+    """Write the episodes that you play to the end into this replay file (.json)."""
+    replay: Path | None = None
+    """Show a replay file instead of playing."""
     seed: int | None = None
-    """Of the first episode; the following ones go on from there."""
+    """Of the first episode; the following ones count up from it. Drawn if left out."""
     fps: float = 3.0
     """Ticks a second."""
     turns: bool = False
@@ -56,134 +59,37 @@ class Options:
             raise ValueError(f"episodes: expected at least 1, got {self.episodes}")
         if self.seed is not None and self.seed < 0:
             raise ValueError(f"seed: expected a non-negative integer, got {self.seed}")
+        if self.out is not None and self.out.suffix != ".json":
+            raise ValueError(f"out: expected a name ending in .json, got {self.out}")
+        others = (self.env, self.level, self.against, self.out, self.seed, self.episodes)
+        if self.replay is not None and (self.env_kwargs or any(x is not None for x in others)):
+            raise ValueError("replay: expected no flag but --fps beside it, got others")
 
+    def world(self) -> EnvConfig:
+        """The world to play in.
 
-class Game:
-    """A person in one world: keys come in, ticks are played, pictures come out.
-
-    Args:
-        env: one of this package's worlds with render_mode="rgb_array"; not closed.
-        options: pace, seed and number of episodes.
-    """
-
-    def __init__(self, env: gym.Env[Any, Any], options: Options) -> None:
-        """Begin the first episode; `run` opens the window."""
-        self.env, self.options = env, options
-        self.tally, self.window = Tally(), Window(f"sidestep play: {options.env}")
-        self.draw = drawing_of(env)
-        self.helping, self.finished = False, False
-        self._held: list[int] = []
-        self._next: int | None = None
-        self._waiting, self._late, self._due = True, False, 0.0
-        self._info: dict[str, Any] = {}
-        self._begin(options.seed)
-
-    def run(self) -> Tally:
-        """Play until the window is closed or the episodes are over; returns the score."""
-        return run_window(self)
-
-    def handle(self, events: Sequence[pygame.Event]) -> None:
-        """Do what the events ask for."""
-        for event in events:
-            if event.type in (pygame.QUIT, pygame.WINDOWCLOSE):
-                self.finished = True
-            elif event.type == pygame.KEYDOWN:
-                self.press(event.key)
-            elif event.type == pygame.KEYUP:
-                self._held = [key for key in self._held if key != event.key]
-
-    def press(self, key: int) -> None:
-        """A key goes down."""
-        if key in (pygame.K_q, pygame.K_ESCAPE):
-            self.finished = True
-        elif key == pygame.K_h:
-            self.helping = not self.helping
-        elif key == pygame.K_r or (self.tally.over and key in (pygame.K_SPACE, pygame.K_RETURN)):
-            self._begin()
-        elif key in ACTIONS and not self.tally.over and not self.helping:
-            self._held.append(key)
-            self._waiting = False
-            if self.options.turns:
-                self._tick(ACTIONS[key])
-            else:
-                self._next = ACTIONS[key]
-
-    def advance(self, seconds: float) -> None:
-        """Play a tick when one is due: the last key pressed since the tick before, else the held.
-
-        The world waits for the first key of an episode, and while help is shown.
+        Raises:
+            FileNotFoundError, ValueError: an unknown level, or no such run to play against.
         """
-        if self.options.turns or self._waiting or self.helping or self.tally.over:
-            return
-        self._due -= seconds
-        if self._due <= 0:
-            held = ACTIONS[self._held[-1]] if self._held else STAY
-            self._tick(held if self._next is None else self._next)
-            self._next, self._due = None, 1 / self.options.fps
-
-    def status(self) -> str:
-        """The line below the picture; at the end of an episode it says what happened."""
-        if not self.tally.over:
-            return f"{self.tally.status()}   H: keys"
-        what = "Goal!" if self._info["is_success"] else "Time is up." if self._late else "Hit!"
-        score = f"{self.tally.successes}/{self.tally.episodes}"
-        return f"{what}   return {self.tally.total:.2f}   successes {score}   space: next episode"
-
-    def show(self) -> None:
-        """Draw the present picture."""
-        if self.window.size is not None:
-            message = HELP if self.helping else ()
-            picture = compose(
-                self.draw, self.window.size, self.status(), message, bright=self.tally.over
-            )
-            self.window.draw(picture)
-
-    def _tick(self, action: int) -> None:
-        _, reward, terminated, truncated, self._info = self.env.step(action)
-        self._late = truncated and not terminated
-        success = self._info["is_success"]
-        self.tally.count(float(reward), terminated or truncated, success)
-
-    def _begin(self, seed: int | None = None) -> None:
-        """Begin an episode, or leave when all are played."""
-        if self.tally.episodes == self.options.episodes:
-            self.finished = True
-            return
-        self.env.reset(seed=seed)
-        self.tally.begin()
-        self._held, self._next = [], None
-        self._waiting, self._late, self._due = True, False, 0.0
+        config = world_of(self.against) if self.env is None else EnvConfig(self.env)
+        words = config.kwargs + self.env_kwargs
+        if self.level is not None:
+            words = (*words, f"level={level_of(self.level)!r}")
+        return replace(config, kwargs=words)
 
 
-def make_env(options: Options) -> gym.Env[Any, Any]:
+def make_env(config: EnvConfig) -> gym.Env[Any, Any]:
     """The world to play in.
 
     Raises:
         gymnasium.error.Error: no such id.
         ValueError: not one of this package's worlds, or a malformed level.
-        OSError: no such file.
     """
-    keywords: dict[str, Any] = {} if options.level is None else {"level": read_level(options.level)}
-    env = gym.make(options.env, render_mode="rgb_array", **keywords)
+    env = make_single(config, render_mode="rgb_array")
     if not isinstance(env.unwrapped, MovingObstaclesEnv):
         env.close()
-        raise ValueError(f"env: expected one of this package's worlds, got {options.env}")
+        raise ValueError(f"env: expected one of this package's worlds, got {config.id}")
     return env
-
-
-def read_level(path: Path) -> str:
-    """The text of a level file.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it is not text.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ValueError(f"level: expected a text file, got {path}") from None
-    except OSError as error:
-        raise OSError(f"level: expected a text file, got {path} ({error.strerror})") from None
 
 
 def main(args: list[str] | None = None) -> None:
@@ -193,13 +99,50 @@ def main(args: list[str] | None = None) -> None:
 
 def run(options: Options) -> None:
     """Play, then say the score."""
-    env = make_env(options)
+    if options.replay is not None:
+        show(Replay.load(options.replay), options)
+        return
+    if options.out is not None and not options.out.parent.is_dir():
+        raise FileNotFoundError(f"out: expected a folder that is there, got {options.out.parent}")
+    config = options.world()
+    env = make_env(config)
+    rival = None
     try:
-        tally = Game(env, options).run()
+        rival = None if options.against is None else rival_of(options.against, config)
+        game = Game(
+            env,
+            f"sidestep play: {config.id}",
+            options.seed,
+            options.fps,
+            options.turns,
+            options.episodes,
+            rival,
+        )
+        tally = game.run()
     finally:
         env.close()
+        if rival is not None:
+            rival.close()
     mean = f", mean return {sum(tally.returns) / len(tally.returns):.2f}" if tally.returns else ""
     console.print(f"{tally.successes} of {tally.episodes} episodes reached the goal{mean}")
+    if rival is not None:
+        console.print(f"Against {rival.name}: {game.score.words()}")
+    if options.out is not None and game.played:
+        Replay(config, "a person", tuple(game.played)).save(options.out)
+        console.print(f"Replay: {options.out}")
+
+
+def show(replay: Replay, options: Options) -> None:
+    """Show a replay in the window of `sidestep watch`."""
+    from sidestep.scripts.rerun import ReplaySession
+    from sidestep.scripts.screen import Screen
+
+    env = replay.make_env(render_mode="rgb_array")
+    try:
+        title = f"sidestep play: {options.replay} ({replay.player})"
+        Screen([ReplaySession(env, replay)], title=title, speed=options.fps).run()
+    finally:
+        env.close()
 
 
 if __name__ == "__main__":

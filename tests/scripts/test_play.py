@@ -9,7 +9,9 @@ import pytest
 
 from sidestep.envs.rendering import Window
 from sidestep.scripts import play
-from sidestep.scripts.play import Game, Options, make_env
+from sidestep.scripts.game import Game
+from sidestep.scripts.play import Options, make_env
+from sidestep.scripts.race import Rival
 
 ARROWS = {pygame.K_UP: 0, pygame.K_DOWN: 1, pygame.K_RIGHT: 2, pygame.K_LEFT: 3}
 LETTERS = {pygame.K_w: 0, pygame.K_s: 1, pygame.K_d: 2, pygame.K_a: 3}
@@ -29,9 +31,8 @@ def map_file(tmp_path: Path) -> Path:
     return path
 
 
-def game(path: Path, **options: Any) -> Game:
-    chosen = Options(level=path, seed=1, **options)
-    return Game(make_env(chosen), chosen)
+def game(path: Path, rival: Rival | None = None, **options: Any) -> Game:
+    return Game(make_env(Options(level=str(path)).world()), seed=1, rival=rival, **options)
 
 
 def place(played: Game) -> tuple[int, int]:
@@ -107,12 +108,14 @@ def test_goal_score_and_next_episode(map_file: Path) -> None:
     played.handle([down(pygame.K_SPACE)])
     assert (place(played), played.tally.ticks, played.tally.over) == ((1, 1), 0, False)
     assert played.status().startswith("episode 2   tick 0")
+    assert [(e.seed, e.actions, e.success) for e in played.played] == [(1, (2, 1), True)]
+    assert (played.seed, played.played[0].level) == (2, "...\n.S.\n..G")
 
 
 def test_hit(tmp_path: Path) -> None:
     path = tmp_path / "map.txt"
     path.write_text("S>#\n..G\n")
-    played = Game(make_env(Options(level=path, turns=True)), Options(level=path, turns=True))
+    played = game(path, turns=True)
     while not played.tally.over:
         played.handle([down(pygame.K_RIGHT)])
     assert played.status().startswith("Hit!   return")
@@ -130,6 +133,7 @@ def test_restart_is_not_counted(map_file: Path) -> None:
     played = game(map_file, turns=True)
     played.handle([down(pygame.K_UP), down(pygame.K_r)])
     assert (place(played), played.tally.ticks, played.tally.episodes) == ((1, 1), 0, 0)
+    assert (played.played, played.seed) == ([], 2)
 
 
 @pytest.mark.parametrize("key", [pygame.K_q, pygame.K_ESCAPE])
@@ -174,7 +178,20 @@ def test_episodes_end_the_command(
     [
         (["--env", "CartPole-v1"], "env: expected one of this package's worlds, got CartPole-v1"),
         (["--env", "sidestep/Nowhere-v0"], "Nowhere"),
-        (["--level", "no-such-file"], "level: expected a text file, got no-such-file"),
+        (
+            ["--level", "no-such-file"],
+            "level: expected a map, the path of a file or one of three-rows",
+        ),
+        (["--level", "no/such.txt"], "level: expected a file, got 'no/such.txt'"),
+        (["--env-kwargs", "split=west"], "split: expected train or test, got 'west'"),
+        (["--out", "x.txt"], "out: expected a name ending in .json, got x.txt"),
+        (["--out", "nowhere/x.json"], "out: expected a folder that is there, got nowhere"),
+        (
+            ["--replay", "x.json", "--level", "rooms"],
+            "replay: expected no flag but --fps beside it",
+        ),
+        (["--replay", "no-such.json"], "no-such.json"),
+        (["--against", "no-such-run"], "no-such-run"),
     ],
 )
 def test_wrong_input(
@@ -195,7 +212,7 @@ def test_malformed_maps(content: bytes, tmp_path: Path, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit) as stop:
         play.main(["--level", str(path)])
     assert stop.value.code == 2
-    assert "level: expected" in capsys.readouterr().err
+    assert "expected" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("args", [["--fps", "0"], ["--episodes", "0"], ["--seed", "-1"]])
