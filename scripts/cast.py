@@ -13,6 +13,8 @@ from sidestep.agents.runs import read_config
 from sidestep.scripts.minds import OptimalMind
 from sidestep.scripts.moment import Curve
 from sidestep.scripts.oracle import Oracle, oracle_of
+from sidestep.scripts.replay import Replay
+from sidestep.scripts.rerun import ReplaySession
 from sidestep.scripts.session import Session
 
 DISCOUNT = 0.99
@@ -83,6 +85,8 @@ class Cast:
         """Nothing is made yet."""
         self.config, self.agent, self.title, self.greedy = config, agent, title, greedy
         self.discount, self.curve = discount, curve
+        self.replay: Replay | None = None
+        """What is played again, in one session; nobody else acts then."""
         self._envs: list[gym.Env[Any, Any]] = []
 
     @classmethod
@@ -92,6 +96,13 @@ class Cast:
         Raises:
             FileNotFoundError, ValueError: no such run or checkpoint.
         """
+        if flags.run is not None and flags.run.suffix == ".json":
+            replay = Replay.load(flags.run)
+            if flags.optimum or flags.sampled:
+                raise ValueError("run: expected a run's folder with these flags, got a replay")
+            cast = cls(replay.env, None, f"{flags.run.name} ({replay.player})")
+            cast.replay = replay
+            return cast
         if flags.run is None:
             config = EnvConfig(flags.env, flags.env_kwargs)
             return cls(config, None, f"{flags.env} (optimum)")
@@ -122,12 +133,14 @@ class Cast:
         """
         first = int(np.random.default_rng().integers(1_000_000)) if seed is None else seed
         oracle: Oracle | None = None
-        made = []
+        made: list[Session] = []
         for lane in range(lanes):
             env = self.make_env()
             if lane == 0:
                 oracle = self._oracle(env, regret)
             policy: Any
+            if self.replay is not None:
+                return [ReplaySession(env, self.replay, oracle)]
             if self.agent is None:
                 assert oracle is not None
                 policy = OptimalMind(oracle, env)
@@ -135,6 +148,11 @@ class Cast:
                 policy = Player(self.agent, self.greedy, seed=first + lane)
             made.append(Session(env, policy, first + lane, lanes, oracle, self.curve))
         return made
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of the only episodes that there are; none where any seed can be played."""
+        return () if self.replay is None else tuple(e.seed for e in self.replay.episodes)
 
     def make_env(self) -> gym.Env[Any, Any]:
         """One more env, closed by `close`.
@@ -157,7 +175,7 @@ class Cast:
             env.close()
 
     def _oracle(self, env: gym.Env[Any, Any], regret: bool) -> Oracle | None:
-        if self.agent is not None:
+        if self.agent is not None or self.replay is not None:
             return oracle_of(env, self.discount) if regret else None
         try:
             return Oracle(env, self.discount)

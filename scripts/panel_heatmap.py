@@ -10,6 +10,8 @@ from sidestep.scripts.pen import Pen, sequential
 
 LEAST_CELL = 46
 """Pixels of a cell that has its number written in."""
+LOWEST = 5
+"""Per cent of the cells that may lie below the scale."""
 
 
 def applies(moment: Moment) -> bool:
@@ -23,7 +25,8 @@ def note(moment: Moment) -> str:
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    """Ends of the scale; the lowest few cells, about to be hit, would darken all others."""
+    low, high = float(np.nanpercentile(values, LOWEST)), float(np.nanmax(values))
     return low, max(high, low + 1e-6)
 
 
@@ -54,7 +57,7 @@ def under(surface: pygame.Surface, layout: Layout, moment: Moment, pen: Pen) -> 
     inset = max(1, side // 40)
     if values is not None:
         low, high = _range(values)
-        shares = (values - low) / (high - low)
+        shares = np.clip((values - low) / (high - low), 0, 1)
         colours = sequential(shares)
     for (y, x), action in np.ndenumerate(actions):
         if action < 0:

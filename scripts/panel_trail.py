@@ -11,7 +11,7 @@ from sidestep.scripts.pen import Pen
 def under(surface: pygame.Surface, layout: Layout, moment: Moment, pen: Pen) -> None:
     """A line through the cells, a dot in each; the older, the fainter."""
     cells = moment.trail
-    width = max(2, layout.cell // 12)
+    width = max(3, layout.cell // 12)
     for k in range(1, len(cells)):
         share = 0.15 + 0.6 * k / len(cells)
         colour = palette.mix(palette.FLOOR, palette.SKY, share)

@@ -45,7 +45,7 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
     shown = list(range(len(scores)))
     if height < least * len(scores):  # the best ones, in the order of the actions
         shown = sorted(np.argsort(-scores)[: max(1, height // least)].tolist())
-    row = height / len(shown)
+    row = min(height / len(shown), pen.px(30))
     size = min(18.0, 0.9 * row / pen.scale)
     names = [moment.actions[k] if k < len(moment.actions) else str(k) for k in shown]
     left = pen.px(62 if max(map(len, names)) > 5 else 48)

@@ -1,7 +1,7 @@
 """`sidestep record`: what `sidestep watch` shows, as a GIF, a film or a picture."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -33,14 +33,14 @@ class Options:
     """Record an agent's episodes, off screen."""
 
     run: Annotated[Path | None, tyro.conf.Positional] = None
-    """The run's folder; may be left out with --optimum."""
+    """The run's folder, or a replay's JSON file; may be left out with --optimum."""
     out: Path = field(kw_only=True)
     """The file to write: .gif, .mp4 (with the extra video) or .png."""
     pick: Pick = "first"
-    """Which episodes: the first seeds, the best or worst returns among --among seeds, or from the
-    first failure on."""
+    """Which episodes: the first seeds, the best or worst returns among --among seeds, or the first
+    failure among them. Of a replay: all, or these."""
     episodes: int = 1
-    """How many."""
+    """How many; of a first failure and of a replay's first there is no choice."""
     seed: int | None = 0
     """Of the first episode; the following ones count up from it."""
     among: int = 100
@@ -79,6 +79,8 @@ class Options:
             raise ValueError(f"lanes: expected 1 to {MOST_LANES}, got {self.lanes}")
         if self.lanes > 1 and self.pick != "first":
             raise ValueError(f"pick: expected first with several lanes, got {self.pick}")
+        if self.lanes > 1 and self.run is not None and self.run.suffix == ".json":
+            raise ValueError(f"lanes: expected 1 for a replay, got {self.lanes}")
         check_cast(self)
         check_panels(self.panels)
         self.pixels()
@@ -114,7 +116,7 @@ def record(options: Options) -> None:
             count = write_film(options.out, side_by_side(sessions, options), options.fps)
             words = f"{options.lanes} lanes"
         else:
-            seeds = pick(sessions[0], options)
+            seeds = pick(sessions[0], options, cast.seeds)
             shots = shots_of(sessions[0], seeds, options)
             count = write_film(options.out, shots, options.fps)
             words = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
@@ -127,32 +129,38 @@ def record(options: Options) -> None:
     console.print(f"{options.out}: {frames} of {words}, {size:.2f} MB")
 
 
-def pick(session: Session, options: Options) -> list[int]:
+def pick(session: Session, options: Options, known: tuple[int, ...] = ()) -> list[int]:
     """The seeds of the episodes to record.
+
+    Args:
+        session: plays them.
+        options: say which.
+        known: the only ones there are; none: any.
 
     Raises:
         ValueError: no failure among them.
     """
     first = session.seed
+    seeds = known or range(first, first + options.among)
     if options.pick == "first":
-        return list(range(first, first + options.episodes))
+        return list(known or range(first, first + options.episodes))
     if options.pick == "first-failure":
-        found = next((s for s in _searched(options, first) if not succeeds(session, s)), None)
+        found = next((s for s in _searched(seeds, options.pick) if not succeeds(session, s)), None)
         if found is None:
             raise ValueError(
-                f"pick: expected a failure, all of seeds {first} to {first + options.among - 1} "
-                "succeeded; raise --among"
+                f"pick: expected a failure, every episode from seed {first} on succeeded; "
+                f"try more than --among {options.among}"
             )
-        return list(range(found, found + options.episodes))
-    returns = {seed: play(session, seed) for seed in _searched(options, first)}
+        return [found]
+    returns = {seed: play(session, seed) for seed in _searched(seeds, options.pick)}
     sign = -1 if options.pick == "best" else 1
     return sorted(returns, key=lambda seed: sign * returns[seed])[: options.episodes]
 
 
-def _searched(options: Options, first: int) -> Iterator[int]:
+def _searched(seeds: Sequence[int], words: str) -> Iterator[int]:
     """Seeds, with a progress bar."""
     with progress() as bar:
-        yield from bar.track(range(first, first + options.among), description=options.pick)
+        yield from bar.track(seeds, description=words)
 
 
 def play(session: Session, seed: int) -> float:

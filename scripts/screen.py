@@ -233,15 +233,17 @@ class Screen:
         if self._notice_left > 0:
             return self._notice + mark
         pace = "paused" if self.paused else f"{self.speed:g} ticks/s"
-        return f"{self.words()}   {pace}{mark}   H: keys"
+        hint = "   click: one lane" if self.chosen is None else ""
+        return f"{self.words()}{hint}   {pace}{mark}   H: keys"
 
     def words(self) -> str:
         """The score and the seed."""
+        tells = self.session.world is not None or "is_success" in self.session.info
         if self.chosen is None:
             tally = self.tally
-            lanes = f"{len(self.sessions)} lanes"
-            return f"{lanes}   successes {tally.successes}/{tally.episodes}   click: one lane"
-        return f"seed {self.session.seed}   {self.session.tally.status()}"
+            score = f"successes {tally.successes}/{tally.episodes}" if tells else ""
+            return f"{len(self.sessions)} lanes   {score or f'episodes {tally.episodes}'}"
+        return f"seed {self.session.seed}   {self.session.tally.status(tells)}"
 
     def say(self, words: str) -> None:
         """Show a notice in the status line for a while."""

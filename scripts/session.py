@@ -98,8 +98,9 @@ class Session:
         self.tally, self.history = Tally(), deque[Record](maxlen=REMEMBERED)
         self._picture: Pixels | None = None
         self.info: dict[str, Any] = {}
-        first = int(np.random.default_rng().integers(1_000_000)) if seed is None else seed
-        self.begin(first)
+        if seed is None:
+            seed = int(np.random.default_rng().integers(1_000_000))
+        self.begin(seed)
 
     @property
     def now(self) -> Record:

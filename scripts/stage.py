@@ -54,13 +54,11 @@ class Tally:
         self.episodes, self.successes, self.ticks, self.total, self.over, known = state
         del self.returns[known:]
 
-    def status(self) -> str:
+    def status(self, with_success: bool = True) -> str:
         """The score in a line; the episode is counted from 1."""
         number = self.episodes + (not self.over)
-        return (
-            f"episode {number}   tick {self.ticks}   return {self.total:.2f}   "
-            f"successes {self.successes}/{self.episodes}"
-        )
+        line = f"episode {number}   tick {self.ticks}   return {self.total:.2f}"
+        return line + f"   successes {self.successes}/{self.episodes}" * with_success
 
 
 def drawing_of(env: gym.Env[Any, Any]) -> Drawing:

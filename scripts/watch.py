@@ -27,7 +27,7 @@ class Options:
     """See an agent act, and why: space pauses, arrows step and go back, H shows all keys."""
 
     run: Annotated[Path | None, tyro.conf.Positional] = None
-    """The run's folder; may be left out with --optimum."""
+    """The run's folder, or a replay's JSON file; may be left out with --optimum."""
     seed: int | None = None
     """Of the first episode; the following ones count up from it. Drawn if left out."""
     fps: float = 5.0
@@ -57,6 +57,8 @@ class Options:
             raise ValueError(f"episodes: expected at least 1, got {self.episodes}")
         if not 1 <= self.lanes <= MOST_LANES:
             raise ValueError(f"lanes: expected 1 to {MOST_LANES}, got {self.lanes}")
+        if self.lanes > 1 and self.run is not None and self.run.suffix == ".json":
+            raise ValueError(f"lanes: expected 1 for a replay, got {self.lanes}")
         check_cast(self)
         check_panels(self.panels)
 
