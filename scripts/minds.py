@@ -76,6 +76,7 @@ class AgentMind(Mind):
         world = env.unwrapped
         same = isinstance(world, MovingObstaclesEnv) and env.observation_space == world.world.space
         self.env = world if same and isinstance(world, MovingObstaclesEnv) else None
+        self._lanes: tuple[int, World] | None = None
 
     @property
     def impression(self) -> Impression | None:
@@ -94,12 +95,12 @@ class AgentMind(Mind):
         """What the agent would make of every cell, had it remembered the same."""
         if self.env is None or impression is None:
             return None
-        config, number = self.env.config, int(state["level_of"][0])
+        number = int(state["level_of"][0])
         level = self.env.world.levels[number]
         at = sorted(level.reachable(level.start) - {level.goal})
-        world = World(config, len(at), None)
+        world = self._world_of(number, len(at))
         world.state[:] = lanes_at(state["state"], [(cell.x, cell.y) for cell in at])
-        world.clock[:], world.level_of[:] = state["clock"][0], number
+        world.clock[:] = state["clock"][0]
         worth = imagine(impression, world.observe())
         rows, columns = [cell.y for cell in at], [cell.x for cell in at]
         actions = np.full((level.height, level.width), -1, dtype=np.int64)
@@ -109,6 +110,15 @@ class AgentMind(Mind):
         values = np.full((level.height, level.width), np.nan)
         values[rows, columns] = worth.values
         return CellValues(values, actions)
+
+    def _world_of(self, number: int, lanes: int) -> World:
+        """A world of one level with a lane for each cell, to be shown to the agent; kept."""
+        assert self.env is not None
+        if self._lanes is None or self._lanes[0] != number:
+            config = self.env.config
+            alone = config.alone(number) if len(self.env.world.levels) > 1 else config
+            self._lanes = number, World(alone, lanes, None)
+        return self._lanes[1]
 
 
 class OptimalMind(Mind):

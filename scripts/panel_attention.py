@@ -19,7 +19,7 @@ def applies(moment: Moment) -> bool:
 
 def note(moment: Moment) -> str:
     """What the colours mean."""
-    return "orange: obstacles seen then" if _glimpses(moment) else ""
+    return "orange: obstacles seen" if _glimpses(moment) else ""
 
 
 def _glimpses(moment: Moment) -> bool:

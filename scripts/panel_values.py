@@ -68,7 +68,7 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
         pygame.draw.rect(surface, colour, bar, border_radius=min(3, bar.height // 3))
         number = f"{scores[k]:.0%}" if kind == "probability" else f"{scores[k]:.2f}"
         pen.text(surface, number, (width, middle), size, ink, align=1)
-    pygame.draw.line(surface, palette.DIM, (zero, 0), (zero, height))
+    pygame.draw.line(surface, palette.DIM, (zero, 0), (zero, row * len(shown)))
 
 
 def over(surface: pygame.Surface, layout: Layout, moment: Moment, pen: Pen) -> None:
