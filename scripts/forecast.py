@@ -1,0 +1,195 @@
+"""`sidestep forecast`: foresee a series from its past, always beside persistence."""
+
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import tyro
+from rich.table import Table
+
+from sidestep.agents.checkpoint import write_atomically
+from sidestep.agents.log import read_log
+from sidestep.agents.runs import build_config
+from sidestep.scripts.console import console, guarded, parse, table
+from sidestep.scripts.curves import save_figure
+from sidestep.scripts.fitting import Fitter, FittingConfig
+from sidestep.scripts.fitting_runs import (
+    begin_run,
+    conduct,
+    facts_of,
+    fitting_curve,
+    leave,
+    load_fitted,
+    read_run,
+    resumption,
+)
+from sidestep.scripts.forecast_figures import forecast_figure
+from sidestep.scripts.forecast_task import ForecastConfig, ForecastTask, measure, record_of
+from sidestep.scripts.series import Series, read_series
+
+EXAMPLES = """\
+  sidestep forecast
+  sidestep forecast prices.csv --column close --window 5 --horizon 10 --out runs/prices
+  sidestep forecast resume runs/prices --updates 1200"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Forecast a column of a CSV file: persistence, AR(tau), and a latent recurrent model."""
+
+    file: Annotated[Path | None, tyro.conf.Positional] = None
+    """A CSV file with a header; the yearly sunspot numbers if left out."""
+    column: str | None = None
+    """The column's name; the only one, or the second of two, if left out."""
+    out: Path | None = None
+    """The run's folder, which must be new; runs/forecast-COLUMN-TIME if left out."""
+    forecast: tyro.conf.OmitArgPrefixes[ForecastConfig] = field(default_factory=ForecastConfig)
+    fitting: tyro.conf.OmitArgPrefixes[FittingConfig] = field(
+        default_factory=lambda: FittingConfig(
+            updates=240, learning_rate=5e-3, log_every=5, validate_every=10
+        )
+    )
+
+
+@dataclass(frozen=True)
+class ResumeOptions:
+    """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """The run's folder."""
+    updates: int | None = None
+    """Fit to so many updates; what the run was begun with if left out. Others bend a learning rate
+    that falls over all of them."""
+    file: Path | None = None
+    """Where the CSV file is now, if it was moved."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command."""
+    args = sys.argv[1:] if args is None else args
+    guarded("forecast", lambda: _main(args))
+
+
+def _main(args: list[str]) -> None:
+    if args and args[0] == "resume":
+        resume(parse(ResumeOptions, "forecast resume", args[1:], EXAMPLES))
+    else:
+        begin(parse(Options, "forecast", args, EXAMPLES))
+
+
+def begin(options: Options) -> Path:
+    """Begin a run; returns its folder."""
+    torch.set_num_threads(options.fitting.threads)
+    series = read_series(options.file, options.column)
+    task = ForecastTask(series, options.forecast, options.fitting)
+    path = None if options.file is None else str(options.file.resolve())
+    record = record_of(path, options.column, series, options.forecast, options.fitting)
+    name = "".join(c if c.isalnum() else "-" for c in series.name)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    folder = options.out or Path("runs") / f"forecast-{name}-{stamp}"
+    fitter = Fitter(task, options.fitting, folder, facts_of(record))
+    begin_run(folder, "forecast", record)  # only now: what fails before leaves nothing behind
+    finish(fitter, task, folder)
+    return folder
+
+
+def resume(options: ResumeOptions) -> None:
+    """Go on with a run."""
+    folder = options.run
+    record = read_run(folder, "forecast")
+    config, tensors, facts = resumption(folder, record, options.updates)
+    torch.set_num_threads(config.threads)
+    series = _series_of(folder, record, options.file)
+    models = build_config(ForecastConfig, record["forecast"], f"{folder}/config.json")
+    task = ForecastTask(series, models, config)
+    fitter = Fitter(task, config, folder, facts_of(record))
+    fitter.load_state_dict(tensors, facts)
+    finish(fitter, task, folder)
+
+
+def _series_of(folder: Path, record: dict[str, Any], file: Path | None) -> Series:
+    """The series that a run was begun with."""
+    there = record["series"]
+    path = file if file is not None else None if there["path"] is None else Path(there["path"])
+    try:
+        series = read_series(path, there["column"])
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{path}: expected the series of {folder}; say where it is now with --file"
+        ) from None
+    if series.digest() != there["sha256"]:
+        raise ValueError(
+            f"{path}: expected the {there['values']} values that {folder} was begun with, got "
+            f"others ({len(series.values)})"
+        )
+    return series
+
+
+def finish(fitter: Fitter, task: ForecastTask, folder: Path) -> None:
+    """Fit with a progress bar; then the table, the figures and forecast.json, by the best."""
+    stopped = conduct(fitter, "forecast", "sidestep forecast resume")
+    facts = load_fitted(task.module, folder)
+    measured = measure(task)
+    name, size = task.series.name, len(task.series.values)
+    console.print(_table(task, measured, facts["updates"]))
+    title = f"{name}: {size} values, the last {size - task.split.validation} held out"
+    save_figure(forecast_figure(task, measured, title), folder / "forecast.png")
+    label = "nats per value, scaled"
+    curve = fitting_curve(read_log(folder), f"latent {task.config.cell.upper()}, {name}", label)
+    save_figure(curve, folder / "curve.png")
+    report = {"updates": facts["updates"], "test": measured, "beyond": _beyond(task)}
+    write_atomically(folder / "forecast.json", (json.dumps(report, indent=1) + "\n").encode())
+    console.print(f"Figure: {folder / 'forecast.png'}", soft_wrap=True)
+    console.print(f"Run folder: {folder}", soft_wrap=True)
+    leave(stopped)
+
+
+def _table(task: ForecastTask, measured: dict[str, dict[str, Any]], updates: int) -> Table:
+    """Errors on the test part, one step ahead and averaged over the horizon."""
+    horizon = task.config.horizon
+    rows = []
+    for name, row in measured.items():
+        far = float(np.mean(row["rmse_ahead"]))
+        base = float(np.mean(measured["persistence"]["rmse_ahead"]))
+        rows.append(
+            (
+                name,
+                f"{row['rmse']:.4g}",
+                f"{row['mae']:.4g}",
+                _percent(row["skill"]),
+                f"{far:.4g}",
+                _percent(1 - far / base if base else None),
+                f"{row['covered']:.0%}",
+            )
+        )
+    test = len(task.series.values) - task.split.validation
+    heading = (
+        f"{task.series.name}: errors on the last {test} of {len(task.series.values)} values, the "
+        f"latent model after {updates} updates"
+    )
+    columns = ("model", "rmse, 1 step", "mae, 1 step", "gain", f"rmse, 1-{horizon}", "gain",
+               "in 90 %")  # fmt: skip
+    return table(heading, columns, rows)
+
+
+def _percent(skill: float | None) -> str:
+    """How much smaller than persistence's error."""
+    return "-" if skill is None else f"{skill:+.0%}"
+
+
+def _beyond(task: ForecastTask) -> dict[str, Any]:
+    """Forecasts of what comes after the data."""
+    beyond = {}
+    for name, model in task.models().items():
+        forecast = task.foresee(model, [len(task.series.values)], task.config.horizon)
+        beyond[name] = {k: v[0].tolist() for k, v in forecast._asdict().items()}
+    return beyond
+
+
+if __name__ == "__main__":
+    main()
