@@ -7,15 +7,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from matplotlib.figure import Figure
 
-from sidestep.scripts.console import console, guarded, parse, progress
+from sidestep.scripts.console import progress
 from sidestep.scripts.curves import BLUE, GREY, ORANGE, plain_axes, save_figure
 from sidestep.scripts.fitting import FitProgress, Fitter, FittingConfig
-from sidestep.scripts.report import markdown_table, write_result
+from sidestep.scripts.report import markdown_table
 from sidestep.scripts.translate_data import Corpus, DataConfig, corpus_of
 from sidestep.scripts.translate_figures import attention_figure
 from sidestep.scripts.translate_search import (
@@ -29,10 +29,10 @@ from sidestep.scripts.translate_task import TranslationTask, write
 from sidestep.sequence.seq2seq_config import Seq2SeqConfig
 from sidestep.sequence.tasks import examples, reversal
 
-COMMAND = "python -m sidestep.scripts.bench_translation"
 SHORTEST, TRAINED, LONGEST = 3, 20, 26
 """Lengths of reversal that are measured; the model is trained on 1 to TRAINED."""
 LONG = range(16, 21)
+ATTENTIONS: tuple[Literal["additive", "none"], ...] = ("additive", "none")
 MAX_SOURCE, MAX_TARGET = 40, 20
 """Longest Korean sources, in syllables, and English targets, in words."""
 
@@ -42,7 +42,7 @@ class Options:
     """Encoder and decoder with and without attention, on generated tasks and real pairs."""
 
     out: Path = Path("docs")
-    """Folder that gets results/translation.json, figures, and a section of results.md."""
+    """Folder whose figures/ gets the two pictures."""
     pairs: Path | None = None
     """Korean-English pairs, English tab Korean on each line, as manythings.org/anki has them from
     Tatoeba; without them that row is left out."""
@@ -69,7 +69,7 @@ class Fitted:
 
     def record(self) -> dict[str, Any]:
         """For results/translation.json."""
-        model = self.task.module
+        model = self.task.model
         return {
             **self.scores.figures(),
             "seconds": self.seconds,
@@ -98,7 +98,7 @@ def fit(
         def report(state: FitProgress) -> bool:
             nonlocal best
             if state.validation and (best is None or state.validation["loss"] < best[0]):
-                weights = {k: v.clone() for k, v in task.module.state_dict().items()}
+                weights = {k: v.clone() for k, v in task.model.state_dict().items()}
                 best = state.validation["loss"], weights
             figures = f"loss {state.metrics['loss']:.3f}"
             bar.update(shown, completed=state.updates, figures=figures)
@@ -106,9 +106,9 @@ def fit(
 
         fitter.run(report)
     assert best is not None
-    task.module.load_state_dict(best[1])
-    task.module.eval()
-    scores, _ = scores_of(task.module, corpus, search or SearchConfig(), data.max_target)
+    task.model.load_state_dict(best[1])
+    task.model.eval()
+    scores, _ = scores_of(task.model, corpus, search or SearchConfig(), data.max_target)
     return Fitted(task, fitter.seconds, fitting.updates, scores)
 
 
@@ -127,7 +127,7 @@ def exact_by_length(fitted: Fitted, lengths: Sequence[int], most: int) -> dict[i
     for length in lengths:
         count = most if length > SHORTEST else min(most, 50)  # there are about 100 of three digits
         pairs = examples(reversal(length, length), "test", count, seed=1)
-        written = write(task.module, task.languages, [p.source for p in pairs], data)
+        written = write(task.model, task.languages, [p.source for p in pairs], data)
         shares[length] = sum(
             w == list(p.target) for w, p in zip(written, pairs, strict=True)
         ) / len(pairs)
@@ -138,9 +138,9 @@ def bench_reversal(options: Options) -> dict[str, Any]:
     """Reversal of 1 to 20 digits, GRU 128, 1,500 updates of 64: with attention and without."""
     data = DataConfig(task="reversal")
     lengths = range(SHORTEST, LONGEST + 1)
-    records = {}
-    for attention in ("additive", "none"):
-        model = Seq2SeqConfig(hidden_size=128, attention=attention)  # type: ignore[arg-type]
+    records: dict[str, Any] = {}
+    for attention in ATTENTIONS:
+        model = Seq2SeqConfig(hidden_size=128, attention=attention)
         corpus = corpus_of(None, data, model.max_source)
         fitting = fitting_of(options, 1500)
         fitted = fit(f"reversal, attention {attention}", corpus, data, model, fitting)
@@ -165,9 +165,9 @@ def bench_pairs(options: Options, path: Path) -> dict[str, Any]:
     """Korean to English on a file's fixed split, with attention and without, by beam search."""
     data = DataConfig(swap=True, max_target=MAX_TARGET)
     search = SearchConfig(search="beam", beam_width=5, length_penalty=0.6)
-    records = {}
-    for attention in ("additive", "none"):
-        model = Seq2SeqConfig(dropout=0.4, max_source=MAX_SOURCE, attention=attention)  # type: ignore[arg-type]
+    records: dict[str, Any] = {}
+    for attention in ATTENTIONS:
+        model = Seq2SeqConfig(dropout=0.4, max_source=MAX_SOURCE, attention=attention)
         corpus = corpus_of(path, data, model.max_source)
         fitting = fitting_of(options, 800)
         fitted = fit(f"Korean-English, attention {attention}", corpus, data, model, fitting, search)
@@ -203,7 +203,7 @@ def draw_alignment(fitted: Fitted, path: Path) -> None:
     shown = worth_showing(corpus.test)
     picked = replace(corpus, test=[corpus.test[n] for n in shown],
                      references=[corpus.references[n] for n in shown])  # fmt: skip
-    _, found = scores_of(fitted.task.module, picked, SearchConfig(), fitted.task.data.max_target)
+    _, found = scores_of(fitted.task.model, picked, SearchConfig(), fitted.task.data.max_target)
     looks = [look_of(corpus.languages, p, o) for p, o in zip(picked.test, found, strict=True)]
     drawn = [look for look in looks if look is not None]
     save_figure(attention_figure(drawn, "Korean to English"), path)
@@ -265,18 +265,3 @@ def _pairs_markdown(records: dict[str, Any]) -> str:
     columns = ["real pairs, beam of 5", "BLEU", "chrF", "exact", "updates of 64", "seconds"]
     signature = records["additive"].get("signature", "")
     return f"{markdown_table(columns, rows)}\n\n{records['additive']['split']}; {signature}."
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run this part alone; it writes a section of its own."""
-    guarded("bench language", lambda: _main(parse(Options, "bench language", args, "  " + COMMAND)))
-
-
-def _main(options: Options) -> None:
-    record, text = measure(options)
-    write_result(options.out, "translation", COMMAND, record, text)
-    console.print(text, markup=False)
-
-
-if __name__ == "__main__":
-    main()

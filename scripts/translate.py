@@ -115,9 +115,9 @@ def resume(options: ResumeOptions) -> None:
 def finish(fitter: Fitter, task: TranslationTask, folder: Path) -> None:
     """Fit with a progress bar; then the test, examples, curve.png and attention.png."""
     stopped = conduct(fitter, "translate", "sidestep translate resume")
-    task.module.eval()
-    corpus, config = task.corpus, task.module.config
-    scores, found = scores_of(task.module, corpus, SearchConfig(), task.data.max_target)
+    task.model.eval()
+    corpus, config = task.corpus, task.model.config
+    scores, found = scores_of(task.model, corpus, SearchConfig(), task.data.max_target)
     what = "no attention" if config.attention == "none" else f"{config.attention} attention"
     title = f"{corpus.languages.name}: {config.cell.upper()} {config.hidden_size}, {what}"
     speed = f"{fitter.updates:,} updates in {fitter.seconds:.0f} s"

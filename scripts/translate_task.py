@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sidestep.agents.runs import build_config, device_of
 from sidestep.scripts.fitting import FittingConfig, Loss, seeded
@@ -44,7 +44,8 @@ class TranslationTask:
         self.corpus, self.data, self.fitting = corpus, data, fitting
         self.languages, self.device = corpus.languages, device_of(fitting.device)
         with seeded(fitting.seed):
-            self.module: Seq2Seq = make_model(self.languages, model).to(self.device)
+            self.model: Seq2Seq = make_model(self.languages, model).to(self.device)
+        self.module: nn.Module = self.model
 
     def loss(self, update: int) -> Loss:
         """Cross-entropy of the next batch; see `target_loss`."""
@@ -54,7 +55,7 @@ class TranslationTask:
         forcing = teacher_forcing_at(
             update, self.fitting.updates, data.teacher_forcing, data.final_teacher_forcing
         )
-        logits, _ = self.module(batch.source, batch.source_lengths, batch.target, forcing)
+        logits, _ = self.model(batch.source, batch.source_lengths, batch.target, forcing)
         count = int((batch.target[1:] != PAD).sum())
         return Loss(target_loss(logits, batch.target) * count, count)
 
@@ -66,11 +67,11 @@ class TranslationTask:
             batch = make_batch(
                 pairs[start : start + ROWS], self.languages.source, self.languages.target
             ).to(self.device)
-            logits, _ = self.module(batch.source, batch.source_lengths, batch.target)
+            logits, _ = self.model(batch.source, batch.source_lengths, batch.target)
             total -= float(sequence_log_probability(logits, batch.target).sum())
             count += int((batch.target[1:] != PAD).sum())
         watched = pairs[:WATCHED]
-        written = write(self.module, self.languages, [p.source for p in watched], self.data)
+        written = write(self.model, self.languages, [p.source for p in watched], self.data)
         exact = [w == list(p.target) for w, p in zip(written, watched, strict=True)]
         return {"loss": total / count, "exact": sum(exact) / len(exact)}
 

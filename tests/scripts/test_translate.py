@@ -214,13 +214,13 @@ def test_teacher_forcing_falls(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Seq2SeqConfig(hidden_size=6, embedding_size=5)
     task = TranslationTask(corpus_of(None, data, 64), data, model, FittingConfig(updates=5))
     seen = []
-    forward = task.module.forward
+    forward = task.model.forward
 
     def spy(source: Any, lengths: Any, target: Any, forcing: float = 1.0) -> Any:
         seen.append(forcing)
         return forward(source, lengths, target, forcing)
 
-    monkeypatch.setattr(task.module, "forward", spy)
+    monkeypatch.setattr(task.model, "forward", spy)
     for update in range(5):
         task.loss(update)
     assert seen == [1.0, 0.875, 0.75, 0.625, 0.5]
