@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,12 +33,14 @@ from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.console import console, guarded, parse, progress, stoppable
 from sidestep.scripts.curves import learning_curve, save_figure
 from sidestep.scripts.episodes import record_episodes
+from sidestep.scripts.live import LiveFeed
 from sidestep.scripts.optimum import optimum_of
 from sidestep.scripts.tables import evaluation_table
 
 EXAMPLES = """\
   sidestep train deep-sarsa
   sidestep train deep-sarsa --memory gru --seed 1 --out runs/gru
+  sidestep train reinforce --watch
   sidestep train reinforce --env CartPole-v1
   sidestep train resume runs/gru --total-steps 2000000"""
 
@@ -60,6 +63,8 @@ class Options:
     """Fresh greedy episodes of the table at the end; 10,000, or 100 for foreign envs."""
     gif_episodes: int = 6
     """Greedy episodes of greedy.gif; 0: none."""
+    watch: bool = False
+    """See the latest policy play in a window of its own; training goes on at its pace."""
     training: tyro.conf.OmitArgPrefixes[TrainingConfig] = field(default_factory=TrainingConfig)
 
     def env_config(self) -> EnvConfig:
@@ -94,6 +99,8 @@ class ResumeOptions:
     """Fresh greedy episodes of the table at the end."""
     gif_episodes: int = 6
     """Greedy episodes of greedy.gif; 0: none."""
+    watch: bool = False
+    """See the latest policy play in a window of its own; training goes on at its pace."""
 
 
 KINDS: dict[str, Any] = {"deep-sarsa": DeepSarsaOptions, "reinforce": ReinforceOptions}
@@ -144,7 +151,8 @@ def train(learner: str, options: Any) -> Path:
         agent = build_agent(run, training.seed, device_of(training.device))
         trainer = make_trainer(agent, env, run, folder)
         create_run(folder, run)  # only now: what fails before leaves nothing behind
-        finish(trainer, run, folder, options.episodes, options.gif_episodes)
+        with feed_of(folder, options.watch) as feed:
+            finish(trainer, run, folder, options.episodes, options.gif_episodes, feed)
     finally:
         env.close()
     return folder
@@ -180,7 +188,8 @@ def resume(options: ResumeOptions) -> None:
         trainer = make_trainer(agent, env, replace(run, training=training), folder)
         if not trainer.load_state_dict(tensors, facts):
             console.print("This env cannot restore its state: new episodes begin on fresh seeds.")
-        finish(trainer, run, folder, options.episodes, options.gif_episodes)
+        with feed_of(folder, options.watch) as feed:
+            finish(trainer, run, folder, options.episodes, options.gif_episodes, feed)
     finally:
         env.close()
 
@@ -202,13 +211,27 @@ def make_trainer(agent: Agent, env: Any, run: RunConfig, folder: Path) -> Traine
     return Trainer(agent, env, run.training, evaluation_env, folder, facts, optimum)
 
 
+def feed_of(folder: Path, watch: bool) -> AbstractContextManager[LiveFeed | None]:
+    """The window of `--watch`, or none."""
+    try:
+        return LiveFeed(folder) if watch else nullcontext()
+    except OSError as error:
+        console.print(f"No window: {error.strerror or error}; training goes on.")
+        return nullcontext()
+
+
 def finish(
-    trainer: Trainer, run: RunConfig, folder: Path, episodes: int | None, gif_episodes: int
+    trainer: Trainer,
+    run: RunConfig,
+    folder: Path,
+    episodes: int | None,
+    gif_episodes: int,
+    feed: LiveFeed | None = None,
 ) -> None:
     """Train with a progress bar; then the table, curve.png and greedy.gif."""
     with stoppable() as stop:
         try:
-            with_bar(trainer, stop)
+            with_bar(trainer, stop, feed)
         except FloatingPointError as error:
             kept = latest_checkpoint(folder).stem
             raise SystemExit(f"sidestep train: {error}; the last good one is {kept}") from None
@@ -241,7 +264,7 @@ def finish(
         raise SystemExit(128 + signal.Signals[stop[0]].value)
 
 
-def with_bar(trainer: Trainer, stop: list[str]) -> None:
+def with_bar(trainer: Trainer, stop: list[str], feed: LiveFeed | None = None) -> None:
     """Run the trainer with a live bar; stops at the next update when `stop` is not empty."""
     with progress("{task.fields[figures]}") as bar:
         task = bar.add_task(
@@ -258,6 +281,10 @@ def with_bar(trainer: Trainer, stop: list[str]) -> None:
                 shown = time.monotonic()
                 steps = min(state.steps, trainer.config.total_steps)
                 bar.update(task, completed=steps, figures=figures_of(state))
+            if feed is not None:
+                words = feed.offer(trainer.agent, last=state.steps >= trainer.config.total_steps)
+                if words is not None:
+                    console.print(words)
             return not stop
 
         trainer.run(report)
