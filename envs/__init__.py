@@ -8,6 +8,8 @@ from .env import MovingObstaclesEnv as MovingObstaclesEnv
 from .level import Cell as Cell
 from .level import Level as Level
 from .level import Obstacle as Obstacle
+from .memoryless import Memoryless as Memoryless
+from .memoryless import best_memoryless as best_memoryless
 from .registration import ENV_IDS as ENV_IDS
 from .registration import register as _register
 from .solver import Solution as Solution
