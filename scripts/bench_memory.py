@@ -15,9 +15,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from sidestep.agents import EnvConfig
+from sidestep.agents import EnvConfig, make_single
 from sidestep.agents.evaluation import mean_interval
+from sidestep.envs import best_memoryless
 from sidestep.scripts.console import console, guarded, parse, progress, table
+from sidestep.scripts.optimum import optimum_of
 from sidestep.scripts.report import markdown_table, write_result
 from sidestep.scripts.trials import FINAL_EPISODES, Outcome, train_trial
 from sidestep.sequence import MEMORIES
@@ -56,6 +58,9 @@ class Options:
     """Of every run; the defaults' if left out."""
     processes: int = 1
     """Runs at a time."""
+    search: bool = True
+    """Search the best policy without a memory on Glimpse-v0, over all starts of 4,096 seeds; it
+    takes minutes."""
     reuse: bool = True
     """Take finished runs from results/memory.json, and those of MovingObstacles-v0 from the
     results/learning.json of `sidestep bench learning`, instead of training them again."""
@@ -89,6 +94,8 @@ class Job(NamedTuple):
 
 Outcomes = dict[str, list[Outcome]]
 """For each run's key, an outcome for each of its world's tests."""
+SEARCHED = "glimpse, exact search, none"
+"""The key of what `best_memoryless` finds."""
 
 
 def main(args: list[str] | None = None) -> None:
@@ -99,6 +106,9 @@ def main(args: list[str] | None = None) -> None:
 def run(options: Options) -> None:
     """Train and measure everybody, seed by seed; the result is written after each run."""
     done = _known(options) if options.reuse else {}
+    if options.search and "glimpse" in options.worlds and SEARCHED not in done:
+        console.print("Searching the best policy without a memory ...")
+        done[SEARCHED] = [_search(TESTS["glimpse"]["Glimpse-v0"])]
     jobs = list(_jobs(options))
     missing = [job for job in jobs if job.key not in done]
     with progress("{task.fields[now]}") as bar:
@@ -126,6 +136,13 @@ def _measure(job: Job) -> tuple[str, list[Outcome]]:
         job.learner, job.memory, tests[0], job.seed, job.total_steps, tests, every=0
     )
     return job.key, trial.outcomes
+
+
+def _search(env: EnvConfig) -> Outcome:
+    world = make_single(env)
+    found = best_memoryless(world, seeds=range(4096), restarts=2)
+    world.close()
+    return Outcome(found.success, found.mean_return, optimum_of(env))
 
 
 def _known(options: Options) -> Outcomes:
@@ -159,6 +176,10 @@ def rows_of(options: Options, done: Outcomes) -> tuple[list[str], list[list[str]
                 if keys:
                     figures = _figures([done[key][number] for key in keys])
                     rows.append([name, learner, memory, str(len(keys)), *figures])
+        if world == "glimpse" and SEARCHED in done:
+            success, regret = done[SEARCHED][0].success, done[SEARCHED][0].regret
+            figures = [f"{success:.1%}", "-", f"{regret:.3f}"]
+            rows.append(["Glimpse-v0", "exact search", "none", "-", *figures])
     return columns, rows
 
 
@@ -186,7 +207,8 @@ Greedy success and regret after training with the default settings, over {FINAL_
 episodes of each run: mean over seeds and half its 95 % interval, and the worst seed. The regret is
 the exact optimum minus the mean return; the optimum sees everything, so on worlds that hide things
 no agent can have regret 0. On Crossing-v0 agents train on 64 levels and are measured on these and
-on 64 others.
+on 64 others. "Exact search" is the best policy without a memory that `best_memoryless` finds, by
+local search over exact values.
 
 {markdown_table(*rows_of(options, done))}"""
     write_result(options.out, "memory", "sidestep bench memory", record, page)

@@ -17,7 +17,9 @@ def test_rows_are_means_over_seeds() -> None:
         "glimpse, reinforce, gru, 1": [Outcome(0.7, 0.05, 0.5)],
         "moving-obstacles, reinforce, gru, 0": [Outcome(0.1, 0.0, 0.5)],
     }
-    columns, [row] = rows_of(options, done)
+    done["glimpse, exact search, none"] = [Outcome(0.875, 0.25, 0.5)]
+    columns, [row, searched] = rows_of(options, done)
+    assert searched == ["Glimpse-v0", "exact search", "none", "-", "87.5%", "-", "0.250"]
     assert dict(zip(columns, row, strict=True)) == {
         "world": "Glimpse-v0",
         "learner": "reinforce",
@@ -37,6 +39,7 @@ def test_known_runs_are_taken_and_missing_ones_trained(
     record = {"total_steps": 300, "runs": runs}
     (tmp_path / "results" / "memory.json").write_text(json.dumps(record))
     words = "memory --worlds glimpse --learners reinforce --memories rnn --total-steps 300"
+    words += " --no-search"
     bench.main([*words.split(), "--seeds", "2", "--out", str(tmp_path)])
     after = json.loads((tmp_path / "results" / "memory.json").read_text())["runs"]
     assert after["glimpse, reinforce, rnn, 0"] == runs["glimpse, reinforce, rnn, 0"]
