@@ -227,7 +227,8 @@ def _tables(config: WorldConfig, limit: int | None, seeds: list[int]) -> _Tables
     weight = np.zeros(lanes)
     begin = cells.index(level.start)
     weight[begin :: len(cells)] = counts / len(seeds)
-    return _Tables(seen, *columns, weight, different)
+    following, reward_of, over_of, reached = columns
+    return _Tables(seen, following, reward_of, over_of, reached, weight, different)
 
 
 def _starts(
