@@ -237,19 +237,18 @@ def markdown(record: dict[str, Any]) -> str:
     for attention, words in (("additive", "with attention"), ("none", "without")):
         one = record["reversal"][attention]
         rows.append([f"reversal of 16 to 20 digits, {words}", f"{one['exact_16_to_20']:.1%}",
-                     "", f"{one['updates']:,}", f"{one['seconds']:.0f}"])  # fmt: skip
+                     "", f"{one['updates']:,}"])  # fmt: skip
     for key, words in (("dates", "dates to ISO"), ("word_order", "Korean word order to English")):
         one = record[key]
         aligned = f"{one['aligned']:.1%}" if "aligned" in one else ""
-        rows.append([words, f"{one['exact']:.1%}", aligned, f"{one['updates']:,}",
-                     f"{one['seconds']:.0f}"])  # fmt: skip
-    columns = ["task", "exact", "attention on the true alignment", "updates of 64", "seconds"]
+        rows.append([words, f"{one['exact']:.1%}", aligned, f"{one['updates']:,}"])  # fmt: skip
+    columns = ["task", "exact", "attention on the true alignment", "updates of 64"]
     parts = ["## Sequence to sequence", markdown_table(columns, rows)]
     if "korean_english" in record:
         parts.append(_pairs_markdown(record["korean_english"]))
     parts.append(
         "Targets of the test occur in no training pair. Weights by the best validation loss, one "
-        "seed; reversal, dates and word order are decoded greedily. Seconds are of training."
+        "seed; reversal, dates and word order are decoded greedily."
     )
     return "\n\n".join(parts)
 
@@ -260,7 +259,7 @@ def _pairs_markdown(records: dict[str, Any]) -> str:
         one = records[attention]
         scores = [f"{one[name]:.1f}" if name in one else "" for name in ("bleu", "chrf")]
         rows.append([f"Korean to English, {words}", *scores, f"{one['exact']:.1%}",
-                     f"{one['updates']:,}", f"{one['seconds']:.0f}"])  # fmt: skip
-    columns = ["real pairs, beam of 5", "BLEU", "chrF", "exact", "updates of 64", "seconds"]
+                     f"{one['updates']:,}"])  # fmt: skip
+    columns = ["real pairs, beam of 5", "BLEU", "chrF", "exact", "updates of 64"]
     signature = records["additive"].get("signature", "")
     return f"{markdown_table(columns, rows)}\n\n{records['additive']['split']}; {signature}."
