@@ -185,7 +185,7 @@ def length_figure(records: dict[str, Any]) -> Figure:
     ):
         shares = {int(k): v for k, v in records[name]["exact_by_length"].items()}
         axes.plot(list(shares), list(shares.values()), color=colour, marker="o", markersize=3.5)
-        axes.text(*place, label, color=colour, va="top")
+        axes.text(place[0], place[1], label, color=colour, va="top")
     axes.axvspan(TRAINED + 0.5, LONGEST + 0.5, color=GREY, alpha=0.15, lw=0)
     axes.text(TRAINED + 0.7, 0.2, "longer than\nany in training", fontsize=8, color="#555555")
     plain_axes(axes, "digits to reverse", "share without a mistake")
