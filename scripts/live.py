@@ -21,6 +21,8 @@ from sidestep.agents import Agent
 
 EVERY_SECONDS = 0.4
 """Between two policies that are written."""
+MOST_OF_TIME = 1 / 30
+"""Where writing is slow, on a busy machine, it is done less often: this share of the time."""
 GRACE_SECONDS = 5.0
 """That a window is given to close when training is over."""
 POLICY = "policy.safetensors"
@@ -73,10 +75,11 @@ class LiveFeed:
         now = time.monotonic()
         if self._is_over or (now < self._due and not last):
             return None
-        self._due = now + self.every
         try:
             if self.window.poll() is None:
                 self._write(agent)
+                done = time.monotonic()
+                self._due = max(now + self.every, done + (done - now) / MOST_OF_TIME)
                 return None
             words = self._farewell()
         except OSError as error:

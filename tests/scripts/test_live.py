@@ -148,6 +148,20 @@ def test_policies_are_written_a_few_times_a_second(
         feed.offer(agent)
         feed.offer(agent, last=True)
         assert feed.written == 3
+
+        def slow(agent: Any) -> None:
+            nonlocal now
+            now += 0.1
+            feed.written += 1
+
+        monkeypatch.setattr(feed, "_write", slow)
+        feed.offer(agent, last=True)
+        now += 2.95
+        feed.offer(agent)
+        assert feed.written == 4
+        now += 0.1
+        feed.offer(agent)
+        assert feed.written == 5
         assert [p.name for p in feed.path.parent.iterdir() if p.suffix] == ["policy.safetensors"]
     assert reader.news() is None
 
