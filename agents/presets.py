@@ -22,6 +22,8 @@ def preset(learner: str, env_id: str, memory: str) -> tuple[LearnerConfig, Train
     """
     own = _own if env_id.startswith("sidestep/") else _foreign
     config, training = own(learner, env_id)
+    if learner == "deep-sarsa" and memory == "rnn":  # with more, one seed in ten stays below 99 %
+        config = replace(config, learning_rate=config.learning_rate / 2)
     hidden = (64, 64) if memory == "none" else (64,)
     return replace(config, network=NetworkConfig(hidden_sizes=hidden, memory=memory)), training
 
