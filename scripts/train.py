@@ -42,7 +42,7 @@ EXAMPLES = """\
   sidestep train deep-sarsa --memory gru --seed 1 --out runs/gru
   sidestep train reinforce --watch
   sidestep train reinforce --env CartPole-v1
-  sidestep train resume runs/gru --total-steps 2000000"""
+  sidestep train resume runs/gru --total-steps 3000000"""
 
 
 @dataclass(frozen=True)
