@@ -17,6 +17,7 @@ from torch import Tensor
 from sidestep.sequence import flatten_state, select_state, unflatten_state
 
 from .agent import Policy, under
+from .episode_count import EpisodeCount
 from .exploration import Actions
 from .masks import merge_masks, same_masks
 from .normalization import RewardScaler
@@ -68,7 +69,7 @@ class Collector:
         self.peek, self.rewards = peek, rewards
         self.num_envs = env.num_envs
         self.num_actions = int(env.single_action_space.n)  # type: ignore[attr-defined]
-        self.finished: list[Episodes] = []
+        self.count = EpisodeCount(self.num_envs)
 
     @property
     def device(self) -> torch.device | str:
@@ -85,7 +86,7 @@ class Collector:
         lanes = self.num_envs
         self.acting: NDArray[np.int64] | None = None  # lanes that the policy plays; None: all
         self.ended = np.zeros(lanes, dtype=np.bool_)
-        self.total, self.length = np.zeros(lanes), np.zeros(lanes, dtype=np.int64)
+        self.count.begin()
         self.inputs = self._inputs(
             self.policy.encoder(obs, self.device),
             np.ones(lanes, dtype=np.bool_),
@@ -106,7 +107,10 @@ class Collector:
             valid, restarted = ~self.ended, self.ended
         else:
             valid, restarted = np.ones_like(ended), ended
-        self._count(reward, ended, truncated, valid, info)
+        facts = info.get("final_info", info) if self.mode is AutoresetMode.SAME_STEP else info
+        self.count.add(reward, ended, truncated, valid, facts)
+        if self.rewards is not None:
+            self.rewards.count(torch.from_numpy(reward), torch.from_numpy(ended))
         last_obs, mask, last_mask = obs, self._mask(info), None
         if self.mode is AutoresetMode.DISABLED and ended.any():
             obs, begun = self.env.reset(options={"reset_mask": ended.copy()})
@@ -146,9 +150,8 @@ class Collector:
         alive = np.ones(self.num_envs, dtype=np.bool_)
         while alive.any():
             self._play_only(alive)
-            known = len(self.finished)
             tick = self.tick()
-            self.finished[known:] = [e.select(alive[e.lane]) for e in self.finished[known:]]
+            self.count.keep_last(alive)
             ended, cut = tick.terminated & alive, tick.truncated & alive
             ticks.append(tick._replace(terminated=ended, truncated=cut, valid=alive.copy()))
             alive &= ~(tick.terminated | tick.truncated)
@@ -158,8 +161,7 @@ class Collector:
 
     def drain(self) -> list[Episodes]:
         """The episodes finished since the last call."""
-        finished, self.finished = self.finished, []
-        return finished
+        return self.count.drain()
 
     def _choose(self) -> None:
         inputs = self._of_acting(self.inputs)
@@ -244,35 +246,6 @@ class Collector:
         result[torch.from_numpy(rows)] = self.policy.encoder(batch, self.device, count=False)
         return result
 
-    def _count(
-        self,
-        reward: NDArray[Any],
-        ended: NDArray[np.bool_],
-        truncated: NDArray[np.bool_],
-        valid: NDArray[np.bool_],
-        info: dict[str, Any],
-    ) -> None:
-        self.total += reward * valid
-        self.length += valid
-        if self.rewards is not None:
-            self.rewards.count(torch.from_numpy(np.asarray(reward)), torch.from_numpy(ended))
-        if not ended.any():
-            return
-        facts = info.get("final_info", info) if self.mode is AutoresetMode.SAME_STEP else info
-        success, collision = facts.get("is_success"), facts.get("is_collision")
-        lanes = np.flatnonzero(ended)
-        self.finished.append(
-            Episodes(
-                lanes,
-                self.total[lanes],
-                self.length[lanes],
-                truncated[lanes],
-                None if success is None else success[lanes],
-                None if collision is None else collision[lanes],
-            )
-        )
-        self.total[lanes], self.length[lanes] = 0.0, 0
-
     def _pack(
         self, inputs: list[Inputs], actions: list[Actions], ticks: list[Tick], start: Any
     ) -> Rollout:
@@ -303,9 +276,8 @@ class Collector:
         if self.rewards is not None:
             state["running_return"] = self.rewards.running
         state["action"] = torch.from_numpy(self.action.copy())
-        for name in ("ended", "total", "length"):
-            state[name] = torch.from_numpy(getattr(self, name).copy())
-        return state
+        state["ended"] = torch.from_numpy(self.ended.copy())
+        return {**state, **self.count.state_dict()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from `state_dict()`; the env must be restored beside it."""
@@ -315,6 +287,5 @@ class Collector:
         self.action = state["action"].numpy().copy()
         if self.rewards is not None:
             self.rewards.running = state["running_return"].clone()
-        self.ended, self.total, self.length = (
-            state[name].numpy().copy() for name in ("ended", "total", "length")
-        )
+        self.ended = state["ended"].numpy().copy()
+        self.count.load_state_dict(state)
