@@ -1,5 +1,6 @@
 """An agent at one env's controls: watching, recording and playing go through this."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ class PlayerState(NamedTuple):
 
     memory: State
     action: int
-    random: dict[str, Any]
+    random: Mapping[str, Any]
     """State of the exploration's stream."""
 
 
@@ -70,7 +71,7 @@ class Player:
     def set_state(self, state: PlayerState) -> None:
         """Go back to a `get_state()` of this player: memory, last action and exploration."""
         self.state, self.action = state.memory, state.action
-        self.random.bit_generator.state = state.random
+        self.random.bit_generator.state = dict(state.random)
 
     def _inputs(
         self, encoded: torch.Tensor, episode_start: bool, reward: float, info: dict[str, Any]

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import imageio.v2 as imageio_v2
 import imageio.v3 as imageio
@@ -140,9 +140,10 @@ def write_film(path: Path, shots: Iterable[Shot], fps: float) -> int:
 def _write_mp4(path: Path, shots: Iterable[Shot], fps: float) -> int:
     """H.264, beside the target at first: the encoder writes to a file of its own."""
     name = path.with_name(f".{path.stem}-{os.getpid()}.mp4")
+    opened: Any = imageio_v2.get_writer  # its type knows no FFMPEG
     count = 0
     try:
-        with imageio_v2.get_writer(
+        with opened(
             str(name), format="FFMPEG", fps=fps, codec="libx264", quality=8, macro_block_size=2
         ) as writer:
             for picture, hold in shots:

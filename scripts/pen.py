@@ -115,7 +115,8 @@ def _diverging() -> NDArray[np.uint8]:
     share = np.linspace(0, 1, STEPS + 1)[:, None] ** 0.8
     zero = np.array(mix(palette.NIGHT, palette.FLOOR, 0.5))
     positive, negative = (zero + (np.array(c) - zero) * share for c in (POSITIVE, NEGATIVE))
-    return np.rint(np.concatenate([negative[:0:-1], positive])).astype(np.uint8)
+    table: NDArray[np.uint8] = np.concatenate([negative[:0:-1], positive]).round().astype(np.uint8)
+    return table
 
 
 @lru_cache(maxsize=1)
@@ -126,16 +127,19 @@ def _sequential() -> NDArray[np.uint8]:
     )
     at = np.linspace(0, len(stops) - 1, STEPS + 1)
     channels = [np.interp(at, range(len(stops)), stops[:, k]) for k in range(3)]
-    return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    table: NDArray[np.uint8] = np.stack(channels, axis=-1).round().astype(np.uint8)
+    return table
 
 
 def diverging(values: NDArray[np.floating], most: float = 1.0) -> NDArray[np.uint8]:
     """Colours (..., 3) of values (...): red above zero, blue below, dark at it."""
     share = np.clip(np.nan_to_num(values) / max(most, 1e-12), -1, 1)
-    return _diverging()[np.rint((share + 1) * STEPS).astype(np.int64)]
+    colours: NDArray[np.uint8] = _diverging()[np.rint((share + 1) * STEPS).astype(np.int64)]
+    return colours
 
 
 def sequential(share: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Colours (..., 3) of shares (...) in [0, 1]: dark blue to yellow."""
     index = np.rint(np.clip(np.nan_to_num(share), 0, 1) * STEPS).astype(np.int64)
-    return _sequential()[index]
+    colours: NDArray[np.uint8] = _sequential()[index]
+    return colours

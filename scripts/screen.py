@@ -180,10 +180,10 @@ class Screen:
             resting: whether they rest.
         """
         self.changed = True
-        for lane, session in enumerate(self._watched()):
-            if not session.tally.over:
+        for lane, session in enumerate(self.sessions):
+            if session.now.action is not None:
                 session.tick()
-                if session.tally.over:
+                if session.now.action is None:
                     rest = min(HOLD_TICKS, round(HOLD_SECONDS * self.speed))
                     self._resting[lane] = max(1, rest) - 1
             elif self._resting[lane] > 0 and resting:
@@ -197,7 +197,7 @@ class Screen:
 
     def back(self) -> None:
         """Go back by a tick in every lane that is shown."""
-        for session in self._watched():
+        for session in self.sessions:
             try:
                 if not session.back():
                     self.say("no earlier tick is kept")
@@ -324,10 +324,6 @@ class Screen:
             number += 1
             path = self.folder / f"{stem}-{number}{suffix}"
         return path
-
-    def _watched(self) -> list[Session]:
-        """All lanes: they go on while one of them is looked into."""
-        return self.sessions
 
     def _each(self, action: Callable[[Session], None]) -> None:
         """Do something with the lane that is looked into, or with all."""

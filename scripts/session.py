@@ -239,7 +239,7 @@ def _count_ticks(env: Any, ticks: int) -> None:
     """Tell every `TimeLimit` how many ticks were played."""
     while isinstance(env, gym.Wrapper):
         if isinstance(env, TimeLimit):
-            env._elapsed_steps = ticks
+            vars(env)["_elapsed_steps"] = ticks  # declared as if it were always None
         env = env.env
 
 

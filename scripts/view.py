@@ -20,6 +20,9 @@ DEFAULT_SIZE = (800, 560)
 STATUS, GAP, TITLE = 30, 8, 22
 """Heights at scale 1: of the status line, between panels, of a panel's title."""
 
+MOST_STACKED = 4
+"""More panels than this stand in two columns."""
+
 
 class Frame(NamedTuple):
     """Where everything lies in a picture."""
@@ -86,8 +89,12 @@ def arrange(
     if not chosen or room.width < 200 or room.height < 120:
         return Frame(room, (), status)
     gap = pen.px(GAP)
+    if width >= height and len(chosen) > MOST_STACKED:
+        board = Rect(0, 0, round(0.44 * width), room.height)
+        side = Rect(board.right, gap, width - board.width - gap, room.height - 2 * gap)
+        return Frame(board, tuple(_in_columns(chosen, side, pen)), status)
     if width >= height:
-        column = round(min(0.5, 0.38 + 0.02 * max(0, len(chosen) - 3)) * width)
+        column = round((0.4 if len(chosen) > 3 else 0.38) * width)
         board = Rect(0, 0, width - column, room.height)
         side = Rect(board.right, gap, column - gap, room.height - 2 * gap)
         return Frame(board, tuple(_stacked(chosen, side, pen)), status)
