@@ -8,6 +8,7 @@ BENCHES = {
     "learning": "seconds of training to 95 and 99 % success, beside Stable-Baselines3",
     "throughput": "env steps per second while training, beside Stable-Baselines3",
     "memory": "success and regret of every learner with every memory on three worlds",
+    "view": "time of a frame of the viewer, panel by panel",
     "solver": "time and memory of the exact optimum as the level grows",
     "sequence": "the recurrent layers, beside torch.nn",
 }
