@@ -183,7 +183,7 @@ class Screen:
         for lane, session in enumerate(self.sessions):
             if session.now.action is not None:
                 session.tick()
-                if session.now.action is None:
+                if session.tally.over:
                     rest = min(HOLD_TICKS, round(HOLD_SECONDS * self.speed))
                     self._resting[lane] = max(1, rest) - 1
             elif self._resting[lane] > 0 and resting:
