@@ -17,15 +17,17 @@ class Loss(NamedTuple):
 
 
 class Task(Protocol):
-    """What is fitted.
+    """What is fitted: plain attributes `module` and `unit` will do."""
 
-    Attributes:
-        module: its parameters are optimised, and its `state_dict` is saved; on its device already.
-        unit: what `Loss.terms` counts, in the plural, for instance "characters".
-    """
+    @property
+    def module(self) -> nn.Module:
+        """Its parameters are optimised and its `state_dict` is saved; on its device already."""
+        ...
 
-    module: nn.Module
-    unit: str
+    @property
+    def unit(self) -> str:
+        """What `Loss.terms` counts, in the plural, for instance "characters"."""
+        ...
 
     def loss(self, update: int) -> Loss:
         """The next batch's loss, in training mode; moves on in the data.

@@ -21,7 +21,8 @@ def forecast_figure(task: ForecastTask, measured: dict[str, dict[str, Any]], tit
     """
     figure = Figure(figsize=(11, 7.2), dpi=120, layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1))
+    parts: Any = figure.subfigures(2, 1)
+    top, bottom = parts
     _draw_series(top.subplots(), task)
     left, middle, right = bottom.subplots(1, 3)
     _draw_ahead(left, task, task.split.validation, "from the test part's beginning")

@@ -117,10 +117,13 @@ class WindowModel:
         total = _look_up(counts.windows, counts.totals, windows)
         if isinstance(self.smoothing, str):
             kinds = _look_up(counts.windows, counts.kinds, windows)
-            return np.where(total > 0, (n + kinds * lower) / np.maximum(total + kinds, 1), lower)
-        a = self.smoothing
-        mass = total + a * self.symbols
-        return np.where(mass > 0, (n + a) / np.where(mass > 0, mass, 1), 1 / self.symbols)
+            shared = (n + kinds * lower) / np.maximum(total + kinds, 1)
+            mixed: NDArray[Any] = np.where(total > 0, shared, lower)
+            return mixed
+        mass = total + self.smoothing * self.symbols
+        share = (n + self.smoothing) / np.where(mass > 0, mass, 1)
+        added: NDArray[Any] = np.where(mass > 0, share, 1 / self.symbols)
+        return added
 
     def probabilities(self, before: ArrayLike = ()) -> NDArray[np.float64]:
         """The distribution of the next symbol.
@@ -150,7 +153,8 @@ class WindowModel:
             windows = self._windows(known, length)
             result = self._mix(length, windows, windows * self.symbols + known, result)
         with np.errstate(divide="ignore"):
-            return np.log(result)
+            logarithms: NDArray[np.float64] = np.log(result)
+        return logarithms
 
     def log_likelihood(self, sequence: ArrayLike) -> float:
         """The log-probability of the whole sequence, in nats."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .language import CELLS
+from .layers import GRU, LSTM, RNN
 from .state import State, concatenate_states, map_state
 
 Values = NDArray[np.float64]
@@ -195,7 +196,7 @@ class LatentForecaster(nn.Module):
         super().__init__()
         if cell not in CELLS:
             raise ValueError(f"cell: expected one of {', '.join(CELLS)}, got {cell!r}")
-        self.recurrent = CELLS[cell](1, hidden_size)
+        self.recurrent: RNN | LSTM | GRU = CELLS[cell](1, hidden_size)
         self.head = nn.Linear(hidden_size, 2)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
@@ -214,7 +215,8 @@ class LatentForecaster(nn.Module):
         """-log p(x_t | x_{<t}) for t = 1 .. T-1 of x (T, B): (T - 1, B)."""
         mean, log_deviation, _ = self(x[:-1], state)
         error = (x[1:] - mean) * (-log_deviation).exp()
-        return 0.5 * error**2 + log_deviation + 0.5 * math.log(2 * math.pi)
+        nats: Tensor = 0.5 * error**2 + log_deviation + 0.5 * math.log(2 * math.pi)
+        return nats
 
     @torch.no_grad()
     def ahead(self, series: Values, origins: Sequence[int], steps: int) -> Forecast:

@@ -16,7 +16,7 @@ from .sampling import check_sampling, sample_logits
 from .state import State, detach_state
 
 Cell = Literal["rnn", "lstm", "gru"]
-CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+CELLS: dict[str, type[RNN] | type[LSTM] | type[GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 """The layers by the names that `LanguageConfig.cell` takes."""
 
 
@@ -121,7 +121,7 @@ class LanguageModel(nn.Module):
         self.symbols, self.config = symbols, config
         size = config.embedding_size
         self.embedding = nn.Embedding(symbols, size) if size else None
-        self.recurrent = CELLS[config.cell](
+        self.recurrent: RNN | LSTM | GRU = CELLS[config.cell](
             size or symbols,
             config.hidden_size,
             config.num_layers,
