@@ -58,6 +58,8 @@ DIGITS = {
 }
 """1 to 9 switch panels."""
 ENTER = (pygame.K_RETURN, pygame.K_KP_ENTER)
+MOST_DIGITS = 9
+"""Of a typed seed."""
 
 HELP = (
     "Keys",
@@ -79,3 +81,19 @@ def command_of(event: pygame.Event) -> Command | None:
     if event.type in (pygame.QUIT, pygame.WINDOWCLOSE):
         return Command.QUIT
     return KEYS.get(event.key) if event.type == pygame.KEYDOWN else None
+
+
+def typed(text: str, key: int) -> tuple[str | None, int | None]:
+    """A key while a seed is typed.
+
+    Returns:
+        What is typed so far, None once that is over; and the seed, if it was entered.
+    """
+    if key in DIGITS and len(text) < MOST_DIGITS:
+        return text + str(DIGITS[key]), None
+    if key == pygame.K_BACKSPACE:
+        return text[:-1], None
+    if key in ENTER:
+        return None, int(text) if text else None
+    leaves = KEYS.get(key) in (Command.LEAVE, Command.SEED)
+    return None if leaves else text, None

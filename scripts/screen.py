@@ -5,17 +5,16 @@ from pathlib import Path
 
 import pygame
 
-from sidestep.envs import palette, rendering
+from sidestep.envs import rendering
 from sidestep.envs.rendering import Window
 from sidestep.scripts import view
-from sidestep.scripts.film import Film, save_png
-from sidestep.scripts.keys import DIGITS, ENTER, HELP, KEYS, Command, command_of
+from sidestep.scripts.camera import Camera
+from sidestep.scripts.keys import DIGITS, HELP, Command, command_of, typed
 from sidestep.scripts.moment import Pixels
 from sidestep.scripts.panels import BY_DEFAULT, NAMES, PANELS, check_panels
-from sidestep.scripts.pen import Pen
 from sidestep.scripts.session import Session
-from sidestep.scripts.stage import REFRESH_RATE, Tally
-from sidestep.scripts.tiles import MOST_LANES, aspect_of, draw_tiles, tile_boxes
+from sidestep.scripts.stage import REFRESH_RATE, Tally, total
+from sidestep.scripts.tiles import MOST_LANES, draw_lanes, lane_boxes
 
 SPEEDS = (1, 2, 3, 5, 8, 12, 20, 30, 60, 120)
 """Ticks a second to choose from."""
@@ -23,8 +22,6 @@ HOLD_SECONDS, HOLD_TICKS = 0.8, 4
 """The last picture of an episode stays so long, whichever is shorter."""
 NOTICE_SECONDS = 4.0
 """What has been done is said for so long."""
-MOST_DIGITS = 9
-"""Of a typed seed."""
 
 
 class Screen:
@@ -57,13 +54,13 @@ class Screen:
             raise ValueError(f"speed: expected a positive number of ticks a second, got {speed}")
         if not 1 <= len(sessions) <= MOST_LANES:
             raise ValueError(f"lanes: expected 1 to {MOST_LANES}, got {len(sessions)}")
-        self.sessions, self.window, self.folder = list(sessions), Window(title), folder
+        self.sessions, self.window = list(sessions), Window(title)
         self.speed, self.episodes = float(speed), episodes
         self.panels = set(check_panels(panels))
         self.chosen: int | None = 0 if len(sessions) == 1 else None
         self.paused = self.helping = self.finished = False
         self.typed: str | None = None
-        self.film: Film | None = None
+        self.camera = Camera(folder)
         self.changed = True
         self._resting = [0] * len(sessions)
         self._due, self._notice, self._notice_left = 1 / self.speed, "", 0.0
@@ -76,15 +73,7 @@ class Screen:
     @property
     def tally(self) -> Tally:
         """The score of all lanes; ticks and return are those of `session`."""
-        if len(self.sessions) == 1:
-            return self.session.tally
-        total = Tally()
-        total.ticks, total.total = self.session.tally.ticks, self.session.tally.total
-        for session in self.sessions:
-            total.episodes += session.tally.episodes
-            total.successes += session.tally.successes
-            total.returns += session.tally.returns
-        return total
+        return total(self.session.tally, [session.tally for session in self.sessions])
 
     def run(self) -> Tally:
         """Show until the window is closed or the episodes are over; returns the score."""
@@ -125,7 +114,7 @@ class Screen:
             case Command.FRAME:
                 self.save_frame()
             case Command.RECORD:
-                self.stop_recording() if self.film is not None else self.start_recording()
+                self._record()
             case Command.ALL_PANELS:
                 self.panels = set() if self.panels else set(NAMES)
             case Command.LANES:
@@ -221,15 +210,19 @@ class Screen:
         elif len(self.sessions) > 1 and self.chosen is not None:
             self.chosen = None
         elif len(self.sessions) > 1 and self.window.size is not None:
-            for lane, box in enumerate(self._boxes(*self.window.size)):
+            for lane, box in enumerate(self.boxes(*self.window.size)):
                 if box.collidepoint(place):
                     self.chosen = lane
+
+    def boxes(self, width: int, height: int) -> list[pygame.Rect]:
+        """Where the lanes lie in a window of that size."""
+        return lane_boxes(len(self.sessions), width, height, self.session.moment(()))
 
     def status(self) -> str:
         """The line below the picture."""
         if self.typed is not None:
             return f"seed: {self.typed}_   Enter: play it   Esc: leave"
-        mark = "   REC" if self.film is not None else ""
+        mark = "   REC" if self.camera.is_filming else ""
         if self._notice_left > 0:
             return self._notice + mark
         pace = "paused" if self.paused else f"{self.speed:g} ticks/s"
@@ -240,9 +233,9 @@ class Screen:
         """The score and the seed."""
         tells = self.session.world is not None or "is_success" in self.session.info
         if self.chosen is None:
-            tally = self.tally
-            score = f"successes {tally.successes}/{tally.episodes}" if tells else ""
-            return f"{len(self.sessions)} lanes   {score or f'episodes {tally.episodes}'}"
+            played, tally = f"episodes {self.tally.episodes}", self.tally
+            score = f"successes {tally.successes}/{tally.episodes}" if tells else played
+            return f"{len(self.sessions)} lanes   {score}"
         return f"seed {self.session.seed}   {self.session.tally.status(tells)}"
 
     def say(self, words: str) -> None:
@@ -261,19 +254,10 @@ class Screen:
             moment = self.session.moment(self.panels)
             view.draw(surface, moment, self.panels, status, message, bright)
             return
-        width, height = surface.get_size()
-        pen = Pen.for_size(width, height)
-        low = min(height - 1, pen.px(view.STATUS)) if status else 0
         shown = self.panels & {"ghosts"}
         moments = [session.moment(shown) for session in self.sessions]
         captions = [f"seed {session.seed}" for session in self.sessions]
-        surface.fill(palette.NIGHT)
-        draw_tiles(surface.subsurface((0, 0, width, height - low)), moments, captions, shown)
-        if low:
-            line = surface.subsurface((0, height - low, width, low))
-            view.draw_status(line, status, pen, bright)
-        if message:
-            view.draw_message(surface, message, pen)
+        draw_lanes(surface, moments, captions, shown, status, message, bright)
 
     def picture(self, size: tuple[int, int] = view.DEFAULT_SIZE) -> Pixels:
         """The present picture off screen, (H, W, 3), without help and notices."""
@@ -283,58 +267,34 @@ class Screen:
 
     def save_frame(self) -> None:
         """Write the present picture to a PNG, as large as the window."""
-        path = self._path(".png")
-        self._written(
-            path, lambda: save_png(path, self.picture(self.window.size or view.DEFAULT_SIZE))
-        )
-
-    def start_recording(self) -> None:
-        """Every picture from now on goes into a film."""
-        self.film = Film(fps=min(self.speed, 30))
-        self._expose()
+        picture = self.picture(self.window.size or view.DEFAULT_SIZE)
+        self.say(self.camera.save(picture, self.session.stem))
 
     def stop_recording(self) -> None:
         """Write the film to a GIF; nothing when none is recorded."""
-        film, self.film = self.film, None
-        if film is not None:
-            path = self._path(".gif")
-            self._written(path, lambda: film.write(path))
+        if self.camera.is_filming:
+            self.say(self.camera.stop(self.session.stem))
+
+    def _record(self) -> None:
+        """Begin a film, or end it."""
+        if self.camera.is_filming:
+            self.stop_recording()
+        else:
+            self.camera.start(min(self.speed, REFRESH_RATE / 2))
+            self._expose()
 
     def _expose(self) -> None:
         """Take the present picture into the film."""
-        if self.film is not None:
+        if self.camera.is_filming:
             over = self.chosen is not None and self.session.tally.over
-            self.film.add(self.picture(), hold=over)
-            if self.film.is_full:
+            if self.camera.expose(self.picture(), over):
                 self.stop_recording()
-
-    def _written(self, path: Path, write: Callable[[], None]) -> None:
-        try:
-            write()
-        except OSError as error:
-            self.say(f"not saved: {error.strerror or error}")
-        else:
-            self.say(f"saved {path}")
-
-    def _path(self, suffix: str) -> Path:
-        """A name that is not there yet."""
-        stem, number = f"sidestep-{self.session.seed}-{self.session.now.tick}", 1
-        path = self.folder / f"{stem}{suffix}"
-        while path.exists():
-            number += 1
-            path = self.folder / f"{stem}-{number}{suffix}"
-        return path
 
     def _each(self, action: Callable[[Session], None]) -> None:
         """Do something with the lane that is looked into, or with all."""
         for session in [self.session] if self.chosen is not None else self.sessions:
             action(session)
         self._resting = [0] * len(self.sessions)
-
-    def _boxes(self, width: int, height: int) -> list[pygame.Rect]:
-        low = min(height - 1, Pen.for_size(width, height).px(view.STATUS))
-        aspect = aspect_of(self.sessions[0].moment(()))
-        return tile_boxes(len(self.sessions), width, height - low, aspect)
 
     def _toggle_lanes(self) -> None:
         if len(self.sessions) > 1:
@@ -352,12 +312,6 @@ class Screen:
     def _type(self, key: int) -> None:
         """A key while a seed is typed."""
         assert self.typed is not None
-        if key in DIGITS and len(self.typed) < MOST_DIGITS:
-            self.typed += str(DIGITS[key])
-        elif key == pygame.K_BACKSPACE:
-            self.typed = self.typed[:-1]
-        elif key in ENTER and self.typed:
-            seed, self.typed = int(self.typed), None
+        self.typed, seed = typed(self.typed, key)
+        if seed is not None:
             self._each(lambda session: session.begin(seed + self.sessions.index(session)))
-        elif key in ENTER or KEYS.get(key) in (Command.LEAVE, Command.SEED):
-            self.typed = None

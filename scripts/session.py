@@ -112,6 +112,11 @@ class Session:
         """Of the present episode."""
         return self.now.episode.seed
 
+    @property
+    def stem(self) -> str:
+        """A file name for the present tick, without its ending."""
+        return f"sidestep-{self.seed}-{self.now.tick}"
+
     def begin(self, seed: int | None = None) -> None:
         """Begin an episode: that of `seed`, or the next one; a present one is cut short."""
         if seed is None:

@@ -61,6 +61,17 @@ class Tally:
         return line + f"   successes {self.successes}/{self.episodes}" * with_success
 
 
+def total(present: Tally, tallies: Sequence[Tally]) -> Tally:
+    """The score of several together; ticks and return are those of `present`."""
+    score = Tally()
+    score.ticks, score.total, score.over = present.ticks, present.total, present.over
+    for tally in tallies:
+        score.episodes += tally.episodes
+        score.successes += tally.successes
+        score.returns += tally.returns
+    return score
+
+
 def drawing_of(env: gym.Env[Any, Any]) -> Drawing:
     """How `env` is drawn: our worlds at any size, others by their `rgb_array`.
 

@@ -11,6 +11,7 @@ from sidestep.envs.layout import Layout
 from sidestep.envs.window import fitted
 from sidestep.scripts.moment import Moment
 from sidestep.scripts.pen import Pen
+from sidestep.scripts.view import STATUS, draw_message, draw_status
 
 MOST_LANES = 64
 CAPTION = 16
@@ -72,6 +73,32 @@ def draw_tiles(
     for box, moment, caption in zip(boxes, moments, captions, strict=True):
         if box.width > 4 and box.height > 4:
             _draw_tile(surface.subsurface(box), moment, caption, panels, pen)
+
+
+def lane_boxes(count: int, width: int, height: int, moment: Moment) -> list[Rect]:
+    """Boxes of so many lanes like `moment` in a window, above its status line."""
+    low = min(height - 1, Pen.for_size(width, height).px(STATUS))
+    return tile_boxes(count, width, height - low, aspect_of(moment))
+
+
+def draw_lanes(
+    surface: pygame.Surface,
+    moments: Sequence[Moment],
+    captions: Sequence[str],
+    panels: Collection[str],
+    status: str,
+    message: Sequence[str],
+    bright: bool,
+) -> None:
+    """Fill a window with boards above a status line; arguments as of `draw_tiles`, `view.draw`."""
+    width, height = surface.get_size()
+    pen = Pen.for_size(width, height)
+    low = min(height - 1, pen.px(STATUS)) if status else 0
+    draw_tiles(surface.subsurface((0, 0, width, height - low)), moments, captions, panels)
+    if low:
+        draw_status(surface.subsurface((0, height - low, width, low)), status, pen, bright)
+    if message:
+        draw_message(surface, message, pen)
 
 
 def _draw_tile(

@@ -143,7 +143,7 @@ def _drive(screen: Xvfb, folder: Path) -> None:
         screen.xdotool("key", key)
 
     shows()
-    _, lane, *_ = mirror._boxes(*DEFAULT_SIZE)
+    _, lane, *_ = mirror.boxes(*DEFAULT_SIZE)
     screen.xdotool("mousemove", "--window", window, str(lane.centerx), str(lane.centery))
     screen.xdotool("click", "1")
     mirror.chosen = 1

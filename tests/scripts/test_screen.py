@@ -1,0 +1,145 @@
+"""The screen: lanes side by side, clicks, saved pictures and films, memory that does not grow."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import imageio.v3 as imageio
+import pygame
+import pytest
+from gymnasium import spaces
+
+import sidestep.envs  # noqa: F401
+from sidestep.agents import DeepSarsa, DeepSarsaConfig, NetworkConfig
+from sidestep.agents.player import Player
+from sidestep.scripts.panels import NAMES
+from sidestep.scripts.screen import Screen
+from sidestep.scripts.session import Session
+from sidestep.scripts.viewer import Viewer
+
+CORRIDOR = "S..G"
+
+
+@pytest.fixture(autouse=True)
+def dummy_screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    yield
+    pygame.display.quit()
+
+
+class Right:
+    """Goes right, and notes what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[bool, float, dict[str, Any]]] = []
+
+    def act(self, obs: Any, episode_start: bool, reward: float, info: dict[str, Any]) -> int:
+        self.told.append((episode_start, reward, info))
+        return 2
+
+
+def world(**config: Any) -> gym.Env[Any, Any]:
+    config = {"level": CORRIDOR, **config}
+    return gym.make("sidestep/MovingObstacles-v0", render_mode="rgb_array", **config)
+
+
+def viewer(**options: Any) -> Viewer:
+    return Viewer(world(), Right(), seed=0, **options)
+
+
+def lanes(number: int) -> Screen:
+    return Screen([Session(world(), Right(), seed=k, stride=number) for k in range(number)])
+
+
+def down(key: int) -> pygame.Event:
+    return pygame.Event(pygame.KEYDOWN, key=key)
+
+
+def press(show: Screen, *keys: int) -> None:
+    show.handle([down(key) for key in keys])
+
+
+def test_frames_and_recordings_are_saved(tmp_path: Path) -> None:
+    show = viewer(folder=tmp_path, panels=["trail"])
+    press(show, pygame.K_f, pygame.K_f)
+    names = {"sidestep-0-0.png", "sidestep-0-0-2.png"}
+    assert {p.name for p in tmp_path.iterdir()} == names
+    assert imageio.imread(tmp_path / "sidestep-0-0.png").shape == (560, 800, 3)
+    press(show, pygame.K_r)
+    press(show, pygame.K_RIGHT, pygame.K_RIGHT, pygame.K_RIGHT)
+    assert show.status().endswith("   REC")
+    press(show, pygame.K_r)
+    (film,) = tmp_path.glob("*.gif")
+    assert imageio.imread(film, index=None, mode="RGB").shape == (4, 560, 800, 3)
+    assert str(film) in show.status() and not show.camera.is_filming
+
+
+def test_what_cannot_be_saved_is_said(tmp_path: Path) -> None:
+    show = viewer(folder=tmp_path / "missing")
+    press(show, pygame.K_f)
+    assert show.status() == "not saved: No such file or directory"
+    show.advance(5)
+    assert show.status().startswith("seed 0")
+
+
+def test_lanes_side_by_side() -> None:
+    show = lanes(5)
+    assert show.chosen is None
+    show.window.open(600, 430)
+    show.window.paint(lambda surface: show.draw(surface, show.status()))
+    for _ in range(3):
+        show.tick()
+    assert [s.tally.ticks for s in show.sessions] == [3] * 5
+    assert show.status().startswith("5 lanes   successes 5/5")
+    for _ in range(4):
+        show.tick()
+    assert [s.seed for s in show.sessions] == [5, 6, 7, 8, 9]
+
+
+def test_a_click_enlarges_a_lane_and_another_leaves_it() -> None:
+    show = lanes(5)
+    show.window.open(600, 430)
+    size = show.window.size
+    assert size is not None
+    for lane, box in enumerate(show.boxes(*size)):
+        event = pygame.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=box.center)
+        show.handle([event])
+        assert show.chosen == lane
+        assert show.status().startswith(f"seed {lane} ")
+        show.handle([event])
+        assert show.chosen is None
+    press(show, pygame.K_TAB)
+    assert show.chosen == 0
+    press(show, pygame.K_ESCAPE)
+    assert (show.chosen, show.finished) == (None, False)
+    press(show, pygame.K_ESCAPE)
+    assert show.finished
+
+
+@pytest.mark.parametrize("number", [0, 65])
+def test_too_many_lanes(number: int) -> None:
+    with pytest.raises(ValueError, match=f"lanes: expected 1 to 64, got {number}"):
+        Screen([viewer().session] * number)
+
+
+@pytest.mark.slow
+def test_ten_thousand_frames_without_growth() -> None:
+    """What is kept has a bound: sessions remember so many ticks, drawing caches so many sprites."""
+    import tracemalloc
+
+    env = gym.make("sidestep/Glimpse-v0", render_mode="rgb_array")
+    config = DeepSarsaConfig(network=NetworkConfig((7,), "gru", 5))
+    agent = DeepSarsa(env.observation_space, spaces.Discrete(5), config)
+    show = Viewer(env, Player(agent, greedy=False), seed=0, panels=NAMES)
+    surface = pygame.Surface((160, 120))
+    sizes = []
+    tracemalloc.start()
+    for frame in range(10_000):
+        if frame % 8 == 0:
+            show.tick(resting=False)
+        show.draw(surface, show.status()) if frame % 4 == 0 else show.advance(0)
+        if frame in (5_999, 9_999):
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert sizes[1] < 1.1 * sizes[0] + 200_000, sizes
