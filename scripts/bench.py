@@ -10,6 +10,7 @@ BENCHES = {
     "memory": "success and regret of every learner with every memory on three worlds",
     "view": "time of a frame of the viewer, panel by panel",
     "solver": "time and memory of the exact optimum as the level grows",
+    "language": "character models, their speed, and translation",
     "sequence": "the recurrent layers, beside torch.nn",
 }
 
