@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import imageio.v2 as imageio
+import pygame
 import pytest
 
 from sidestep.agents import EnvConfig
 from sidestep.envs import solve_levels
+from sidestep.scripts import record, watch
 from sidestep.scripts.replay import Replay, ReplayEpisode, ReplayPolicy, level_in
 
 CROSSING = EnvConfig("sidestep/Crossing-v0", ("split='test'",))
@@ -165,3 +168,23 @@ def test_foreign_worlds_have_no_replays() -> None:
     with pytest.raises(ValueError, match="expected a world of this package, got 'CartPole-v1'"):
         Replay(EnvConfig("CartPole-v1"), "", ()).make_env()
     assert isinstance(Replay(EnvConfig(), "", ()).make_env(), gym.Env)
+
+
+def test_replays_are_recorded_and_watched(
+    replay: Replay,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    path, film = tmp_path / "x.json", tmp_path / "x.gif"
+    replay.save(path)
+    record.main([str(path), "--out", str(film), "--size", "160x120", "--episodes", "2"])
+    said = capsys.readouterr().out
+    assert "seeds 7 and 3" in said or "seeds 7, 3" in said, said
+    frames = imageio.mimread(film)
+    ticks = sum(len(episode.actions) for episode in replay.episodes[:2])
+    assert len(frames) >= ticks + 2  # one before each first tick
+    watch.main([str(path), "--fps", "2000", "--episodes", "3"])
+    assert "3 successes in 3 episodes" in capsys.readouterr().out
+    pygame.display.quit()
