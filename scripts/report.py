@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+OWN = (":(exclude,top)docs/results*", ":(exclude,top)docs/figures")
+"""What benches write themselves is no change of what they measure."""
 PACKAGES = ("gymnasium", "numba", "numpy", "torch", "stable-baselines3")
 
 
@@ -36,7 +38,7 @@ def _commit() -> str:
             [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
         ).stdout.strip()
         changed = subprocess.run(
-            [*git, "status", "--porcelain", "--untracked-files=no"],
+            [*git, "status", "--porcelain", "--untracked-files=no", "--", ":/", *OWN],
             capture_output=True,
             text=True,
             check=True,
