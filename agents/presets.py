@@ -69,7 +69,7 @@ def _foreign(learner: str, env_id: str) -> tuple[LearnerConfig, TrainingConfig]:
             max_gradient_norm=10.0,
             reward_scale=scale,
         )
-        if env_id.startswith("Acrobot"):  # measured: a mean return of -98 after 250,000 steps
+        if env_id.startswith("Acrobot"):  # measured: solved within the default steps
             sarsa = replace(
                 sarsa,
                 normalize_observations=True,
