@@ -212,10 +212,13 @@ def advance(
     rules: Any,
     rewards: Any,
     scratch: Any,
+    mixed: Any,
     reward: Any,
     flags: Any,
 ) -> int:
     """One tick of every lane; `reward` and `flags` are written, `ended` is brought up to date.
+
+    `mixed` is `level_of`, or None where there is one level: then only that way is compiled.
 
     A lane that ended before begins its next episode instead (Gymnasium's NEXT_STEP): reward 0, no
     flag set. Who wants it otherwise restarts or refuses lanes that have ended before this call.
@@ -234,10 +237,10 @@ def advance(
     lanes, result, tables = (state, clock, streams), (reward, flags), (sites, tracks, walls)
     for begin in range(0, number, BLOCK):
         end = min(begin + BLOCK, number)
-        if sites.shape[0] == 1:
+        if mixed is None:
             play_block(action, lanes, begin, end, scratch, 0, tables, rules, rewards, result)
         else:
-            level = level_of[begin:end]
+            level = mixed[begin:end]
             play_mixed_block(
                 action, lanes, begin, end, scratch, level, tables, rules, rewards, result
             )

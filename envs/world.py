@@ -67,6 +67,7 @@ class World:
         self.streams = np.zeros((3, lanes), dtype=np.uint64)
         self.ended = np.zeros(lanes, dtype=np.bool_)
         self.level_of = np.zeros(lanes, dtype=np.int32)
+        self.mixed = self.level_of if len(self.levels) > 1 else None
         self.shown: tuple[NDArray[Any], ...] = (self.state, self.level_of, self.sites, self.rules)
         if config.view.is_whole and observation.plain is not None:
             self.write = observation.plain
@@ -150,6 +151,7 @@ class World:
             self.rules,
             self.rewards,
             self.scratch,
+            self.mixed,
             reward,
             flags,
         )
