@@ -21,6 +21,8 @@ class NetworkConfig:
 
     hidden_sizes: tuple[int, ...] = (64, 64)
     """Widths of the encoder's layers, each Linear -> LayerNorm -> ReLU."""
+    channels: tuple[int, ...] = (16, 32)
+    """Of the 3x3 convolutions before them, for planes; empty: the layers read every cell."""
     memory: str = "none"
     """What carries information from tick to tick: none, rnn, lstm, gru or attention."""
     memory_size: int = 64
@@ -40,6 +42,8 @@ class NetworkConfig:
             raise ValueError(f"memory: expected one of {', '.join(MEMORIES)}, got {self.memory!r}")
         if any(size < 1 for size in self.hidden_sizes):
             raise ValueError(f"hidden_sizes: expected positive sizes, got {self.hidden_sizes}")
+        if any(size < 1 for size in self.channels):
+            raise ValueError(f"channels: expected positive numbers, got {self.channels}")
         for name in ("memory_size", "memory_layers", "memory_window"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
@@ -70,7 +74,7 @@ class Network(nn.Module):
         """Make the layers; parameters are drawn from torch's global generator."""
         super().__init__()
         self.config, self.num_actions, self.rank = config, num_actions, len(shape)
-        self.convolution = _convolution(*shape) if len(shape) == 3 else nn.Flatten(0, 0)
+        self.convolution = _convolution(shape, config.channels) if len(shape) == 3 else nn.Identity()
         with torch.no_grad():
             width = self._features(torch.zeros(1, *shape)).shape[-1]
         extra = num_actions * config.last_action + config.last_reward
@@ -145,15 +149,15 @@ SMALL_MAP = 8
 """Cells on the shorter side up to which every cell keeps its own features."""
 
 
-def _convolution(channels: int, height: int, width: int) -> nn.Module:
-    """Two 3x3 layers; on larger maps the first takes every second cell, which costs a fifth."""
+def _convolution(shape: tuple[int, ...], channels: tuple[int, ...]) -> nn.Module:
+    """3x3 layers; on larger maps the first takes every second cell, which costs a fifth."""
+    planes, height, width = shape
     stride = 1 if min(height, width) <= SMALL_MAP else 2
-    return nn.Sequential(
-        nn.Conv2d(channels, 16, 3, stride=stride, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(16, 32, 3, padding=1),
-        nn.ReLU(),
-    )
+    layers: list[nn.Module] = []
+    for before, after in zip((planes, *channels), channels, strict=False):
+        layers += [nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.ReLU()]
+        stride = 1
+    return nn.Sequential(*layers)
 
 
 class Encoder(nn.Module):

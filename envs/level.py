@@ -87,7 +87,7 @@ class Level:
         wanderers: int = 0,
         tries: int = 200,
     ) -> "Level":
-        """A random level that can be solved: start in the first row, goal in the last.
+        """A random level that can be solved: goal in the last row, start in one above it.
 
         A way without a hit leads to the goal within 100 ticks, whether obstacles move on every
         tick or every second one, from the map's own start and from 16 random ones; wanderers are

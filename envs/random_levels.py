@@ -131,7 +131,8 @@ def _attempt(
 ) -> Level | None:
     """A map with all its obstacles; None where walls cut off the goal or leave no room."""
     cells = [[FLOOR] * width for _ in range(height)]
-    start, goal = Cell(_below(rng, width), 0), Cell(_below(rng, width), height - 1)
+    start = Cell(_below(rng, width), _below(rng, height - 1))
+    goal = Cell(_below(rng, width), height - 1)
     cells[start.y][start.x], cells[goal.y][goal.x] = START, GOAL
     free = [(x, y) for y in range(height) for x in range(width) if cells[y][x] == FLOOR]
     _shuffle(rng, free)

@@ -19,8 +19,9 @@ BOOK: dict[str, Any] = {
 GLIMPSE: dict[str, Any] = {"hide": ["headings"], "visible_every": 8}
 """Obstacles seen now and then, without headings: where they are must be remembered."""
 
-CROSSING: dict[str, Any] = {"observation": "planes", "pool": {}}
-"""Random levels, 12x12 with sixteen patrols: `split="test"` has others than `split="train"`."""
+CROSSING: dict[str, Any] = {"observation": "window", "radius": 3, "pool": {}}
+"""Random levels, 12x12 with sixteen patrols, of which the agent sees 7x7 cells around it:
+`split="test"` has others than `split="train"`."""
 
 ENVS: dict[str, tuple[int | None, dict[str, Any]]] = {
     "sidestep/MovingObstacles-v0": (100, {}),

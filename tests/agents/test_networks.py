@@ -174,6 +174,20 @@ def test_large_maps_are_read_at_every_second_cell_and_no_cell_is_missed(
     assert obs.grad is not None and (obs.grad != 0).all()
 
 
+def test_channels_are_the_convolutions_widths_and_none_read_every_cell() -> None:
+    wide = Network((2, 5, 7), 3, 4, NetworkConfig(hidden_sizes=(13,), channels=(3, 5, 6)))
+    assert [tuple(p.shape) for p in wide.convolution.parameters() if p.dim() == 4] == [
+        (3, 2, 3, 3), (5, 3, 3, 3), (6, 5, 3, 3)]  # fmt: skip
+    flat = Network((2, 5, 7), 3, 4, NetworkConfig(hidden_sizes=(13,), channels=()))
+    planes = torch.rand(6, 2, 5, 7, generator=torch.Generator().manual_seed(0))
+    no = torch.zeros(6, dtype=torch.bool)
+    output, _ = flat.step(Inputs(planes, no, no.long(), no.float()), ())
+    linear, norm = flat.encoder.linear[0], flat.encoder.norm[0]
+    y = linear(planes.reshape(6, 70))
+    torch.testing.assert_close(output, flat.head(norm(y).relu()), rtol=0, atol=1e-6)
+    assert not list(flat.convolution.parameters())
+
+
 def are_views(agent: Agent) -> bool:
     """Every parameter and gradient lies in the flat vector, in order and without gaps."""
     begin, flat = 0, agent.flat
@@ -232,6 +246,7 @@ def test_the_policy_begins_nearly_uniform() -> None:
     ("options", "message"),
     [
         ({"memory": "elman"}, "memory: expected one of none, rnn, lstm, gru, attention, got"),
+        ({"channels": (16, 0)}, r"channels: expected positive numbers, got \(16, 0\)"),
         ({"hidden_sizes": (8, 0)}, r"hidden_sizes: expected positive sizes, got \(8, 0\)"),
         ({"memory_size": 0}, "memory_size: expected at least 1, got 0"),
         ({"memory_window": 0}, "memory_window: expected at least 1, got 0"),
