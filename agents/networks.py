@@ -74,7 +74,7 @@ class Network(nn.Module):
         """Make the layers; parameters are drawn from torch's global generator."""
         super().__init__()
         self.config, self.num_actions, self.rank = config, num_actions, len(shape)
-        self.convolution = _convolution(shape, config.channels) if len(shape) == 3 else nn.Identity()
+        self.convolution = _convolution(shape, config.channels if self.rank == 3 else ())
         with torch.no_grad():
             width = self._features(torch.zeros(1, *shape)).shape[-1]
         extra = num_actions * config.last_action + config.last_reward
@@ -151,10 +151,9 @@ SMALL_MAP = 8
 
 def _convolution(shape: tuple[int, ...], channels: tuple[int, ...]) -> nn.Module:
     """3x3 layers; on larger maps the first takes every second cell, which costs a fifth."""
-    planes, height, width = shape
-    stride = 1 if min(height, width) <= SMALL_MAP else 2
+    stride = 1 if min(shape[-2:]) <= SMALL_MAP else 2
     layers: list[nn.Module] = []
-    for before, after in zip((planes, *channels), channels, strict=False):
+    for before, after in zip((shape[0], *channels), channels, strict=False):
         layers += [nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.ReLU()]
         stride = 1
     return nn.Sequential(*layers)

@@ -62,9 +62,7 @@ def _several_levels(learner: str) -> LearnerConfig:
             learning_rate=1e-3,
             entropy_start=0.05,
         )
-    return DeepSarsaConfig(
-        rollout_steps=16, trace_decay=0.9, minibatches=8, epsilon_steps=500_000
-    )
+    return DeepSarsaConfig(rollout_steps=16, trace_decay=0.9, minibatches=8, epsilon_steps=500_000)
 
 
 def _foreign(learner: str, env_id: str) -> tuple[LearnerConfig, TrainingConfig]:

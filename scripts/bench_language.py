@@ -79,8 +79,8 @@ def _sized(cell: Literal["rnn", "lstm", "gru"]) -> LanguageConfig:
 
 
 CANDIDATES = (
-    Candidate(_sized("lstm"), 2500),
-    Candidate(_sized("gru"), 1500),
+    Candidate(_sized("lstm"), 2500, 6e-3),
+    Candidate(_sized("gru"), 2500),
     Candidate(_sized("rnn"), 2500),
 )
 LARGER = Candidate(LanguageConfig("gru", 512, embedding_size=64, dropout=0.25), 4000, 2e-3)
