@@ -1,5 +1,6 @@
 """`sidestep bench language`: character models, their speed, and sequence to sequence."""
 
+import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,6 +43,9 @@ class Options:
     """What is measured."""
     larger: bool = False
     """Train the larger character model too, which takes an hour or more of one core."""
+    reuse: bool = True
+    """Take the models that results/language.json has for this text and these settings, instead of
+    training them again."""
     quick: bool = False
     """A few updates of everything: to see that it runs."""
     rounds: int = 15
@@ -86,14 +90,15 @@ CANDIDATES = (
 LARGER = Candidate(LanguageConfig("gru", 512, embedding_size=64, dropout=0.25), 4000, 2e-3)
 
 
-def bench_characters(options: Options, text: str) -> tuple[dict[str, Any], dict[int, float]]:
-    """Train every candidate; its held-out nats over updates. And what counted models reach."""
+def bench_characters(options: Options, text: str) -> None:
+    """Train every candidate; the section is written after each, so that no hour is lost."""
     chosen = [*CANDIDATES, LARGER] if options.larger else [*CANDIDATES]
+    known = _known(options) if options.reuse else {}
     records: dict[str, Any] = {}
     counted: dict[int, float] = {}
     with progress("{task.fields[figures]}") as bar:
         for candidate in chosen:
-            updates = 4 if options.quick else candidate.updates
+            name, updates = candidate.name(), 4 if options.quick else candidate.updates
             fitting = FittingConfig(
                 updates=updates,
                 learning_rate=candidate.learning_rate,
@@ -103,9 +108,41 @@ def bench_characters(options: Options, text: str) -> tuple[dict[str, Any], dict[
             )
             task = LanguageTask(text, candidate.model, STREAM, fitting)
             counted = counted or counted_nats(task)
-            row = bar.add_task(candidate.name(), total=updates, figures="")
-            records[candidate.name()] = _trained(task, fitting, bar, row)
-    return records, counted
+            row = bar.add_task(name, total=updates, figures="")
+            settings = {"model": asdict(task.module.config), "fitting": asdict(fitting)}
+            record = known.get(name, {})
+            if {part: record.get(part) for part in settings} != json.loads(json.dumps(settings)):
+                record = settings | _trained(task, fitting, bar, row)
+            bar.update(row, completed=updates, figures=f"held out {record['nats']:.3f}")
+            records[name] = record
+            _write_characters(options, records, counted)
+
+
+def _source(options: Options) -> str:
+    return "Python's documentation topics" if options.text is None else options.text.name
+
+
+def _known(options: Options) -> dict[str, Any]:
+    """Models of earlier calls on this text, by name."""
+    path = options.out / "results" / "language.json"
+    record = json.loads(path.read_text()) if path.exists() else {}
+    return dict(record["models"]) if record.get("text") == _source(options) else {}
+
+
+def _write_characters(options: Options, records: dict[str, Any], counted: dict[int, float]) -> None:
+    body = characters_markdown(records, counted, _source(options))
+    (options.out / "figures").mkdir(parents=True, exist_ok=True)
+    figure = characters_figure(records, counted)
+    save_figure(figure, options.out / "figures" / "language-characters.png")
+    record = {"text": _source(options), "models": records, "counted": counted}
+    command = f"{_command(options)} --parts characters"
+    write_result(options.out, "language", command, record, body)
+
+
+def _command(options: Options) -> str:
+    words = [f"--{name} {value.name}" for name in ("text", "pairs")
+             if (value := getattr(options, name)) is not None]  # fmt: skip
+    return " ".join([COMMAND, *words, *(["--larger"] if options.larger else [])])
 
 
 def _trained(task: LanguageTask, fitting: FittingConfig, bar: Any, row: Any) -> dict[str, Any]:
@@ -123,8 +160,6 @@ def _trained(task: LanguageTask, fitting: FittingConfig, bar: Any, row: Any) -> 
     fitter.run(report)
     best = min(nats for _, nats in curve)
     return {
-        "model": asdict(task.module.config),
-        "fitting": asdict(fitting),
         "parameters": sum(p.numel() for p in task.module.parameters()),
         "seconds": fitter.seconds,
         "nats": best,
@@ -187,18 +222,8 @@ def run(options: Options) -> None:
     """Measure the parts and write their sections."""
     torch.set_num_threads(options.threads)
     text = read_text(options.text)
-    words = [f"--{name} {value.name}" for name in ("text", "pairs")
-             if (value := getattr(options, name)) is not None]  # fmt: skip
-    command = " ".join([COMMAND, *words, *(["--larger"] if options.larger else [])])
-    source = "Python's documentation topics" if options.text is None else options.text.name
     if "characters" in options.parts:
-        records, counted = bench_characters(options, text)
-        body = characters_markdown(records, counted, source)
-        record: dict[str, Any] = {"text": source, "models": records, "counted": counted}
-        (options.out / "figures").mkdir(parents=True, exist_ok=True)
-        figure = characters_figure(records, counted)
-        save_figure(figure, options.out / "figures" / "language-characters.png")
-        _tell(options, "language", f"{command} --parts characters", record, body)
+        bench_characters(options, text)
     if "speed" in options.parts:
         models = [(candidate.name(), candidate.model) for candidate in CANDIDATES]
         rows = bench_speed(models, 2 if options.quick else options.rounds, options.seed)
@@ -210,7 +235,7 @@ def run(options: Options) -> None:
             options.out, options.pairs, options.quick, options.threads, options.seed
         )
         record, body = bench_translation.measure(theirs)
-        _tell(options, "translation", f"{command} --parts translation", record, body)
+        _tell(options, "translation", f"{_command(options)} --parts translation", record, body)
 
 
 def _tell(options: Options, name: str, command: str, record: dict[str, Any], body: str) -> None:

@@ -1,5 +1,6 @@
 """`sidestep bench language`: its peer computes the same, and its tables say what was measured."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,28 @@ def test_the_section_and_the_figure() -> None:
     assert "| window of 5 | 1.700 | 2.453 |" in text and "last 4,321 characters (65 kinds)" in text
     (axes,) = bench.characters_figure(records, counted).axes
     assert [line.get_label() for line in axes.lines][-1] == "LSTM 1 x 256: 1.500"
+
+
+def test_finished_models_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same text and settings; a call that fails later loses nothing."""
+    text = tmp_path / "text.txt"
+    text.write_text("hello world. " * 300)
+    small = LanguageConfig("gru", hidden_size=5, embedding_size=3)
+    monkeypatch.setattr(bench, "CANDIDATES", (bench.Candidate(small, 10),))
+    monkeypatch.setattr(bench, "LARGER", bench.Candidate(small, 10, learning_rate=-1.0))
+    words = ["--text", str(text), "--parts", "characters", "--quick", "--out", str(tmp_path)]
+    bench.main(words)
+    path = tmp_path / "results" / "language.json"
+    first = json.loads(path.read_text())["models"]["GRU 1 x 5"]
+    with pytest.raises(SystemExit):  # the larger one's rate is refused
+        bench.main([*words, "--larger"])
+    trained: list[Any] = []
+    monkeypatch.setattr(bench, "_trained", lambda *args: trained.append(args) or first)
+    bench.main(words)
+    assert json.loads(path.read_text())["models"]["GRU 1 x 5"] == first and not trained
+    bench.main([*words, "--seed", "1"])
+    bench.main([*words, "--no-reuse"])
+    assert len(trained) == 2
 
 
 def test_candidates_are_those_of_the_published_table() -> None:
