@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from textwrap import dedent
 from typing import NamedTuple
 
@@ -135,17 +136,17 @@ class Level:
         """Number of rows."""
         return len(self.rows)
 
-    @property
+    @cached_property
     def start(self) -> Cell:
         """The agent's first cell."""
         return next(cell for cell, character in self.cells() if character == START)
 
-    @property
+    @cached_property
     def goal(self) -> Cell:
         """The cell to reach."""
         return next(cell for cell, character in self.cells() if character == GOAL)
 
-    @property
+    @cached_property
     def obstacles(self) -> tuple[Obstacle, ...]:
         """Patrols and wanderers in reading order."""
         return tuple(

@@ -10,7 +10,7 @@ from sidestep.agents.player import Player, PlayerState
 from sidestep.envs import MovingObstaclesEnv
 from sidestep.envs.world import State, World
 from sidestep.scripts.moment import CellValues
-from sidestep.scripts.oracle import Oracle, lanes_at
+from sidestep.scripts.oracle import Oracle, crossed, lanes_at
 
 
 class Policy(Protocol):
@@ -97,9 +97,9 @@ class AgentMind(Mind):
             return None
         number = int(state["level_of"][0])
         level = self.env.world.levels[number]
-        at = sorted(level.reachable(level.start) - {level.goal})
+        at = crossed(level)
         world = self._world_of(number, len(at))
-        world.state[:] = lanes_at(state["state"], [(cell.x, cell.y) for cell in at])
+        world.state[:] = lanes_at(state["state"], at)
         world.clock[:] = state["clock"][0]
         worth = imagine(impression, world.observe())
         rows, columns = [cell.y for cell in at], [cell.x for cell in at]

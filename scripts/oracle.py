@@ -3,6 +3,7 @@
 Worlds of several levels are solved level by level, when one comes up.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +11,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from sidestep.envs import Solution, Unsolvable, solve
+from sidestep.envs import Cell, Level, Solution, Unsolvable, solve
 from sidestep.envs.problem import Problem
 from sidestep.envs.solver_lanes import rules_of
 from sidestep.envs.world import State
@@ -55,8 +56,8 @@ class Oracle:
         """Values and actions of every cell, were the agent there."""
         number = int(state["level_of"][0])
         solution, level = self._solved(number), self.config.maps[number]
-        at = sorted(level.reachable(level.start) - {level.goal})
-        states = lanes_at(state["state"], [(cell.x, cell.y) for cell in at])
+        at = crossed(level)
+        states = lanes_at(state["state"], at)
         clock = np.repeat(state["clock"], len(at))
         values = np.full((level.height, level.width), np.nan)
         actions = np.full((level.height, level.width), -1, dtype=np.int64)
@@ -81,7 +82,13 @@ def oracle_of(env: gym.Env[Any, Any], discount: float) -> Oracle | None:
         return None
 
 
-def lanes_at(state: NDArray[np.int16], cells: list[tuple[int, int]]) -> NDArray[np.int16]:
+@lru_cache(maxsize=LEVELS_KEPT)
+def crossed(level: Level) -> tuple[Cell, ...]:
+    """The cells in which an agent can stand while its episode goes on."""
+    return tuple(sorted(level.reachable(level.start) - {level.goal}))
+
+
+def lanes_at(state: NDArray[np.int16], cells: Sequence[Cell]) -> NDArray[np.int16]:
     """One lane's state (rows, 1), repeated with the agent on each of N cells: (rows, N)."""
     states = np.repeat(state, len(cells), axis=1)
     states[0] = [x for x, _ in cells]

@@ -11,14 +11,18 @@ from sidestep.scripts.panels import NAMES
 
 @pytest.mark.slow
 def test_every_panel_is_measured(tmp_path: Path) -> None:
-    bench_view.main(["--frames", "10", "--out", str(tmp_path)])
-    rows = json.loads((tmp_path / "results" / "view.json").read_text())["rows"]
+    words = ["--frames", "10", "--rounds", "1", "--steps", "300000", "--out", str(tmp_path)]
+    bench_view.main(words)
+    record = json.loads((tmp_path / "results" / "view.json").read_text())
+    rows, watched = record["rows"], record["watched"]
+    assert all(min(watched[learner][0]) > 0 for learner in bench_view.LEARNERS)
     assert {row["panels"] for row in rows} > {"none", "all", "none, 64 lanes", *NAMES}
     for row in rows:
         for env_id in bench_view.ENVS:
             assert 0 < row[env_id]["median"] <= row[env_id]["p99"]
     page = (tmp_path / "results.md").read_text()
     assert "## A frame of the viewer" in page and "| heatmap |" in page
+    assert page.count("| reinforce |") == 1 and "1 rounds of 300,000 steps" in page
 
 
 def test_what_is_timed_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
