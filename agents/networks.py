@@ -21,8 +21,6 @@ class NetworkConfig:
 
     hidden_sizes: tuple[int, ...] = (64, 64)
     """Widths of the encoder's layers, each Linear -> LayerNorm -> ReLU."""
-    channels: tuple[int, ...] = (16, 32)
-    """Of the 3x3 convolutions before them, for planes; empty: the layers read every cell."""
     memory: str = "none"
     """What carries information from tick to tick: none, rnn, lstm, gru or attention."""
     memory_size: int = 64
@@ -35,6 +33,8 @@ class NetworkConfig:
     """Give the network the last action, one-hot."""
     last_reward: bool = False
     """Give the network the last reward."""
+    channels: tuple[int, ...] = (16, 32)
+    """Of the 3x3 convolutions before the encoder, for planes; empty: it reads every cell."""
 
     def __post_init__(self) -> None:
         """Check every field."""
