@@ -105,21 +105,21 @@ def main(args: list[str] | None = None) -> None:
 
 def run(options: Options) -> None:
     """Train and measure everybody, seed by seed; the result is written after each run."""
-    done = _known(options) if options.reuse else {}
-    if options.search and "glimpse" in options.worlds and SEARCHED not in done:
+    finished = _known(options) if options.reuse else {}
+    if options.search and "glimpse" in options.worlds and SEARCHED not in finished:
         console.print("Searching the best policy without a memory ...")
-        done[SEARCHED] = [_search(TESTS["glimpse"]["Glimpse-v0"])]
+        finished[SEARCHED] = [_search(TESTS["glimpse"]["Glimpse-v0"])]
     jobs = list(_jobs(options))
-    missing = [job for job in jobs if job.key not in done]
+    missing = [job for job in jobs if job.key not in finished]
     with progress("{task.fields[now]}") as bar:
         task = bar.add_task("memory", total=len(jobs), completed=len(jobs) - len(missing), now="")
         with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
             for key, outcomes in pool.imap_unordered(_measure, missing):
-                done[key] = outcomes
+                finished[key] = outcomes
                 bar.update(task, advance=1, now=key)
-                _write(options, done)
-    _write(options, done)
-    console.print(table("Where memory pays", *rows_of(options, done)))
+                _write(options, finished)
+    _write(options, finished)
+    console.print(table("Where memory pays", *rows_of(options, finished)))
 
 
 def _jobs(options: Options) -> Iterator[Job]:
@@ -165,19 +165,19 @@ def _outcomes(rows: list[list[float]]) -> list[Outcome]:
     return [Outcome(*row) for row in rows]
 
 
-def rows_of(options: Options, done: Outcomes) -> tuple[list[str], list[list[str]]]:
+def rows_of(options: Options, finished: Outcomes) -> tuple[list[str], list[list[str]]]:
     """Columns and rows of the table: for every world, learner and memory, over seeds."""
     columns = ["world", "learner", "memory", "seeds", "success", "worst seed", "regret"]
     rows = []
     for world in options.worlds:
         for number, name in enumerate(TESTS[world]):
             for learner, memory in product(options.learners, options.memories):
-                keys = [k for k in done if k.startswith(f"{world}, {learner}, {memory}, ")]
+                keys = [k for k in finished if k.startswith(f"{world}, {learner}, {memory}, ")]
                 if keys:
-                    figures = _figures([done[key][number] for key in keys])
+                    figures = _figures([finished[key][number] for key in keys])
                     rows.append([name, learner, memory, str(len(keys)), *figures])
-        if world == "glimpse" and SEARCHED in done:
-            success, regret = done[SEARCHED][0].success, done[SEARCHED][0].regret
+        if world == "glimpse" and SEARCHED in finished:
+            success, regret = finished[SEARCHED][0].success, finished[SEARCHED][0].regret
             figures = [f"{success:.1%}", "-", f"{regret:.3f}"]
             rows.append(["Glimpse-v0", "exact search", "none", "-", *figures])
     return columns, rows
@@ -195,11 +195,11 @@ def _interval(values: list[float], form: str) -> str:
     return f"{mean:{form}} ± {(high - low) / 2:{form}}"
 
 
-def _write(options: Options, done: Outcomes) -> None:
+def _write(options: Options, finished: Outcomes) -> None:
     record = {
         "total_steps": options.total_steps,
         "fields": Outcome._fields,
-        "runs": {key: [list(o) for o in done[key]] for key in sorted(done)},
+        "runs": {key: [list(o) for o in finished[key]] for key in sorted(finished)},
     }
     page = f"""## Where memory pays
 
@@ -210,5 +210,5 @@ no agent can have regret 0. On Crossing-v0 agents train on 64 levels and are mea
 on 64 others. "Exact search" is the best policy without a memory that `best_memoryless` finds, by
 local search over exact values.
 
-{markdown_table(*rows_of(options, done))}"""
+{markdown_table(*rows_of(options, finished))}"""
     write_result(options.out, "memory", "sidestep bench memory", record, page)

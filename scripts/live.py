@@ -78,8 +78,8 @@ class LiveFeed:
         try:
             if self.window.poll() is None:
                 self._write(agent)
-                done = time.monotonic()
-                self._due = max(now + self.every, done + (done - now) / MOST_OF_TIME)
+                after = time.monotonic()
+                self._due = max(now + self.every, after + (after - now) / MOST_OF_TIME)
                 return None
             words = self._farewell()
         except OSError as error:

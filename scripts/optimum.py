@@ -116,7 +116,7 @@ def level_progress(levels: int) -> Iterator[Report | None]:
         return
     with progress(transient=True) as bar:
         task = bar.add_task("optimum", total=levels)
-        yield lambda done, total: bar.update(task, completed=done)
+        yield lambda solved, total: bar.update(task, completed=solved)
 
 
 class OptimalPolicy:
