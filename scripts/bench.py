@@ -26,7 +26,7 @@ def main(args: list[str] | None = None) -> None:
         came = f"got {args[0]!r}" if args else "got none"
         print(f"sidestep bench: expected one of {', '.join(BENCHES)}, {came}", file=sys.stderr)
         raise SystemExit(2)
-    importlib.import_module(f"sidestep.scripts.bench_{args[0]}").main(args[1:])
+    importlib.import_module(f"sidestep.scripts.benches.{args[0]}").main(args[1:])
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from sidestep.agents.log import read_log
 from sidestep.agents.runs import build_config
 from sidestep.scripts.console import console, guarded, parse, table
 from sidestep.scripts.curves import save_figure
-from sidestep.scripts.fitting import Fitter, FittingConfig
-from sidestep.scripts.fitting_runs import (
+from sidestep.scripts.sequences.fitting import Fitter, FittingConfig
+from sidestep.scripts.sequences.fitting_runs import (
     begin_run,
     conduct,
     facts_of,
@@ -28,9 +28,14 @@ from sidestep.scripts.fitting_runs import (
     read_run,
     resumption,
 )
-from sidestep.scripts.forecast_figures import forecast_figure
-from sidestep.scripts.forecast_task import ForecastConfig, ForecastTask, measure, record_of
-from sidestep.scripts.series import Series, read_series
+from sidestep.scripts.sequences.forecast_figures import forecast_figure
+from sidestep.scripts.sequences.forecast_task import (
+    ForecastConfig,
+    ForecastTask,
+    measure,
+    record_of,
+)
+from sidestep.scripts.sequences.series import Series, read_series
 
 EXAMPLES = """\
   sidestep forecast

@@ -13,8 +13,8 @@ from sidestep.agents.checkpoint import write_atomically
 from sidestep.envs import MovingObstaclesEnv, palette, rendering, sprites
 from sidestep.envs.atlas import LEVELS
 from sidestep.envs.layout import Layout
+from sidestep.scripts.benches.report import markdown_table
 from sidestep.scripts.console import console, guarded, parse, table
-from sidestep.scripts.report import markdown_table
 
 EXAMPLES = """\
   sidestep levels

@@ -12,13 +12,20 @@ import tyro
 
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.log import read_log
-from sidestep.scripts import lm_paint, lm_sample
 from sidestep.scripts.console import console, guarded, parse
 from sidestep.scripts.curves import save_figure
-from sidestep.scripts.fitting import Fitter, FittingConfig
-from sidestep.scripts.fitting_runs import begin_run, conduct, facts_of, leave, read_run, resumption
-from sidestep.scripts.lm_figures import counted_nats, language_curve, language_table
-from sidestep.scripts.lm_task import (
+from sidestep.scripts.sequences import lm_paint, lm_sample
+from sidestep.scripts.sequences.fitting import Fitter, FittingConfig
+from sidestep.scripts.sequences.fitting_runs import (
+    begin_run,
+    conduct,
+    facts_of,
+    leave,
+    read_run,
+    resumption,
+)
+from sidestep.scripts.sequences.lm_figures import counted_nats, language_curve, language_table
+from sidestep.scripts.sequences.lm_task import (
     LanguageTask,
     StreamConfig,
     configs_of,

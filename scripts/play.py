@@ -9,11 +9,11 @@ import gymnasium as gym
 from sidestep.agents import EnvConfig, make_single
 from sidestep.envs import MovingObstaclesEnv
 from sidestep.scripts.console import console, guarded, parse
-from sidestep.scripts.game import Game
 from sidestep.scripts.maps import level_of
-from sidestep.scripts.race import rival_of, world_of
-from sidestep.scripts.replay import Replay
-from sidestep.scripts.stage import REFRESH_RATE
+from sidestep.scripts.watching.game import Game
+from sidestep.scripts.watching.race import rival_of, world_of
+from sidestep.scripts.watching.replay import Replay
+from sidestep.scripts.watching.stage import REFRESH_RATE
 
 EXAMPLES = """\
   sidestep play
@@ -134,8 +134,8 @@ def run(options: Options) -> None:
 
 def show(replay: Replay, options: Options) -> None:
     """Show a replay in the window of `sidestep watch`."""
-    from sidestep.scripts.rerun import ReplaySession
-    from sidestep.scripts.screen import Screen
+    from sidestep.scripts.watching.rerun import ReplaySession
+    from sidestep.scripts.watching.screen import Screen
 
     env = replay.make_env(render_mode="rgb_array")
     try:

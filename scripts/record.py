@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
-from sidestep.scripts.cast import Cast, check_cast
 from sidestep.scripts.console import console, guarded, parse, progress
-from sidestep.scripts.film import MOST_FRAMES, Shot, check_target, write_film
-from sidestep.scripts.panels import BY_DEFAULT, NAMES, check_panels
-from sidestep.scripts.screen import Screen
-from sidestep.scripts.session import Session
-from sidestep.scripts.tiles import MOST_LANES
+from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES, check_panels
+from sidestep.scripts.watching.cast import Cast, check_cast
+from sidestep.scripts.watching.film import MOST_FRAMES, Shot, check_target, write_film
+from sidestep.scripts.watching.screen import Screen
+from sidestep.scripts.watching.session import Session
+from sidestep.scripts.watching.tiles import MOST_LANES
 
 EXAMPLES = f"""\
   sidestep record runs/gru --out gru.gif

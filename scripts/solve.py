@@ -196,7 +196,7 @@ def play(options: Options, solution: LevelSolutions, optimum: float | None) -> N
 
 def watch(options: Options, solution: LevelSolutions) -> None:
     """Show the optimum in the window of `sidestep watch`."""
-    from sidestep.scripts.viewer import Viewer
+    from sidestep.scripts.watching.viewer import Viewer
 
     env = gym.make(qualified(options.env), render_mode="rgb_array", **options.keywords())
     try:

@@ -32,10 +32,10 @@ from sidestep.agents.runs import build_agent, create_run, device_of, read_config
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.console import console, guarded, parse, progress, stoppable
 from sidestep.scripts.curves import learning_curve, save_figure
-from sidestep.scripts.episodes import record_episodes
-from sidestep.scripts.live import LiveFeed
 from sidestep.scripts.optimum import optimum_of
 from sidestep.scripts.tables import evaluation_table
+from sidestep.scripts.watching.episodes import record_episodes
+from sidestep.scripts.watching.live import LiveFeed
 
 EXAMPLES = """\
   sidestep train deep-sarsa

@@ -11,15 +11,36 @@ import torch
 import tyro
 
 from sidestep.agents.log import read_log
-from sidestep.scripts import translate_run
 from sidestep.scripts.console import console, guarded, parse, table
 from sidestep.scripts.curves import save_figure
-from sidestep.scripts.fitting import Fitter, FittingConfig
-from sidestep.scripts.fitting_runs import begin_run, conduct, facts_of, leave, read_run, resumption
-from sidestep.scripts.translate_data import DataConfig, corpus_of
-from sidestep.scripts.translate_figures import attention_figure, attention_text, translation_curve
-from sidestep.scripts.translate_search import SearchConfig, look_of, scores_of, worth_showing
-from sidestep.scripts.translate_task import TranslationTask, corpus_again, record_of, run_of
+from sidestep.scripts.sequences import translate_run
+from sidestep.scripts.sequences.fitting import Fitter, FittingConfig
+from sidestep.scripts.sequences.fitting_runs import (
+    begin_run,
+    conduct,
+    facts_of,
+    leave,
+    read_run,
+    resumption,
+)
+from sidestep.scripts.sequences.translate_data import DataConfig, corpus_of
+from sidestep.scripts.sequences.translate_figures import (
+    attention_figure,
+    attention_text,
+    translation_curve,
+)
+from sidestep.scripts.sequences.translate_search import (
+    SearchConfig,
+    look_of,
+    scores_of,
+    worth_showing,
+)
+from sidestep.scripts.sequences.translate_task import (
+    TranslationTask,
+    corpus_again,
+    record_of,
+    run_of,
+)
 from sidestep.sequence.beams import Hypothesis
 from sidestep.sequence.seq2seq_config import Seq2SeqConfig
 

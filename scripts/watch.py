@@ -7,11 +7,11 @@ from typing import Annotated
 import torch
 import tyro
 
-from sidestep.scripts.cast import Cast, check_cast
 from sidestep.scripts.console import console, guarded, parse
-from sidestep.scripts.panels import BY_DEFAULT, NAMES, check_panels
-from sidestep.scripts.screen import Screen
-from sidestep.scripts.tiles import MOST_LANES
+from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES, check_panels
+from sidestep.scripts.watching.cast import Cast, check_cast
+from sidestep.scripts.watching.screen import Screen
+from sidestep.scripts.watching.tiles import MOST_LANES
 
 EXAMPLES = f"""\
   sidestep watch runs/gru

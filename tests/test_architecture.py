@@ -19,6 +19,12 @@ MAY_IMPORT = {
     "agents": {"sequence"},
     "scripts": set(PACKAGES),
 }
+ROOMS = {
+    "panels": {"panels"},
+    "watching": {"watching", "panels", "console"},
+    "sequences": {"sequences", "console", "curves"},
+}
+"""Folders of scripts/: what each may use of scripts/. The commands and benches use them all."""
 DRAWING = {"layout.py", "palette.py", "rendering.py", "sprites.py", "text.py", "window.py"}
 """Files of envs/ that are imported only when something is drawn."""
 
@@ -58,6 +64,14 @@ def test_direction(path: Path) -> None:
         if module.startswith("sidestep."):
             other = module.split(".")[1]
             assert other == package or other in MAY_IMPORT[package], module
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_direction_inside_scripts(room: str) -> None:
+    for path in sorted((ROOT / "scripts" / room).glob("*.py")):
+        for module, _ in imports(path):
+            if module.startswith("sidestep.scripts."):
+                assert module.split(".")[2] in ROOMS[room], f"{path}: {module}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)

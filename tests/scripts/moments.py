@@ -7,7 +7,7 @@ import numpy as np
 from sidestep.agents.insight import Insight
 from sidestep.envs import Cell, Level, Scene
 from sidestep.envs.sight import Sight
-from sidestep.scripts.moment import CellValues, Curve, Moment
+from sidestep.scripts.panels.moment import CellValues, Curve, Moment
 
 GOLDEN = Path(__file__).parent / "golden"
 SIZE = (480, 336)
@@ -94,7 +94,7 @@ MOMENTS: dict[str, tuple[Moment, tuple[str, ...]]] = {
 if __name__ == "__main__":
     import imageio.v3 as imageio
 
-    from sidestep.scripts import view
+    from sidestep.scripts.watching import view
 
     GOLDEN.mkdir(exist_ok=True)
     for name, (shown, panels) in MOMENTS.items():

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from sidestep.scripts import bench_language as bench
-from sidestep.scripts.bench_language_speed import TorchModel, bench_speed, speed_markdown
+from sidestep.scripts.benches import language as bench
+from sidestep.scripts.benches.language_speed import TorchModel, bench_speed, speed_markdown
 from sidestep.sequence.language import LanguageConfig, LanguageModel, generate
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from sidestep.scripts import bench
-from sidestep.scripts.bench_learning import _median, _rows
-from sidestep.scripts.bench_throughput import rate_rows
-from sidestep.scripts.trials import Outcome, Point, Trial
+from sidestep.scripts.benches.learning import _median, _rows
+from sidestep.scripts.benches.throughput import rate_rows
+from sidestep.scripts.benches.trials import Outcome, Point, Trial
 
 
 def test_a_small_run_leaves_page_record_and_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sidestep.scripts.trials.FINAL_EPISODES", 61)
+    monkeypatch.setattr("sidestep.scripts.benches.trials.FINAL_EPISODES", 61)
     words = ["learning", "--seeds", "2", "--memories", "rnn", "--no-peers"]
     bench.main([*words, "--total-steps", "23_000", "--out", str(tmp_path)])
     record = json.loads((tmp_path / "results" / "learning.json").read_text())

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sidestep.scripts import bench
-from sidestep.scripts.bench_memory import Options, rows_of
-from sidestep.scripts.trials import Outcome
+from sidestep.scripts.benches.memory import Options, rows_of
+from sidestep.scripts.benches.trials import Outcome
 
 
 def test_rows_are_means_over_seeds() -> None:

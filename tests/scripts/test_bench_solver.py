@@ -4,7 +4,7 @@ import pytest
 
 from sidestep.envs import Level
 from sidestep.envs.problem import Problem
-from sidestep.scripts import bench_solver as bench
+from sidestep.scripts.benches import solver as bench
 
 
 @pytest.mark.parametrize("side", bench.SIDES)

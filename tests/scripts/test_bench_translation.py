@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from sidestep.scripts import bench_translation, translate_data
-from sidestep.scripts.bench_translation import LONGEST, SHORTEST, length_figure, markdown, measure
+from sidestep.scripts.benches import translation as bench_translation
+from sidestep.scripts.benches.translation import LONGEST, SHORTEST, length_figure, markdown, measure
+from sidestep.scripts.sequences import translate_data
 
 
 def record() -> dict[str, Any]:

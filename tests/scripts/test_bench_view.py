@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sidestep.scripts import bench_view
-from sidestep.scripts.panels import NAMES
+from sidestep.scripts.benches import view as bench_view
+from sidestep.scripts.panels.registry import NAMES
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sidestep.envs.observations import OBSERVATIONS
-from sidestep.scripts.bench_world import LANES, TARGETS, main, summary
+from sidestep.scripts.benches.world import LANES, TARGETS, main, summary
 
 
 def test_quick_run_writes_json_and_page(tmp_path: Path) -> None:

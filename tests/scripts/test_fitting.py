@@ -13,8 +13,8 @@ from torch.nn.functional import dropout
 
 from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.agents.log import read_log
-from sidestep.scripts.fitting import Fitter, FittingConfig, Loss, seeded
-from sidestep.scripts.fitting_runs import (
+from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, Loss, seeded
+from sidestep.scripts.sequences.fitting_runs import (
     begin_run,
     conduct,
     facts_of,

@@ -11,9 +11,9 @@ import torch
 from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.agents.log import read_log
 from sidestep.scripts import forecast
-from sidestep.scripts.fitting import FittingConfig
-from sidestep.scripts.forecast_task import ForecastConfig, ForecastTask, Split, measure
-from sidestep.scripts.series import Series, read_series
+from sidestep.scripts.sequences.fitting import FittingConfig
+from sidestep.scripts.sequences.forecast_task import ForecastConfig, ForecastTask, Split, measure
+from sidestep.scripts.sequences.series import Series, read_series
 
 SMALL = ["--hidden-size", "5", "--length", "13", "--rows", "3", "--horizon", "4", "--window", "3",
          "--validate-every", "3", "--log-every", "2", "--checkpoint-every", "2"]  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sidestep.scripts.gif import write_gif
+from sidestep.scripts.watching.gif import write_gif
 
 FRAMES = [np.full((20, 30, 3), shade, dtype=np.uint8) for shade in (10, 80, 150, 220)]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sidestep.scripts import hangul
-from sidestep.scripts.translate_figures import Look, attention_figure, attention_text
+from sidestep.scripts.sequences import hangul
+from sidestep.scripts.sequences.translate_figures import Look, attention_figure, attention_text
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,10 @@ import torch
 from sidestep.agents import DeepSarsaConfig, EnvConfig, RunConfig, TrainingConfig
 from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.agents.runs import build_agent, create_run, read_config
-from sidestep.scripts import live, live_window, train
-from sidestep.scripts.live import LiveFeed, LiveReader, policy_of
-from sidestep.scripts.live_window import LiveScreen
+from sidestep.scripts import train
+from sidestep.scripts.watching import live, live_window
+from sidestep.scripts.watching.live import LiveFeed, LiveReader, policy_of
+from sidestep.scripts.watching.live_window import LiveScreen
 
 SMALL = ["--total-steps", "20000", "--episodes", "7", "--gif-episodes", "0", "--seed", "3"]
 

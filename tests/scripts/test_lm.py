@@ -15,8 +15,8 @@ from matplotlib.image import imread
 from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.agents.log import read_log
 from sidestep.scripts import lm
-from sidestep.scripts.lm_task import default_text, load_language_model
-from sidestep.scripts.painted import as_figure, as_html, colour_of, in_terminal, scaled
+from sidestep.scripts.sequences.lm_task import default_text, load_language_model
+from sidestep.scripts.sequences.painted import as_figure, as_html, colour_of, in_terminal, scaled
 
 TEXT = 'It said "one, two" and (three).\n  Then "four" again,\nand so ON: and on.\n' * 23
 SMALL = ["--hidden-size", "11", "--embedding-size", "5", "--rows", "3", "--steps", "7",
@@ -198,7 +198,7 @@ def test_wrong_texts_leave_nothing(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_line_ends_and_marks_of_other_systems(tmp_path: Path) -> None:
-    from sidestep.scripts.lm_task import read_text
+    from sidestep.scripts.sequences.lm_task import read_text
 
     (tmp_path / "t").write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n")
     assert read_text(tmp_path / "t") == "one\ntwo\nthree\n"

@@ -9,9 +9,9 @@ import pytest
 
 from sidestep.envs.rendering import Window
 from sidestep.scripts import play
-from sidestep.scripts.game import Game
 from sidestep.scripts.play import Options, make_env
-from sidestep.scripts.race import Rival
+from sidestep.scripts.watching.game import Game
+from sidestep.scripts.watching.race import Rival
 
 ARROWS = {pygame.K_UP: 0, pygame.K_DOWN: 1, pygame.K_RIGHT: 2, pygame.K_LEFT: 3}
 LETTERS = {pygame.K_w: 0, pygame.K_s: 1, pygame.K_d: 2, pygame.K_a: 3}

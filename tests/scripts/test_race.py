@@ -11,10 +11,10 @@ import pytest
 from sidestep.agents import EnvConfig
 from sidestep.envs.rendering import Window
 from sidestep.scripts import play, train
-from sidestep.scripts.game import Game
 from sidestep.scripts.play import make_env
-from sidestep.scripts.race import is_across, race_size, rival_of, verdict
-from sidestep.scripts.replay import Replay
+from sidestep.scripts.watching.game import Game
+from sidestep.scripts.watching.race import is_across, race_size, rival_of, verdict
+from sidestep.scripts.watching.replay import Replay
 
 OPEN = EnvConfig(kwargs=("level='...\\n.S.\\n..G'",))
 DOWN, RIGHT, SPACE = pygame.K_DOWN, pygame.K_RIGHT, pygame.K_SPACE
@@ -150,7 +150,7 @@ def test_against_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 def test_showing_a_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sidestep.scripts.rerun import ReplaySession
+    from sidestep.scripts.watching.rerun import ReplaySession
 
     game = Game(make_env(OPEN), seed=5, turns=True)
     press(game, DOWN, RIGHT, SPACE, SPACE, DOWN, RIGHT)

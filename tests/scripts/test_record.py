@@ -6,8 +6,9 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from sidestep.scripts import film, record, train
-from sidestep.scripts.film import Film, Shot, write_film
+from sidestep.scripts import record, train
+from sidestep.scripts.watching import film
+from sidestep.scripts.watching.film import Film, Shot, write_film
 
 
 @pytest.fixture(scope="module")

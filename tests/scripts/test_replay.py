@@ -12,7 +12,7 @@ import pytest
 from sidestep.agents import EnvConfig
 from sidestep.envs import solve_levels
 from sidestep.scripts import record, watch
-from sidestep.scripts.replay import Replay, ReplayEpisode, ReplayPolicy, level_in
+from sidestep.scripts.watching.replay import Replay, ReplayEpisode, ReplayPolicy, level_in
 
 CROSSING = EnvConfig("sidestep/Crossing-v0", ("split='test'",))
 

@@ -13,10 +13,10 @@ from gymnasium import spaces
 import sidestep.envs  # noqa: F401
 from sidestep.agents import DeepSarsa, DeepSarsaConfig, NetworkConfig
 from sidestep.agents.player import Player
-from sidestep.scripts.panels import NAMES
-from sidestep.scripts.screen import Screen
-from sidestep.scripts.session import Session
-from sidestep.scripts.viewer import Viewer
+from sidestep.scripts.panels.registry import NAMES
+from sidestep.scripts.watching.screen import Screen
+from sidestep.scripts.watching.session import Session
+from sidestep.scripts.watching.viewer import Viewer
 
 CORRIDOR = "S..G"
 

@@ -12,11 +12,11 @@ import sidestep.envs  # noqa: F401
 from sidestep.agents import DeepSarsa, DeepSarsaConfig, NetworkConfig, Reinforce, ReinforceConfig
 from sidestep.agents.player import Player
 from sidestep.envs import solve
-from sidestep.scripts.minds import OptimalMind
-from sidestep.scripts.moment import Curve, Moment
-from sidestep.scripts.oracle import Oracle, oracle_of
-from sidestep.scripts.panels import NAMES
-from sidestep.scripts.session import Session
+from sidestep.scripts.panels.moment import Curve, Moment
+from sidestep.scripts.panels.registry import NAMES
+from sidestep.scripts.watching.minds import OptimalMind
+from sidestep.scripts.watching.oracle import Oracle, oracle_of
+from sidestep.scripts.watching.session import Session
 
 MEMORIES = ("none", "rnn", "lstm", "gru", "attention")
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from sidestep.scripts import cli, translate_data
-from sidestep.scripts.translate_data import DataConfig, Shuffled, corpus_of, unit_of
-from sidestep.scripts.translate_search import SearchConfig, searcher, worth_showing
-from sidestep.scripts.translate_task import TranslationTask, decode, load_translator
+from sidestep.scripts import cli
+from sidestep.scripts.sequences import translate_data
+from sidestep.scripts.sequences.translate_data import DataConfig, Shuffled, corpus_of, unit_of
+from sidestep.scripts.sequences.translate_search import SearchConfig, searcher, worth_showing
+from sidestep.scripts.sequences.translate_task import TranslationTask, decode, load_translator
 from sidestep.sequence.pairs import Pair
 from sidestep.sequence.seq2seq_config import Seq2SeqConfig
 
@@ -208,7 +209,7 @@ def test_what_is_drawn_crosses_most() -> None:
 
 
 def test_teacher_forcing_falls(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sidestep.scripts.fitting import FittingConfig
+    from sidestep.scripts.sequences.fitting import FittingConfig
 
     data = DataConfig(task="copy", teacher_forcing=1.0, final_teacher_forcing=0.5, batch_size=3)
     model = Seq2SeqConfig(hidden_size=6, embedding_size=5)

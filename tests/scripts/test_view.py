@@ -6,12 +6,12 @@ import pygame
 import pytest
 
 from sidestep.envs import palette
-from sidestep.scripts import view
-from sidestep.scripts.keys import HELP
-from sidestep.scripts.moment import Curve, Moment
-from sidestep.scripts.panels import NAMES, PANELS
-from sidestep.scripts.pen import Pen, diverging, sequential
-from sidestep.scripts.tiles import draw_tiles, tile_boxes
+from sidestep.scripts.panels.moment import Curve, Moment
+from sidestep.scripts.panels.pen import Pen, diverging, sequential
+from sidestep.scripts.panels.registry import NAMES, PANELS
+from sidestep.scripts.watching import view
+from sidestep.scripts.watching.keys import HELP
+from sidestep.scripts.watching.tiles import draw_tiles, tile_boxes
 
 from .moments import GOLDEN, MOMENTS, SIZE, moment
 

@@ -12,12 +12,12 @@ from gymnasium import spaces
 
 import sidestep.envs  # noqa: F401
 from sidestep.envs import rendering
-from sidestep.scripts.keys import HELP, KEYS, Command, command_of
-from sidestep.scripts.panels import NAMES, PANELS
-from sidestep.scripts.screen import HOLD_TICKS, Screen
-from sidestep.scripts.session import Session
-from sidestep.scripts.stage import STATUS_HEIGHT, compose, drawing_of, first_size
-from sidestep.scripts.viewer import Viewer
+from sidestep.scripts.panels.registry import NAMES, PANELS
+from sidestep.scripts.watching.keys import HELP, KEYS, Command, command_of
+from sidestep.scripts.watching.screen import HOLD_TICKS, Screen
+from sidestep.scripts.watching.session import Session
+from sidestep.scripts.watching.stage import STATUS_HEIGHT, compose, drawing_of, first_size
+from sidestep.scripts.watching.viewer import Viewer
 
 CORRIDOR = "S..G"
 

@@ -16,11 +16,11 @@ import numpy as np
 import pygame
 import pytest
 
-from sidestep.scripts.cast import Cast
-from sidestep.scripts.keys import HELP, Command
-from sidestep.scripts.screen import Screen
-from sidestep.scripts.view import DEFAULT_SIZE
 from sidestep.scripts.watch import Options
+from sidestep.scripts.watching.cast import Cast
+from sidestep.scripts.watching.keys import HELP, Command
+from sidestep.scripts.watching.screen import Screen
+from sidestep.scripts.watching.view import DEFAULT_SIZE
 
 pytestmark = [
     pytest.mark.slow,

@@ -1,0 +1,1 @@
+"""What `sidestep bench` measures, a file for each bench."""

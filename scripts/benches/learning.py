@@ -1,0 +1,168 @@
+"""`sidestep bench learning`: how long the default settings train to 95 and 99 % greedy success.
+
+Every learner and memory, seed by seed and one after the other in one run, on one thread; beside
+them Stable-Baselines3's PPO with 16 envs where installed.
+Evaluation is not counted as training time, for anybody.
+"""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from sidestep.agents import EnvConfig
+from sidestep.scripts.benches.peers import PPO, peer_trial
+from sidestep.scripts.benches.report import markdown_table, write_result
+from sidestep.scripts.benches.trials import EPISODES, EVERY, FINAL_EPISODES, Trial, train_trial
+from sidestep.scripts.console import console, guarded, parse, progress, table
+from sidestep.scripts.curves import COLOURS, plain_axes, save_figure
+from sidestep.sequence import MEMORIES
+
+EXAMPLES = """\
+  sidestep bench learning
+  sidestep bench learning --seeds 3 --memories none gru --learners deep-sarsa"""
+
+ENV = "sidestep/MovingObstacles-v0"
+LEVELS = (0.95, 0.99)
+Trials = dict[str, list[Trial]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure seconds of training to 95 and 99 % greedy success on the default world."""
+
+    seeds: int = 10
+    """Runs of each contestant."""
+    learners: tuple[str, ...] = ("deep-sarsa", "reinforce")
+    """Ours."""
+    memories: tuple[str, ...] = MEMORIES
+    """Of ours."""
+    peers: bool = True
+    """Measure what is installed of Stable-Baselines3 beside ours."""
+    peer_seconds: float = 30.0
+    """Give a peer up after so many seconds of training."""
+    total_steps: int | None = None
+    """Of ours; the defaults' if left out."""
+    out: Path = Path("docs")
+    """The folder of results.md, results/ and figures/."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command."""
+    guarded("bench learning", lambda: run(parse(Options, "bench learning", args, EXAMPLES)))
+
+
+def run(options: Options) -> None:
+    """Measure everybody, interleaved over seeds; write the result after every round."""
+    torch.set_num_threads(1)
+    contestants = _contestants(options)
+    trials: Trials = {name: [] for name in contestants}
+    with progress("{task.fields[now]}") as bar:
+        task = bar.add_task("learning", total=options.seeds * len(contestants), now="")
+        for seed in range(options.seeds):
+            for name, contestant in contestants.items():
+                bar.update(task, now=f"seed {seed}, {name}")
+                trials[name].append(contestant(seed))
+                bar.advance(task)
+            _write(options, seed + 1, trials)
+    console.print(table("Seconds of training, median over seeds", *_rows(trials)))
+
+
+def _contestants(options: Options) -> dict[str, Callable[[int], Trial]]:
+    contestants: dict[str, Callable[[int], Trial]] = {}
+    for learner in options.learners:
+        for memory in options.memories:
+            contestants[f"{learner}, {memory}"] = partial(
+                train_trial, learner, memory, EnvConfig(ENV), total_steps=options.total_steps
+            )
+    if options.peers and find_spec("stable_baselines3"):
+        for name in PPO:
+            contestants[f"SB3 {name}, 16 envs"] = partial(
+                peer_trial, name, ENV, enough=LEVELS[0], limit=options.peer_seconds
+            )
+    return contestants
+
+
+def _median(values: list[float | None]) -> str:
+    """The median, where a run that never got there counts as infinitely long."""
+    middle = statistics.median([float("inf") if v is None else v for v in values])
+    return "never" if middle == float("inf") else f"{middle:.2f}"
+
+
+def _rows(trials: Trials) -> tuple[list[str], list[list[str]]]:
+    columns = ["contestant", "s to 95 %", "s to 99 %", "steps/s", "worst final success"]
+    columns.append("median final regret")
+    rows = []
+    for name, runs in trials.items():
+        finals = [o.success for t in runs for o in t.outcomes]
+        regrets = [o.regret for t in runs for o in t.outcomes if o.regret is not None]
+        rows.append(
+            [
+                name,
+                *(_median([t.reached(level) for t in runs]) for level in LEVELS),
+                f"{statistics.median(t.steps / t.seconds for t in runs):,.0f}",
+                f"{min(finals):.2%}" if finals else "stopped at 95 %",
+                f"{statistics.median(regrets):.4f}" if regrets else "-",
+            ]
+        )
+    return columns, rows
+
+
+def learning_figure(trials: Trials, learners: tuple[str, ...]) -> Figure:
+    """Greedy success over seconds of training: a panel a learner, mean and range over seeds."""
+    figure = Figure(figsize=(4.8 * len(learners), 3.8), dpi=120, layout="constrained")
+    panels = figure.subplots(1, len(learners), squeeze=False, sharey=True)[0]
+    for axes, learner in zip(panels, learners, strict=True):
+        mine = {n: r for n, r in trials.items() if n.startswith(learner)}
+        for colour, (name, runs) in zip(COLOURS, mine.items(), strict=False):
+            last = min(t.curve[-1].seconds for t in runs)
+            seconds = np.linspace(0, last, 200)
+            values = np.array([_success_at(t, seconds) for t in runs])  # (seeds, points)
+            axes.fill_between(seconds, values.min(0), values.max(0), color=colour, alpha=0.15, lw=0)
+            label = name.removeprefix(f"{learner}, ")
+            axes.plot(
+                seconds, values.mean(0), color=colour, label=label.replace("none", "no memory")
+            )
+        plain_axes(axes, "seconds of training", "share of greedy episodes at the goal")
+        axes.set_title(learner, loc="left", fontsize=11)
+        axes.set_ylim(0, 1.02)
+    panels[-1].set_ylabel("")
+    panels[-1].legend(frameon=False, loc="lower right")
+    return figure
+
+
+def _success_at(trial: Trial, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = [0.0, *(p.seconds for p in trial.curve)]
+    return np.asarray(np.interp(seconds, known, [0.0, *(p.success for p in trial.curve)]))
+
+
+def _write(options: Options, seeds: int, trials: Trials) -> None:
+    (options.out / "figures").mkdir(parents=True, exist_ok=True)
+    save_figure(learning_figure(trials, options.learners), options.out / "figures" / "learning.png")
+    record = {
+        "env": ENV,
+        "seeds": seeds,
+        "trials": {name: [t._asdict() for t in ts] for name, ts in trials.items()},
+    }
+    page = f"""## Learning
+
+Seconds of training on `{ENV}` until greedy episodes reach the goal, median over {seeds}
+seeds, one thread, default settings; evaluation ({EPISODES} episodes every {EVERY:,} steps) is not
+counted. The last columns are the worst seed's greedy success, and the median over seeds of the
+regret (the exact optimum of `sidestep solve` minus the mean return), over {FINAL_EPISODES:,} fresh
+episodes at the end of training. A peer is stopped at 95 %, and given up after
+{options.peer_seconds:.0f} s of training: "never" means not by then.
+
+{markdown_table(*_rows(trials))}
+
+![Greedy success over seconds of training](figures/learning.png)
+
+The line is the mean over seeds, the band reaches from the worst seed to the best."""
+    write_result(options.out, "learning", "sidestep bench learning", record, page)

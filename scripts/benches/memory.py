@@ -1,0 +1,214 @@
+"""`sidestep bench memory`: where a memory pays, every learner with every memory on three worlds.
+
+Success and regret after training with the default settings, over fresh episodes; on Crossing-v0
+also on levels that were never trained on. No timings: runs may share the machine.
+"""
+
+import json
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from sidestep.agents import EnvConfig, make_single
+from sidestep.agents.evaluation import mean_interval
+from sidestep.envs import best_memoryless
+from sidestep.scripts.benches.report import markdown_table, write_result
+from sidestep.scripts.benches.trials import FINAL_EPISODES, Outcome, train_trial
+from sidestep.scripts.console import console, guarded, parse, progress, table
+from sidestep.scripts.optimum import optimum_of
+from sidestep.sequence import MEMORIES
+
+EXAMPLES = """\
+  sidestep bench memory
+  sidestep bench memory --worlds glimpse --learners reinforce --memories none gru --seeds 3"""
+
+MOVING = "sidestep/MovingObstacles-v0"
+TESTS: dict[str, dict[str, EnvConfig]] = {
+    "moving-obstacles": {"MovingObstacles-v0": EnvConfig(MOVING)},
+    "glimpse": {"Glimpse-v0": EnvConfig("sidestep/Glimpse-v0")},
+    "crossing": {
+        "Crossing-v0, training levels": EnvConfig("sidestep/Crossing-v0"),
+        "Crossing-v0, test levels": EnvConfig("sidestep/Crossing-v0", ("split=test",)),
+    },
+}
+"""Where each world's agents are measured; they are trained in the first."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure success and regret of both learners with every memory."""
+
+    worlds: tuple[str, ...] = tuple(TESTS)
+    """moving-obstacles, glimpse, crossing."""
+    learners: tuple[str, ...] = ("deep-sarsa", "reinforce")
+    """Which."""
+    memories: tuple[str, ...] = MEMORIES
+    """Which."""
+    seeds: int = 10
+    """Runs of each on the small worlds."""
+    crossing_seeds: int = 5
+    """Runs of each on Crossing-v0."""
+    total_steps: int | None = None
+    """Of every run; the defaults' if left out."""
+    processes: int = 1
+    """Runs at a time."""
+    search: bool = True
+    """Search the best policy without a memory on Glimpse-v0, over all starts of 4,096 seeds; it
+    takes minutes."""
+    reuse: bool = True
+    """Take finished runs from results/memory.json, and those of MovingObstacles-v0 from the
+    results/learning.json of `sidestep bench learning`, instead of training them again."""
+    out: Path = Path("docs")
+    """The folder of results.md and results/."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        for world in self.worlds:
+            if world not in TESTS:
+                raise ValueError(f"worlds: expected some of {', '.join(TESTS)}, got {world!r}")
+        for name in ("seeds", "crossing_seeds", "processes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+
+
+class Job(NamedTuple):
+    """One run."""
+
+    world: str
+    learner: str
+    memory: str
+    seed: int
+    total_steps: int | None
+
+    @property
+    def key(self) -> str:
+        """Its name in the record."""
+        return f"{self.world}, {self.learner}, {self.memory}, {self.seed}"
+
+
+Outcomes = dict[str, list[Outcome]]
+"""For each run's key, an outcome for each of its world's tests."""
+SEARCHED = "glimpse, exact search, none"
+"""The key of what `best_memoryless` finds."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command."""
+    guarded("bench memory", lambda: run(parse(Options, "bench memory", args, EXAMPLES)))
+
+
+def run(options: Options) -> None:
+    """Train and measure everybody, seed by seed; the result is written after each run."""
+    finished = _known(options) if options.reuse else {}
+    if options.search and "glimpse" in options.worlds and SEARCHED not in finished:
+        console.print("Searching the best policy without a memory ...")
+        finished[SEARCHED] = [_search(TESTS["glimpse"]["Glimpse-v0"])]
+    jobs = list(_jobs(options))
+    missing = [job for job in jobs if job.key not in finished]
+    with progress("{task.fields[now]}") as bar:
+        task = bar.add_task("memory", total=len(jobs), completed=len(jobs) - len(missing), now="")
+        with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
+            for key, outcomes in pool.imap_unordered(_measure, missing):
+                finished[key] = outcomes
+                bar.update(task, advance=1, now=key)
+                _write(options, finished)
+    _write(options, finished)
+    console.print(table("Where memory pays", *rows_of(options, finished)))
+
+
+def _jobs(options: Options) -> Iterator[Job]:
+    for seed in range(max(options.seeds, options.crossing_seeds)):
+        for world, learner, memory in product(options.worlds, options.learners, options.memories):
+            if seed < (options.crossing_seeds if world == "crossing" else options.seeds):
+                yield Job(world, learner, memory, seed, options.total_steps)
+
+
+def _measure(job: Job) -> tuple[str, list[Outcome]]:
+    torch.set_num_threads(1)
+    tests = tuple(TESTS[job.world].values())
+    trial = train_trial(
+        job.learner, job.memory, tests[0], job.seed, job.total_steps, tests, every=0
+    )
+    return job.key, trial.outcomes
+
+
+def _search(env: EnvConfig) -> Outcome:
+    world = make_single(env)
+    found = best_memoryless(world, seeds=range(4096), restarts=2)
+    world.close()
+    return Outcome(found.success, found.mean_return, optimum_of(env))
+
+
+def _known(options: Options) -> Outcomes:
+    """The runs of earlier calls, and of `bench learning`, with the same number of steps."""
+    known: Outcomes = {}
+    learning, memory = (options.out / "results" / f"{n}.json" for n in ("learning", "memory"))
+    if learning.exists() and options.total_steps is None:
+        for name, trials in json.loads(learning.read_text())["trials"].items():
+            for seed, trial in enumerate(trials):
+                if trial["outcomes"]:
+                    known[f"moving-obstacles, {name}, {seed}"] = _outcomes(trial["outcomes"])
+    if memory.exists():
+        record = json.loads(memory.read_text())
+        if record["total_steps"] == options.total_steps:
+            known |= {key: _outcomes(rows) for key, rows in record["runs"].items()}
+    return known
+
+
+def _outcomes(rows: list[list[float]]) -> list[Outcome]:
+    return [Outcome(*row) for row in rows]
+
+
+def rows_of(options: Options, finished: Outcomes) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of the table: for every world, learner and memory, over seeds."""
+    columns = ["world", "learner", "memory", "seeds", "success", "worst seed", "regret"]
+    rows = []
+    for world in options.worlds:
+        for number, name in enumerate(TESTS[world]):
+            for learner, memory in product(options.learners, options.memories):
+                keys = [k for k in finished if k.startswith(f"{world}, {learner}, {memory}, ")]
+                if keys:
+                    figures = _figures([finished[key][number] for key in keys])
+                    rows.append([name, learner, memory, str(len(keys)), *figures])
+        if world == "glimpse" and SEARCHED in finished:
+            success, regret = finished[SEARCHED][0].success, finished[SEARCHED][0].regret
+            figures = [f"{success:.1%}", "-", f"{regret:.3f}"]
+            rows.append(["Glimpse-v0", "exact search", "none", "-", *figures])
+    return columns, rows
+
+
+def _figures(outcomes: list[Outcome]) -> list[str]:
+    success = [o.success for o in outcomes]
+    regrets = [o.regret for o in outcomes if o.regret is not None]
+    regret = _interval(regrets, ".3f") if regrets else "-"
+    return [_interval(success, ".1%"), f"{min(success):.1%}", regret]
+
+
+def _interval(values: list[float], form: str) -> str:
+    mean, low, high = mean_interval(np.array(values))
+    return f"{mean:{form}} ± {(high - low) / 2:{form}}"
+
+
+def _write(options: Options, finished: Outcomes) -> None:
+    record = {
+        "total_steps": options.total_steps,
+        "fields": Outcome._fields,
+        "runs": {key: [list(o) for o in finished[key]] for key in sorted(finished)},
+    }
+    page = f"""## Where memory pays
+
+Greedy success and regret after training with the default settings, over {FINAL_EPISODES:,} fresh
+episodes of each run: mean over seeds and half its 95 % interval, and the worst seed. The regret is
+the exact optimum minus the mean return; the optimum sees everything, so on worlds that hide things
+no agent can have regret 0. On Crossing-v0 agents train on 64 levels and are measured on these and
+on 64 others. "Exact search" is the best policy without a memory that `best_memoryless` finds, by
+local search over exact values.
+
+{markdown_table(*rows_of(options, finished))}"""
+    write_result(options.out, "memory", "sidestep bench memory", record, page)

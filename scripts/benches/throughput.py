@@ -1,0 +1,119 @@
+"""`sidestep bench throughput`: env steps per second while training, ours beside the peers'.
+
+Ours at 1024 lanes with the default settings, Stable-Baselines3's PPO and sb3-contrib's
+RecurrentPPO with 16 envs and their own; interleaved in one run, on one thread.
+"""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from sidestep.agents import EnvConfig, RunConfig, Trainer, TrainingConfig, make_vector
+from sidestep.agents.presets import preset
+from sidestep.agents.runs import build_agent
+from sidestep.scripts.benches.peers import PPO, peer_rate
+from sidestep.scripts.benches.report import markdown_table, write_result
+from sidestep.scripts.console import console, guarded, parse, progress, table
+from sidestep.sequence import MEMORIES
+
+EXAMPLES = """\
+  sidestep bench throughput
+  sidestep bench throughput --memories gru --rounds 5"""
+
+ENV, LANES = "sidestep/MovingObstacles-v0", 1024
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure env steps per second while training."""
+
+    learners: tuple[str, ...] = ("deep-sarsa", "reinforce")
+    """Ours."""
+    memories: tuple[str, ...] = MEMORIES
+    """Of ours."""
+    rounds: int = 3
+    """Measurements of each, interleaved; the median counts."""
+    steps: int = 400_000
+    """Of ours in a measurement."""
+    peers: bool = True
+    """Measure what is installed of Stable-Baselines3 and sb3-contrib beside ours."""
+    out: Path = Path("docs")
+    """The folder of results.md and results/."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        for name in ("rounds", "steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command."""
+    guarded("bench throughput", lambda: run(parse(Options, "bench throughput", args, EXAMPLES)))
+
+
+def run(options: Options) -> None:
+    """Measure everybody, round by round; write the result."""
+    torch.set_num_threads(1)
+    measures = _measures(options)
+    rates: dict[str, list[float]] = {name: [] for name in measures}
+    with progress("{task.fields[now]}") as bar:
+        task = bar.add_task("throughput", total=options.rounds * len(measures), now="")
+        for _ in range(options.rounds):
+            for name, measure in measures.items():
+                bar.update(task, now=name)
+                rates[name].append(measure())
+                bar.advance(task)
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    columns, rows = rate_rows(medians)
+    console.print(table("Env steps per second while training", columns, rows))
+    page = f"""## Training throughput
+
+Env steps per second while training (collecting and learning) on `{ENV}`: ours with {LANES}
+lanes and the default settings, the peers with 16 envs and theirs (the second row of PPO: rollouts
+of 64 ticks). One thread, median of {options.rounds} interleaved measurements.
+
+{markdown_table(columns, rows)}"""
+    record = {"env": ENV, "lanes": LANES, "rates": rates}
+    write_result(options.out, "throughput", "sidestep bench throughput", record, page)
+
+
+def _measures(options: Options) -> dict[str, Callable[[], float]]:
+    measures: dict[str, Callable[[], float]] = {}
+    for learner in options.learners:
+        for memory in options.memories:
+            measures[f"{learner}, {memory}"] = partial(our_rate, learner, memory, options.steps)
+    if options.peers and find_spec("stable_baselines3"):
+        for peer in PPO:
+            measures[f"SB3 {peer}"] = partial(peer_rate, peer, ENV, 32_768)
+    if options.peers and find_spec("sb3_contrib"):
+        name = "sb3-contrib RecurrentPPO, LSTM(64)"
+        measures[name] = partial(peer_rate, "RecurrentPPO", ENV, 4_096)
+    return measures
+
+
+def our_rate(learner: str, memory: str, steps: int) -> float:
+    """Env steps per second of one of ours, from the beginning of a run."""
+    agent_config, _ = preset(learner, ENV, memory)
+    training = TrainingConfig(total_steps=steps, num_envs=LANES, evaluate_every=0)
+    config = RunConfig(learner, EnvConfig(ENV), agent_config, training)
+    trainer = Trainer(build_agent(config, 0), make_vector(config.env, LANES), training)
+    trainer.run()
+    return trainer.agent.steps / trainer.seconds
+
+
+def rate_rows(rates: dict[str, float]) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of the table: rates, and their ratios to the peers'."""
+    plain = max((v for k, v in rates.items() if k.startswith("SB3")), default=None)
+    recurrent = next((v for k, v in rates.items() if "RecurrentPPO" in k), None)
+
+    def ratio(rate: float, base: float | None) -> str:
+        return f"{rate / base:.1f}" if base else "-"
+
+    rows = [[n, f"{v:,.0f}", ratio(v, plain), ratio(v, recurrent)] for n, v in rates.items()]
+    return ["contestant", "steps/s", "of the faster PPO's", "of RecurrentPPO's"], rows

@@ -1,0 +1,256 @@
+"""`sidestep bench world`: steps per second of the world, beside what Gymnasium itself installs.
+
+Everything goes through the public API, one thread, ours and the peer by turns in one run. Time is
+the thread's processor time, and what counts is the ratio within a round: a busy machine changes
+these least.
+"""
+
+import importlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from sidestep.envs.observations import OBSERVATIONS
+from sidestep.scripts.benches.report import markdown_table, write_result
+from sidestep.scripts.console import console, guarded, parse, progress, table
+
+EXAMPLES = """\
+  sidestep bench world
+  sidestep bench world --quick --out figures"""
+
+ENV = "sidestep/MovingObstacles-v0"
+VECTOR_PEER, SINGLE_PEER, MINIGRID = (
+    "CartPole-v1",
+    "FrozenLake-v1",
+    "MiniGrid-Dynamic-Obstacles-5x5-v0",
+)
+LANES = (64, 1024, 4096)
+TARGETS = {"single": 1.25, "vector 64": 5.0, "vector 4096": 2.0}
+"""The least ratio to the peer that the project asks of itself."""
+START = """
+import json, time
+begin = time.process_time()
+import gymnasium
+base = time.process_time()
+import sidestep.envs
+loaded = time.process_time()
+env = gymnasium.make_vec("{env}", 2)
+env.reset(seed=0)
+env.step([0, 0])
+print(json.dumps([base - begin, loaded - base, time.process_time() - loaded]))
+"""
+
+Runner = Callable[[int], float]
+"""Plays that many ticks, and says how many seconds of processor time they took."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure the world's speed beside FrozenLake (single) and CartPole (native vector)."""
+
+    rounds: int = 15
+    """Times that everybody is measured, by turns."""
+    seconds: float = 0.15
+    """Of each measurement, about."""
+    quick: bool = False
+    """Three short rounds: a look, not a result."""
+    out: Path = Path("docs")
+    """The folder of results.md and results/."""
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        if self.rounds < 1 or not 0 < self.seconds <= 60:
+            raise ValueError(
+                "expected --rounds of at least 1 and --seconds above 0 and up to 60, "
+                f"got {self.rounds} and {self.seconds}"
+            )
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command."""
+    guarded("bench world", lambda: run(parse(Options, "bench world", args, EXAMPLES)))
+
+
+def run(options: Options) -> None:
+    """Measure everybody, print and write the result."""
+    rounds = 3 if options.quick else options.rounds
+    seconds = 0.01 if options.quick else options.seconds
+    groups = contestants()
+    rates: dict[str, dict[str, list[float]]] = {}
+    with progress("{task.fields[now]}") as bar:
+        task = bar.add_task("world", total=rounds * len(groups) + 1, now="start-up")
+        start = startup(1 if options.quick else 5)
+        bar.advance(task)
+        for name, runners in groups.items():
+            bar.update(task, now=name)
+            rates[name] = measure(runners, rounds, seconds, lambda: bar.advance(task))
+    rows = [row for name in groups for row in summary(name, rates[name])]
+    columns = ["setting", "world", "million steps/s", "ratio", "lowest", "highest"]
+    console.print(table("Speed of the world", columns, [printed(row) for row in rows]))
+    record = {"rounds": rounds, "seconds": seconds, "rows": rows, "start": start}
+    record |= {"targets": TARGETS, "rates": rates}
+    write_result(
+        options.out, "world", "sidestep bench world", record, _markdown(columns, rows, start)
+    )
+
+
+def contestants() -> dict[str, dict[str, Runner]]:
+    """For each setting the peer first, then ours with every observation."""
+    groups: dict[str, dict[str, Runner]] = {"single": {SINGLE_PEER: single(SINGLE_PEER)}}
+    groups["single"] |= {name: single(ENV, observation=name) for name in OBSERVATIONS}
+    if find_spec("minigrid"):
+        importlib.import_module("minigrid")  # registers its ids
+        groups["single"][MINIGRID] = single(MINIGRID)
+    for lanes in LANES:
+        groups[f"vector {lanes}"] = {VECTOR_PEER: vector(VECTOR_PEER, lanes)}
+        groups[f"vector {lanes}"] |= {
+            name: vector(ENV, lanes, observation=name) for name in OBSERVATIONS
+        }
+    return groups
+
+
+def single(env_id: str, **config: Any) -> Runner:
+    """One environment through `gym.make`, with the wrappers that it puts round it."""
+    env = gym.make(env_id, **config)
+    assert isinstance(env.action_space, gym.spaces.Discrete)
+    actions = np.random.default_rng(0).integers(0, env.action_space.n, 4096).tolist()
+    env.reset(seed=0)
+
+    def play(ticks: int) -> float:
+        begin = time.thread_time()
+        for tick in range(ticks):
+            _, _, terminated, truncated, _ = env.step(actions[tick & 4095])
+            if terminated or truncated:
+                env.reset()
+        return time.thread_time() - begin
+
+    return play
+
+
+def vector(env_id: str, lanes: int, **config: Any) -> Runner:
+    """A native vector environment through `gym.make_vec`, which restarts lanes by itself."""
+    env = gym.make_vec(env_id, lanes, **config)
+    assert isinstance(env.single_action_space, gym.spaces.Discrete)
+    actions = np.random.default_rng(0).integers(0, env.single_action_space.n, (64, lanes))
+    env.reset(seed=0)
+
+    def play(ticks: int) -> float:
+        begin = time.thread_time()
+        for tick in range((ticks + lanes - 1) // lanes):
+            env.step(actions[tick & 63])
+        return time.thread_time() - begin
+
+    return play
+
+
+def measure(
+    runners: dict[str, Runner], rounds: int, seconds: float, tick: Callable[[], None]
+) -> dict[str, list[float]]:
+    """Steps per second of each runner in each round, by turns."""
+    sizes = {}
+    for name, play in runners.items():
+        size, took = 8192, play(8192)  # compiles, and fills caches
+        while (took := play(size)) < seconds / 4:
+            size *= 2
+        sizes[name] = max(1, int(size * seconds / took))
+    rates: dict[str, list[float]] = {name: [] for name in runners}
+    for _ in range(rounds):
+        for name, play in runners.items():
+            rates[name].append(sizes[name] / play(sizes[name]))
+        tick()
+    return rates
+
+
+def summary(setting: str, rates: dict[str, list[float]]) -> list[dict[str, Any]]:
+    """A row for everybody: median rate, and the ratios to the peer of the same round."""
+    peer, *_ = rates
+    rows = []
+    for name, values in rates.items():
+        ratios = [ours / theirs for ours, theirs in zip(values, rates[peer], strict=True)]
+        row = {"setting": setting, "name": name, "peer": peer, "rate": statistics.median(values)}
+        row |= {"ratio": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+        rows.append(row)
+    return rows
+
+
+def startup(repeats: int) -> dict[str, float]:
+    """Processor seconds of a new process up to its first tick, without and with the cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        first = _fresh(folder)
+        later = [_fresh(folder) for _ in range(repeats)]
+    import_gymnasium, imported, cached = (
+        statistics.median(column) for column in zip(*later, strict=True)
+    )
+    return {
+        "import gymnasium": import_gymnasium,
+        "import sidestep.envs": imported,
+        "first tick, compiling": first[2],
+        "first tick, from the cache": cached,
+    }
+
+
+def _fresh(cache: str) -> list[float]:
+    ran = subprocess.run(
+        [sys.executable, "-c", START.format(env=ENV)],
+        env={**os.environ, "NUMBA_CACHE_DIR": cache},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    figures: list[float] = json.loads(ran.stdout)
+    return figures
+
+
+def printed(row: dict[str, Any]) -> list[str]:
+    """A summary's row as text."""
+    is_peer = row["name"] == row["peer"]
+    name = f"ours, {row['name']}" if row["name"] in OBSERVATIONS else row["name"]
+    ratios = ["1", "", ""] if is_peer else [f"{row[key]:.2f}" for key in ("ratio", "low", "high")]
+    return [row["setting"], name, f"{row['rate'] / 1e6:.3g}", *ratios]
+
+
+def _markdown(columns: list[str], rows: list[dict[str, Any]], start: dict[str, float]) -> str:
+    speed = markdown_table(columns, [printed(row) for row in rows])
+    begin = markdown_table(["start-up", "seconds"], [[k, f"{v:.2f}"] for k, v in start.items()])
+    held = [
+        [
+            row["setting"],
+            row["name"],
+            f"{TARGETS[row['setting']]:g}",
+            f"{row['ratio']:.2f}",
+            "yes" if row["ratio"] >= TARGETS[row["setting"]] else "no",
+        ]
+        for row in rows
+        if row["setting"] in TARGETS and row["name"] in OBSERVATIONS
+    ]
+    aims = markdown_table(["aim", "observation", "at least", "measured", "reached"], held)
+    return f"""## Speed of the world
+
+`single` is `{ENV}` through `gym.make`, `vector N` its native vector env with N lanes
+through `gym.make_vec`; random actions, restarts included, one thread, processor time. The ratio
+is ours over the first row of the same setting within a round, which measures everybody by turns:
+median, lowest and highest round.
+
+{speed}
+
+{aims}
+
+A new process, in seconds of processor time; compiling happens once and is then kept on disk:
+
+{begin}"""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What a view can show beside the board, a file for each panel."""

@@ -1,0 +1,1 @@
+"""What `forecast`, `lm` and `translate` are made of."""

@@ -1,0 +1,217 @@
+"""The run of a `Fitter`: its folder, its progress bar, its curve, and the fitted module again.
+
+A command's use of it, with `record` a JSON-serialisable dict that holds all settings:
+
+    fitter = Fitter(task, config, folder, facts_of(record))
+    begin_run(folder, "lm", record)           # only now: what fails before leaves nothing behind
+    stopped = conduct(fitter, "lm", "sidestep lm resume")
+
+    record = read_run(folder, "lm")           # resuming: the task is made again from the record
+    config, tensors, facts = resumption(folder, record, updates)
+    fitter = Fitter(task, config, folder, facts_of(record))
+    fitter.load_state_dict(tensors, facts)
+    stopped = conduct(fitter, "lm", "sidestep lm resume")
+
+    facts = load_fitted(module, folder)       # using it
+"""
+
+import hashlib
+import json
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
+from sidestep.agents.runs import build_config, create_folder
+from sidestep.scripts.console import console, progress, stoppable
+from sidestep.scripts.curves import BLUE, GREY, plain_axes
+from sidestep.scripts.sequences.fitting import FitProgress, Fitter, FittingConfig, load_module
+
+
+def facts_of(record: dict[str, Any]) -> dict[str, Any]:
+    """What a `Fitter` writes into its checkpoints: a digest of all that decides the course.
+
+    Args:
+        record: of the run; its entry "fitting" holds the fields of `FittingConfig`.
+    """
+    fitting = {**record["fitting"], "updates": 1}  # how long it lasts does not
+    text = json.dumps({**record, "fitting": fitting, "kind": None}, sort_keys=True)
+    return {"run": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def begin_run(folder: Path, kind: str, record: dict[str, Any]) -> None:
+    """Make the folder with its config.json.
+
+    Args:
+        folder: of the run; new or empty.
+        kind: which command's run this is, for instance "lm".
+        record: all settings; "fitting" holds `asdict` of the `FittingConfig`.
+
+    Raises:
+        FileExistsError: the folder is there already and not empty.
+    """
+    create_folder(folder, json.dumps({"kind": kind, **record}, indent=1) + "\n")
+
+
+def read_run(folder: Path, kind: str) -> dict[str, Any]:
+    """The record that `begin_run` wrote.
+
+    Raises:
+        FileNotFoundError: no such folder, or no config.json in it.
+        ValueError: not JSON, or a run of another command.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder}: expected a run's folder with a config.json in it")
+    try:
+        record = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: expected a run's configuration, got {error}") from None
+    found = record.get("kind", "train") if isinstance(record, dict) else None
+    if found != kind or not isinstance(record.get("fitting"), dict):
+        raise ValueError(f"{path}: expected a run of `sidestep {kind}`, got one of {found!r}")
+    return {k: v for k, v in record.items() if k != "kind"}
+
+
+def resumption(
+    folder: Path, record: dict[str, Any], updates: int | None = None
+) -> tuple[FittingConfig, dict[str, Tensor], dict[str, Any]]:
+    """What resuming needs: the configuration, and the last checkpoint's tensors and facts.
+
+    Args:
+        folder: of the run.
+        record: from `read_run`.
+        updates: fit to so many; None: what the run was begun with.
+
+    Raises:
+        FileNotFoundError: no checkpoint.
+        ValueError: config.json was changed, the checkpoint is damaged, or nothing is left to do.
+    """
+    config: FittingConfig = build_config(FittingConfig, record["fitting"], f"{folder}/config.json")
+    tensors, facts = load_checkpoint(latest_checkpoint(folder))
+    if facts.get("run") != facts_of(record)["run"]:
+        raise ValueError(
+            f"{folder}: expected the configuration of its checkpoint, got a changed config.json"
+        )
+    if updates is not None and updates != config.updates and config.schedule == "cosine":
+        console.print(
+            f"The learning rate falls over {updates:,} updates from here, not over "
+            f"{config.updates:,}: a run begun with so many would differ."
+        )
+    config = replace(config, updates=config.updates if updates is None else updates)
+    if config.updates <= facts["updates"]:
+        raise ValueError(
+            f"updates: expected more than the {facts['updates']} already made, got {config.updates}"
+        )
+    return config, tensors, facts
+
+
+def load_fitted(module: nn.Module, folder: Path, checkpoint: str = "best") -> dict[str, Any]:
+    """Put a run's weights into `module`, and set it to evaluation.
+
+    Args:
+        module: of the run's architecture.
+        folder: of the run.
+        checkpoint: best (by validation; the last where nothing was validated), last, or a name.
+
+    Returns:
+        The checkpoint's facts; "updates" among them.
+
+    Raises:
+        FileNotFoundError, ValueError: no checkpoint, a damaged one, or another architecture's.
+    """
+    path = folder / f"{checkpoint.removesuffix('.json')}.json"
+    if checkpoint == "last" or (checkpoint == "best" and not path.is_file()):
+        path = latest_checkpoint(folder)
+    if not path.is_file():
+        there = ", ".join(sorted(p.stem for p in folder.glob("*.json") if p.stem != "config"))
+        raise FileNotFoundError(f"{path}: expected a checkpoint ({there or 'none is there'})")
+    tensors, facts = load_checkpoint(path)
+    load_module(module, tensors)
+    module.eval()
+    return facts
+
+
+def conduct(fitter: Fitter, command: str, resume: str) -> str | None:
+    """Fit with a progress bar; Ctrl-C and SIGTERM save and end it.
+
+    Args:
+        fitter: goes on from wherever it stands; has a folder.
+        command: the word after `sidestep`, for messages.
+        resume: the words that go on with the run; its folder follows.
+
+    Returns:
+        The signal's name if one stopped it, else None. The command finishes its work quickly and
+        ends with `leave(name)`.
+
+    Raises:
+        SystemExit: a loss that is not finite, with one line that names the last good checkpoint.
+    """
+    folder = fitter.folder
+    assert folder is not None
+    with stoppable() as stop:
+        try:
+            _with_bar(fitter, command, stop)
+        except FloatingPointError as error:
+            kept = latest_checkpoint(folder).stem
+            raise SystemExit(
+                f"sidestep {command}: {error}; the last good one is {kept}, "
+                "a smaller --learning-rate may help"
+            ) from None
+    if stop:
+        console.print(f"Stopped by {stop[0]}; `{resume} {folder}` goes on from here.")
+    return stop[0] if stop else None
+
+
+def leave(stopped: str | None) -> None:
+    """End the command with the exit code of the signal that stopped it, if any."""
+    if stopped is not None:
+        raise SystemExit(128 + signal.Signals[stopped].value)
+
+
+def _with_bar(fitter: Fitter, command: str, stop: list[str]) -> None:
+    total, words = fitter.config.updates, ""
+    with progress("{task.fields[figures]}") as bar:
+        task = bar.add_task(command, total=total, completed=fitter.updates, figures="")
+        shown = 0.0
+
+        def report(state: FitProgress) -> bool:
+            nonlocal shown, words
+            if state.validation:
+                words = f"  validation {state.validation['loss']:.3f}"
+            if time.monotonic() - shown > 0.1 or state.updates == total:
+                shown = time.monotonic()
+                figures = f"loss {state.metrics['loss']:.3f}{words}"
+                bar.update(task, completed=state.updates, figures=figures)
+            return not stop
+
+        fitter.run(report)
+
+
+def fitting_curve(records: list[dict[str, Any]], title: str, label: str) -> Figure:
+    """Training and validation loss over updates.
+
+    Args:
+        records: the lines of metrics.jsonl.
+        title: above the figure.
+        label: of the loss with its unit.
+    """
+    lines = [r for r in records if "loss" in r]
+    points = [r for r in records if "validation" in r]
+    figure = Figure(figsize=(6, 3.6), dpi=120, layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    axes = figure.subplots()
+    steps, losses = [r["steps"] for r in lines], [r["loss"] for r in lines]
+    axes.plot(steps, losses, color=GREY, linewidth=1.2, label="training")
+    if points:
+        held_out = [r["validation"]["loss"] for r in points]
+        axes.plot([r["steps"] for r in points], held_out, color=BLUE, marker="o", markersize=3,
+                  label="validation")  # fmt: skip
+    plain_axes(axes, "updates", label)
+    axes.legend(frameon=False)
+    return figure

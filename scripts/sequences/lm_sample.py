@@ -1,0 +1,81 @@
+"""`sidestep lm sample`: let a trained character model write."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+from sidestep.agents.checkpoint import write_atomically
+from sidestep.scripts.console import console
+from sidestep.scripts.sequences.lm_task import load_language_model
+from sidestep.sequence.language import generate
+from sidestep.sequence.sampling import check_sampling
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """Continue a prompt with a trained model."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """The run's folder."""
+    prompt: str | None = None
+    r"""What is continued, of any length, all of it is read; \n stands for a line's end. A line's
+    end, or else the first character of the vocabulary, if left out."""
+    length: int = 500
+    """Characters to write."""
+    samples: int = 1
+    """Continuations, drawn side by side."""
+    temperature: float = 0.8
+    """Below 1 sharpens the distribution, above 1 flattens it; 0 takes the most probable one."""
+    top_k: int = 0
+    """Draw from so many most probable characters; 0: from all."""
+    seed: int = 0
+    """Of the draws."""
+    checkpoint: str = "best"
+    """best (by validation), last, or the name of one in the folder."""
+    out: Path | None = None
+    """Also write the text to this file."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        check_sampling(self.temperature, self.top_k)
+        for name in ("length", "samples"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.prompt == "":
+            raise ValueError("prompt: expected at least one character, got none")
+        if self.seed < 0:
+            raise ValueError(f"seed: expected at least 0, got {self.seed}")
+
+
+def sample(options: SampleOptions) -> list[str]:
+    """Write the continuations; returns them with the prompt."""
+    torch.set_num_threads(1)
+    model, vocabulary = load_language_model(options.run, options.checkpoint)
+    if options.prompt is None:
+        start = "\n" if "\n" in vocabulary.symbols else vocabulary.symbols[0]
+    else:
+        start = options.prompt.replace("\\n", "\n")
+    try:
+        prompt = vocabulary.encode(start)
+    except ValueError as error:
+        raise ValueError(f"prompt, {error}") from None
+    drawn = generate(
+        model,
+        prompt,
+        options.length,
+        rows=options.samples,
+        temperature=options.temperature,
+        top_k=options.top_k,
+        generator=torch.Generator().manual_seed(options.seed),
+    )
+    texts = [start + vocabulary.decode(row) for row in drawn.t()]
+    for number, text in enumerate(texts):
+        if len(texts) > 1:
+            console.print(f"--- {number + 1}", style="bold")
+        console.print(text.strip("\n"), markup=False, highlight=False, soft_wrap=True)
+    if options.out is not None:
+        write_atomically(options.out, ("\n---\n".join(texts) + "\n").encode())
+    return texts

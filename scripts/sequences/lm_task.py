@@ -1,0 +1,279 @@
+"""What `sidestep lm` fits: a text, its split, and a character model on a stream of it."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sidestep.agents.runs import build_config, device_of
+from sidestep.scripts.sequences.fitting import FittingConfig, Loss, seeded
+from sidestep.scripts.sequences.fitting_runs import load_fitted, read_run
+from sidestep.sequence.language import (
+    LanguageConfig,
+    LanguageModel,
+    Stream,
+    Vocabulary,
+    chunk_loss,
+    generate,
+    nats_per_character,
+)
+from sidestep.sequence.state import State, flatten_state, unflatten_state
+
+SAMPLE = 200
+"""Characters of the samples that are drawn at every validation."""
+
+
+@dataclass(frozen=True)
+class StreamConfig:
+    """How the text is cut."""
+
+    rows: int = 16
+    """Pieces of the text that are read side by side."""
+    steps: int = 64
+    """Characters between updates; gradients reach back so far, the state farther."""
+    validation_share: float = 0.1
+    """The text's last part that is held out."""
+    prompt: str | None = None
+    """What the samples at every validation continue; the text's first line if left out."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        for name in ("rows", "steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if not 0 < self.validation_share < 1:
+            raise ValueError(
+                f"validation_share: expected a number in (0, 1), got {self.validation_share}"
+            )
+        if self.prompt == "":
+            raise ValueError("prompt: expected at least one character, got none")
+
+
+def default_text() -> str:
+    """Python's own documentation of its topics, as every Python brings it."""
+    from pydoc_data.topics import topics
+
+    return "\n".join(topics.values())
+
+
+def read_text(path: Path | None) -> str:
+    r"""A text file's characters, line ends as \\n; None: `default_text`.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+        ValueError: empty, or not UTF-8 text.
+    """
+    if path is None:
+        return default_text()
+    try:
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected UTF-8 text, got byte {error.start} of others") from None
+    if not text:
+        raise ValueError(f"{path}: expected text, got an empty file")
+    if "\0" in text:
+        raise ValueError(f"{path}: expected text, got a binary file (byte 0)")
+    return text
+
+
+def split_text(symbols: Tensor, config: StreamConfig) -> tuple[Tensor, Tensor]:
+    """The part (N,) to learn from and the part (M,) held out, in the order of the text.
+
+    Raises:
+        ValueError: one of them is too short.
+    """
+    cut = len(symbols) - int(config.validation_share * len(symbols))
+    training, validation = symbols[:cut], symbols[cut:]
+    if len(validation) < 2 or len(training) < config.rows + 1:
+        raise ValueError(
+            f"expected a text that gives {config.rows} rows and 2 characters to hold out, "
+            f"got {len(symbols)} characters; use fewer --rows, a larger --validation-share"
+        )
+    return training, validation
+
+
+class LanguageTask:
+    """A character model on a text, for a `Fitter`.
+
+    Args:
+        text: all of it.
+        model: the architecture.
+        stream: how the text is cut.
+        fitting: gives seed and device.
+
+    Raises:
+        ValueError: a text too short, a prompt with other characters, or no such device.
+    """
+
+    unit = "characters"
+
+    def __init__(
+        self, text: str, model: LanguageConfig, stream: StreamConfig, fitting: FittingConfig
+    ) -> None:
+        """Encode the text and make the model."""
+        device = device_of(fitting.device)
+        self.vocabulary = Vocabulary.of(text)
+        self.training, self.validation = (
+            part.to(device) for part in split_text(self.vocabulary.encode(text), stream)
+        )
+        prompt = text[: text.find("\n") + 1][:80] or text[:1]
+        self.prompt = self.vocabulary.encode(stream.prompt or prompt).to(device)
+        self.stream = Stream(self.training, stream.rows, stream.steps)
+        with seeded(fitting.seed):
+            self.module: LanguageModel = LanguageModel(len(self.vocabulary), model).to(device)
+        self.seed, self.updates = fitting.seed, 0
+        self.state: State | None = None
+        self.samples: list[tuple[int, Tensor]] = []
+
+    def loss(self, update: int) -> Loss:
+        """The next chunk of the stream."""
+        chunk = self.stream.next()
+        total, self.state = chunk_loss(self.module, chunk, self.state)
+        self.updates = update + 1
+        return Loss(total, chunk.y.numel())
+
+    def validate(self) -> dict[str, float]:
+        """Nats per character of the held-out part; a sample is drawn on the way."""
+        generator = torch.Generator(self.prompt.device).manual_seed(self.seed)
+        sample = generate(self.module, self.prompt, SAMPLE, generator=generator)
+        self.samples.append((self.updates, sample[:, 0].cpu()))
+        return {"loss": nats_per_character(self.module, self.validation)}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The place in the stream, the carried state, and the samples so far."""
+        state = {} if self.state is None else flatten_state(self.state)
+        return {
+            **state,
+            "position": torch.tensor(self.stream.position),
+            "sampled_at": torch.tensor([number for number, _ in self.samples], dtype=torch.int64),
+            "samples": torch.cat(
+                [torch.empty(0, dtype=torch.int64), *(s for _, s in self.samples)]
+            ),
+        }
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore `state_dict()`."""
+        self.stream.position = int(state["position"])
+        carried = {k: v.to(self.prompt.device) for k, v in state.items() if k.startswith("state")}
+        self.state = unflatten_state(carried) if carried else None
+        numbers, rows = state["sampled_at"].tolist(), state["samples"].view(-1, SAMPLE)
+        self.samples = list(zip(numbers, rows, strict=True))
+
+    def sampled_text(self) -> str:
+        """The samples of all validations, each under the number of updates before it."""
+        start = self.vocabulary.decode(self.prompt)
+        parts = [
+            f"=== after {number} updates\n{start}{self.vocabulary.decode(sample)}\n"
+            for number, sample in self.samples
+        ]
+        return "\n".join(parts)
+
+
+def record_of(
+    path: Path | None,
+    text: str,
+    model: LanguageConfig,
+    stream: StreamConfig,
+    fitting: FittingConfig,
+) -> dict[str, Any]:
+    """What config.json holds."""
+    return {
+        "text": {
+            "path": None if path is None else str(path.resolve()),
+            "characters": len(text),
+            "sha256": digest(text),
+        },
+        "vocabulary": Vocabulary.of(text).symbols,
+        "model": asdict(model),
+        "stream": asdict(stream),
+        "fitting": asdict(fitting),
+    }
+
+
+def digest(text: str) -> str:
+    """What tells one text from another."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def text_of(folder: Path, record: dict[str, Any], file: Path | None = None) -> str:
+    """The text that a run was begun with.
+
+    Args:
+        folder: of the run.
+        record: its `read_run`.
+        file: where the text is now; None: where it was.
+
+    Raises:
+        OSError: it is not there.
+        ValueError: it is another one.
+    """
+    there = record["text"]["path"]
+    path = file if file is not None else None if there is None else Path(there)
+    try:
+        text = read_text(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{path}: expected the text of {folder}; say where it is now with --file"
+        ) from None
+    if digest(text) != record["text"]["sha256"]:
+        name = "the text of Python's documentation topics" if path is None else str(path)
+        raise ValueError(
+            f"{name}: expected the {record['text']['characters']:,} characters that {folder} was "
+            f"begun with, got others ({len(text):,})"
+        )
+    return text
+
+
+@contextmanager
+def naming(folder: Path) -> Iterator[None]:
+    """Turn what a config.json lacks into one line that names it."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{folder}/config.json: expected a run of `sidestep lm`, got {error!r}"
+        ) from None
+
+
+def configs_of(
+    folder: Path, record: dict[str, Any]
+) -> tuple[Vocabulary, LanguageConfig, StreamConfig]:
+    """Vocabulary, architecture and stream of a run.
+
+    Raises:
+        ValueError: the record is of another version.
+    """
+    source = f"{folder}/config.json"
+    with naming(folder):
+        return (
+            Vocabulary(record["vocabulary"]),
+            build_config(LanguageConfig, record["model"], source),
+            build_config(StreamConfig, record["stream"], source),
+        )
+
+
+def load_language_model(
+    folder: Path | str, checkpoint: str = "best"
+) -> tuple[LanguageModel, Vocabulary]:
+    """The trained model of a run of `sidestep lm`, set to evaluation, and its vocabulary.
+
+    Args:
+        folder: of the run.
+        checkpoint: best (by validation), last, or a name.
+
+    Raises:
+        FileNotFoundError: no run, or no checkpoint in it.
+        ValueError: a damaged checkpoint, or one of another architecture.
+    """
+    folder = Path(folder)
+    vocabulary, config, _ = configs_of(folder, read_run(folder, "lm"))
+    with seeded(0):
+        model = LanguageModel(len(vocabulary), config)
+    load_fitted(model, folder, checkpoint)
+    return model, vocabulary

@@ -1,0 +1,170 @@
+"""`sidestep translate run` and `evaluate`: use a trained translator, and measure it."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+from sidestep.agents.checkpoint import write_atomically
+from sidestep.scripts.console import console, table
+from sidestep.scripts.curves import save_figure
+from sidestep.scripts.sequences.translate_data import TASKS, Languages
+from sidestep.scripts.sequences.translate_figures import Look, attention_figure, attention_text
+from sidestep.scripts.sequences.translate_search import (
+    Scores,
+    SearchConfig,
+    look_of,
+    scores_of,
+    searcher,
+)
+from sidestep.scripts.sequences.translate_task import Run, corpus_again, decode, load_translator
+from sidestep.sequence.beams import Hypothesis
+from sidestep.sequence.pairs import Pair
+from sidestep.sequence.tasks import examples
+
+DRAWN = 3
+"""Texts of one picture."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Translate with a trained model, and show what it looked at."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """The run's folder."""
+    texts: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """What to translate, each a word of the command line in quotes; an example of the test split,
+    chosen by the seed, if left out."""
+    how: tyro.conf.OmitArgPrefixes[SearchConfig] = field(
+        default_factory=lambda: SearchConfig(search="beam")
+    )
+    checkpoint: str = "best"
+    """best (by validation), last, or the name of one in the folder."""
+    figure: Path | None = None
+    """Where the picture of the attention goes; RUN/translation.png if left out."""
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Translate the test split and compare with the references."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """The run's folder."""
+    how: tyro.conf.OmitArgPrefixes[SearchConfig] = field(
+        default_factory=lambda: SearchConfig(search="beam")
+    )
+    checkpoint: str = "best"
+    """best (by validation), last, or the name of one in the folder."""
+    file: Path | None = None
+    """Where the pairs are now, if they were moved."""
+    out: Path | None = None
+    """Also write the figures to this JSON file."""
+
+
+def run(options: RunOptions) -> list[list[Hypothesis]]:
+    """Translate; returns the hypotheses of every text."""
+    torch.set_num_threads(1)
+    model, record = load_translator(options.run, options.checkpoint)
+    languages = record.languages
+    sources = sources_of(options.texts, record, options.how.seed)
+    search = searcher(model, options.how, record.data.max_target + 1)
+    found: list[list[Hypothesis]] = decode(model, languages, sources, search)
+    looks: list[Look] = []
+    for source, row in zip(sources, found, strict=True):
+        show(languages.join_source(source), row, languages)
+        look = look_of(languages, Pair(source, ()), row[0])
+        if look is not None:
+            console.print(attention_text(look, console.width))
+            looks.append(look)
+    if looks:
+        path = options.figure or options.run / "translation.png"
+        title = f"{options.run.name}: attention, {options.how.search}"
+        save_figure(attention_figure(looks[:DRAWN], title), path)
+        console.print(f"Attention{_first(looks)}: {path}")
+    else:
+        console.print("This model has no attention to show.")
+    return found
+
+
+def _first(looks: list[Look]) -> str:
+    return f" of the first {DRAWN}" if len(looks) > DRAWN else ""
+
+
+def sources_of(texts: tuple[str, ...], record: Run, seed: int) -> list[tuple[str, ...]]:
+    """The tokens of the texts; says which of them the model does not know.
+
+    Raises:
+        ValueError: an empty text, one beyond the model's limit, or none where none is generated.
+    """
+    languages, limit = record.languages, record.model.max_source
+    if not texts:
+        if languages.name not in TASKS:
+            raise ValueError("texts: expected at least one text to translate, got none")
+        return [examples(TASKS[languages.name](), "test", 1, seed)[0].source]
+    sources = []
+    for number, text in enumerate(texts, start=1):
+        tokens = languages.split_source(text.strip())
+        if not tokens:
+            raise ValueError(f"text {number}: expected something to translate, got {text!r}")
+        if len(tokens) > limit:
+            raise ValueError(
+                f"text {number}: expected at most {limit} tokens, which is what the model was made "
+                f"for, got {len(tokens)}"
+            )
+        unknown = languages.source.unknown(tokens)
+        if unknown:
+            words = ", ".join(repr(token) for token in unknown)
+            console.print(
+                f"Text {number} holds what the model has never seen, read as <unknown>: {words}",
+                style="yellow",
+                markup=False,
+            )
+        sources.append(tuple(tokens))
+    return sources
+
+
+def show(text: str, row: list[Hypothesis], languages: Languages) -> None:
+    """A table of the hypotheses of one text."""
+    rows = [
+        [
+            languages.join_target(languages.target.decode(one.tokens))
+            + ("" if one.finished else " ..."),
+            f"{one.log_probability:.3f}",
+            f"{one.score:.3f}",
+        ]
+        for one in row
+    ]
+    shown = table("", ["translation", "log-probability", "score"], rows)
+    console.print(text, style="bold", markup=False, highlight=False)
+    console.print(shown)
+
+
+def evaluate(options: EvaluateOptions) -> Scores:
+    """Measure a run on its test split."""
+    torch.set_num_threads(1)
+    model, record = load_translator(options.run, options.checkpoint)
+    corpus = corpus_again(options.run, record, options.file)
+    scores, _ = scores_of(model, corpus, options.how, record.data.max_target)
+    title = f"{options.run}, {options.how.search}, {len(corpus.test):,} pairs of the test split"
+    console.print(scores_table(title, scores, corpus.record is not None))
+    if options.out is not None:
+        record_text = json.dumps(
+            {"run": str(options.run), "search": vars(options.how), **scores.figures()}, indent=1
+        )
+        write_atomically(options.out, f"{record_text}\n".encode())
+    return scores
+
+
+def scores_table(title: str, scores: Scores, real: bool) -> object:
+    """The figures; `real`: of a file, for which BLEU and chrF are asked."""
+    rows = [["written exactly", f"{scores.exact:.1%}"]]
+    if scores.aligned is not None:
+        rows.append(["attention on the true alignment", f"{scores.aligned:.1%}"])
+    if real:
+        missing = 'pip install "sidestep[text]"'
+        rows.append(["BLEU", missing if scores.bleu is None else f"{scores.bleu:.1f}"])
+        rows.append(["chrF", missing if scores.chrf is None else f"{scores.chrf:.1f}"])
+    return table(title, ["", "test"], rows)

@@ -1,0 +1,241 @@
+"""What `sidestep translate` fits: a model on a corpus; and its run read again."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sidestep.agents.runs import build_config, device_of
+from sidestep.scripts.sequences.fitting import FittingConfig, Loss, seeded
+from sidestep.scripts.sequences.fitting_runs import load_fitted, read_run
+from sidestep.scripts.sequences.translate_data import (
+    Corpus,
+    DataConfig,
+    Languages,
+    corpus_of,
+    digest,
+)
+from sidestep.sequence.beams import Hypothesis
+from sidestep.sequence.decoding import greedy
+from sidestep.sequence.pairs import PAD, TokenVocabulary, make_batch, read_pairs, source_batch
+from sidestep.sequence.seq2seq import Seq2Seq, sequence_log_probability, target_loss
+from sidestep.sequence.seq2seq_config import Seq2SeqConfig, teacher_forcing_at
+
+WATCHED = 200
+"""Pairs of the validation split that are written out at every validation."""
+ROWS = 100
+"""Sentences that are decoded at once."""
+
+
+class TranslationTask:
+    """A sequence-to-sequence model on a corpus, for a `Fitter`.
+
+    The pairs of an update follow from seed and update alone, so resuming needs no state.
+
+    Args:
+        corpus: pairs.
+        data: batch size, limits, teacher forcing.
+        model: the architecture.
+        fitting: gives updates, seed and device.
+    """
+
+    unit = "symbols"
+
+    def __init__(
+        self, corpus: Corpus, data: DataConfig, model: Seq2SeqConfig, fitting: FittingConfig
+    ) -> None:
+        """Make the model."""
+        self.corpus, self.data, self.fitting = corpus, data, fitting
+        self.languages, self.device = corpus.languages, device_of(fitting.device)
+        with seeded(fitting.seed):
+            self.model: Seq2Seq = make_model(self.languages, model).to(self.device)
+        self.module: nn.Module = self.model
+
+    def loss(self, update: int) -> Loss:
+        """Cross-entropy of the next batch; see `target_loss`."""
+        data = self.data
+        pairs = self.corpus.train(self.fitting.seed, update, data.batch_size)
+        batch = make_batch(pairs, self.languages.source, self.languages.target).to(self.device)
+        forcing = teacher_forcing_at(
+            update, self.fitting.updates, data.teacher_forcing, data.final_teacher_forcing
+        )
+        logits, _ = self.model(batch.source, batch.source_lengths, batch.target, forcing)
+        count = int((batch.target[1:] != PAD).sum())
+        return Loss(target_loss(logits, batch.target) * count, count)
+
+    def validate(self) -> dict[str, float]:
+        """Nats per symbol of the validation split, and the exact share of what it writes."""
+        total, count = 0.0, 0
+        pairs = self.corpus.validation
+        for start in range(0, len(pairs), ROWS):
+            batch = make_batch(
+                pairs[start : start + ROWS], self.languages.source, self.languages.target
+            ).to(self.device)
+            logits, _ = self.model(batch.source, batch.source_lengths, batch.target)
+            total -= float(sequence_log_probability(logits, batch.target).sum())
+            count += int((batch.target[1:] != PAD).sum())
+        watched = pairs[:WATCHED]
+        written = write(self.model, self.languages, [p.source for p in watched], self.data)
+        exact = [w == list(p.target) for w, p in zip(written, watched, strict=True)]
+        return {"loss": total / count, "exact": sum(exact) / len(exact)}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Nothing: see above."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Nothing to restore."""
+
+
+def make_model(languages: Languages, config: Seq2SeqConfig) -> Seq2Seq:
+    """A model for these vocabularies."""
+    return Seq2Seq(len(languages.source), len(languages.target), config)
+
+
+def write(
+    model: Seq2Seq, languages: Languages, sources: list[tuple[str, ...]], data: DataConfig
+) -> list[list[str]]:
+    """What the model writes greedily for each source, as tokens."""
+    found = decode(model, languages, sources, lambda e: greedy(model, e, data.max_target + 1))
+    return [languages.target.decode(hypothesis.tokens) for hypothesis in found]
+
+
+def decode(
+    model: Seq2Seq, languages: Languages, sources: list[tuple[str, ...]], search: Any
+) -> list[Any]:
+    """Decode sources in batches of similar length.
+
+    Args:
+        model: in evaluation mode.
+        languages: of the model.
+        sources: tokens.
+        search: from what was encoded to a list with an entry for each source.
+
+    Returns:
+        The entries in the order of the sources; attention reaches to each source's END.
+    """
+    device = next(model.parameters()).device
+    order = sorted(range(len(sources)), key=lambda number: len(sources[number]))
+    found: list[Any] = [None] * len(sources)
+    for start in range(0, len(order), ROWS):
+        numbers = order[start : start + ROWS]
+        source, lengths = source_batch([sources[n] for n in numbers], languages.source)
+        with torch.no_grad():
+            encoded = model.encode(source.to(device), lengths.to(device))
+        for number, entry in zip(numbers, search(encoded), strict=True):
+            found[number] = _cut(entry, len(sources[number]) + 1)
+    return found
+
+
+def _cut(entry: Any, length: int) -> Any:
+    """Take padding away from attention: a hypothesis or a list of them."""
+    if not isinstance(entry, Hypothesis):
+        return [_cut(one, length) for one in entry]
+    if entry.attention is None:
+        return entry
+    return entry._replace(attention=entry.attention[:, :length].cpu())
+
+
+def record_of(
+    corpus: Corpus, data: DataConfig, model: Seq2SeqConfig, fitting: FittingConfig
+) -> dict[str, Any]:
+    """What config.json holds."""
+    languages = corpus.languages
+    return {
+        "file": corpus.record,
+        "name": languages.name,
+        "units": list(languages.units),
+        "source_symbols": list(languages.source.symbols[4:]),
+        "target_symbols": list(languages.target.symbols[4:]),
+        "data": asdict(data),
+        "model": asdict(model),
+        "fitting": asdict(fitting),
+    }
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run's config.json says."""
+
+    languages: Languages
+    data: DataConfig
+    model: Seq2SeqConfig
+    file: dict[str, Any] | None
+
+
+def run_of(folder: Path, record: dict[str, Any]) -> Run:
+    """A record from `read_run` in its types.
+
+    Raises:
+        ValueError: the record is of another version.
+    """
+    source = f"{folder}/config.json"
+    try:
+        languages = Languages(
+            record["name"],
+            TokenVocabulary(record["source_symbols"]),
+            TokenVocabulary(record["target_symbols"]),
+            tuple(record["units"]),
+        )
+        return Run(
+            languages,
+            build_config(DataConfig, record["data"], source),
+            build_config(Seq2SeqConfig, record["model"], source),
+            record["file"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{source}: expected a run of `sidestep translate`, got {error!r}"
+        ) from None
+
+
+def corpus_again(folder: Path, run: Run, file: Path | None = None) -> Corpus:
+    """The pairs that a run was begun with.
+
+    Args:
+        folder: of the run.
+        run: its record.
+        file: where the pairs are now; None: where they were.
+
+    Raises:
+        OSError: they are not there.
+        ValueError: they are others.
+    """
+    if run.file is None:
+        return corpus_of(None, run.data, run.model.max_source)
+    path = file or Path(run.file["path"])
+    try:
+        texts = read_pairs(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{path}: expected the pairs of {folder}; say where they are now with --file"
+        ) from None
+    if run.data.swap:
+        texts = [(target, source) for source, target in texts]
+    if digest(texts) != run.file["sha256"]:
+        raise ValueError(
+            f"{path}: expected the {run.file['pairs']:,} pairs that {folder} was begun with, got "
+            f"others ({len(texts):,})"
+        )
+    return corpus_of(path, run.data, run.model.max_source)
+
+
+def load_translator(folder: Path | str, checkpoint: str = "best") -> tuple[Seq2Seq, Run]:
+    """The trained model of a run of `sidestep translate`, set to evaluation, and its record.
+
+    Args:
+        folder: of the run.
+        checkpoint: best (by validation), last, or a name.
+
+    Raises:
+        FileNotFoundError: no run, or no checkpoint in it.
+        ValueError: a damaged checkpoint, or one of another architecture.
+    """
+    folder = Path(folder)
+    run = run_of(folder, read_run(folder, "translate"))
+    with seeded(0):
+        model = make_model(run.languages, run.model)
+    load_fitted(model, folder, checkpoint)
+    return model, run

@@ -1,0 +1,1 @@
+"""What `watch`, `record` and `play` are made of."""
