@@ -64,7 +64,7 @@ class TrainOptions:
     data: tyro.conf.OmitArgPrefixes[DataConfig] = field(default_factory=DataConfig)
     model: tyro.conf.OmitArgPrefixes[Seq2SeqConfig] = field(default_factory=Seq2SeqConfig)
     fitting: tyro.conf.OmitArgPrefixes[FittingConfig] = field(
-        default_factory=lambda: FittingConfig(updates=600, validate_every=100)
+        default_factory=lambda: FittingConfig(updates=800, validate_every=100)
     )
 
 

@@ -84,8 +84,8 @@ def _sized(cell: Literal["rnn", "lstm", "gru"]) -> LanguageConfig:
 
 CANDIDATES = (
     Candidate(_sized("lstm"), 2500, 6e-3),
-    Candidate(_sized("gru"), 2500),
     Candidate(_sized("rnn"), 2500),
+    Candidate(_sized("gru"), 2500),
 )
 LARGER = Candidate(LanguageConfig("lstm", 512, embedding_size=64, dropout=0.25), 3500, 4e-3)
 

@@ -219,7 +219,7 @@ def measure(options: Options) -> tuple[dict[str, Any], str]:
         corpus_of(options.pairs, DataConfig(swap=True, max_target=MAX_TARGET), MAX_SOURCE)
     start = time.perf_counter()
     record: dict[str, Any] = {"seed": options.seed, "reversal": bench_reversal(options)}
-    record["dates"], _ = bench_task(options, "dates", 700)
+    record["dates"], _ = bench_task(options, "dates", 800)
     record["word_order"], fitted = bench_task(options, "word-order", 600)
     if options.pairs is not None:
         record["korean_english"] = bench_pairs(options, options.pairs)
