@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import gymnasium as gym
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -93,12 +94,12 @@ def guarded(command: str, action: Callable[[], None]) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A rich table: first column left, figures right."""
-    result = Table(title=title, title_justify="left")
+    """A rich table: first column left, figures right; square brackets are no markup."""
+    result = Table(title=escape(title), title_justify="left")
     for number, column in enumerate(columns):
-        result.add_column(column, justify="left" if number == 0 else "right")
+        result.add_column(escape(column), justify="left" if number == 0 else "right")
     for row in rows:
-        result.add_row(*row)
+        result.add_row(*map(escape, row))
     return result
 
 

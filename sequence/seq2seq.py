@@ -247,8 +247,11 @@ class Seq2Seq(nn.Module):
         encoded = self.encode(source, lengths)
         read = target[:-1]
         if teacher_forcing < 1 or self.config.input_feeding:
-            forced = torch.rand(read.shape, generator=generator) < teacher_forcing
-            return self._step_by_step(encoded, read, forced.to(read.device))
+            forced = torch.ones_like(read, dtype=torch.bool)
+            if teacher_forcing < 1:  # only then are random numbers drawn
+                drawn = torch.rand(read.shape, generator=generator)
+                forced = (drawn < teacher_forcing).to(read.device)
+            return self._step_by_step(encoded, read, forced)
         d, _ = self.decoder(self.dropout(self.target_embedding(read)), encoded.state)  # (S, B, H)
         weights = None
         if encoded.memory is not None:

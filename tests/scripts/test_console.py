@@ -1,8 +1,10 @@
 """Wrong flags end with one line that says what was expected, and exit code 2."""
 
 import pytest
+from rich.console import Console
 
 from sidestep.scripts import cli
+from sidestep.scripts.console import table
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,10 @@ def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
         except SystemExit as stop:
             assert not stop.code
         assert "sidestep" in capsys.readouterr().out
+
+
+def test_brackets_in_a_table_are_no_markup() -> None:
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(table("close [usd]", ["a [/b]", "c"], [["[/s] written", "[red]4"]]))
+    assert all(word in captured.get() for word in ("close [usd]", "a [/b]", "[/s]", "[red]4"))

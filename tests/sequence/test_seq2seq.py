@@ -144,6 +144,15 @@ def test_teacher_forcing(options: dict[str, Any]) -> None:
     torch.testing.assert_close(model(source, LENGTHS, own)[0], free, rtol=0, atol=1e-5)
 
 
+@every
+def test_no_random_number_is_drawn_where_all_is_forced(options: dict[str, Any]) -> None:
+    """A validation must not move the generator that the next update draws its dropout from."""
+    model, (source, target) = model_of(options), batch()
+    before = torch.get_rng_state()
+    model(source, LENGTHS, target)
+    assert torch.get_rng_state().equal(before)
+
+
 def test_teacher_forcing_draws_its_share() -> None:
     """Which steps read the target shows in whether a changed target changes the next logits."""
     model = model_of({"attention": "none"})
