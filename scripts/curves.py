@@ -22,9 +22,9 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def plain_axes(axes: Any, x_label: str, y_label: str) -> None:
-    """Labels, a light grid, and no box."""
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
+    """Labels as they are written, $ too; a light grid, and no box."""
+    axes.set_xlabel(x_label, parse_math=False)
+    axes.set_ylabel(y_label, parse_math=False)
     axes.grid(color="#E5E5E5", linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):

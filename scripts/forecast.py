@@ -149,8 +149,8 @@ def finish(fitter: Fitter, task: ForecastTask, folder: Path) -> None:
     save_figure(curve, folder / "curve.png")
     report = {"updates": facts["updates"], "test": measured, "beyond": _beyond(task)}
     write_atomically(folder / "forecast.json", (json.dumps(report, indent=1) + "\n").encode())
-    console.print(f"Figure: {folder / 'forecast.png'}", soft_wrap=True)
-    console.print(f"Run folder: {folder}", soft_wrap=True)
+    console.print(f"Figure: {folder / 'forecast.png'}", soft_wrap=True, markup=False)
+    console.print(f"Run folder: {folder}", soft_wrap=True, markup=False)
     leave(stopped)
 
 

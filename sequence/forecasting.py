@@ -2,7 +2,8 @@
 
     persistence   x^_t = x_{t-1}
     window        x^_t = a + sum over k of w_k x_{t-k},  k = 1..tau
-    latent        x_t ~ Normal(m(h_t), s(h_t)),  h_t = g(h_{t-1}, x_{t-1}): h_t never sees x_t
+    latent        x_t ~ Normal(x_{t-1} + m(h_t), s(h_t)),  h_t = g(h_{t-1}, x_{t-1})
+                  (h_t never sees x_t)
 
 All work on a scaled series (`Scaling`), fitted on its training part alone. A forecast from an
 origin o knows x[0] .. x[o - 1] and foresees x[o], x[o + 1], ... from its own forecasts.
@@ -27,6 +28,8 @@ Values = NDArray[np.float64]
 Cell = Literal["rnn", "lstm", "gru"]
 NORMAL_90 = 1.6448536269514722
 """Standard deviations around a normal mean that hold 90 %."""
+AT_ONCE = 256
+"""Origins whose random futures are followed together: bounds the memory of a long series."""
 
 
 class Scaling(NamedTuple):
@@ -178,7 +181,8 @@ class LatentForecaster(nn.Module):
 
     The mean is written as a change of the last value, so that persistence is where it starts.
     Forecasts of several steps follow `paths` random futures; their mean and 5 and 95 % quantiles
-    are returned.
+    are returned. The random numbers are the same for every origin, so that a forecast does not
+    depend on which others are asked for.
 
     Args:
         cell: rnn, lstm or gru.
@@ -227,22 +231,37 @@ class LatentForecaster(nn.Module):
         y, state = self._states(x, origins)
         mean, log_deviation = self._read(last, y)
         spread = NORMAL_90 * log_deviation.exp()
-        columns = [(mean, mean - spread, mean + spread)]
+        first = torch.stack([mean, mean - spread, mean + spread])[..., None]  # (3, O, 1)
         generator = torch.Generator(x.device).manual_seed(self.seed)
+        noise = torch.randn(
+            (steps - 1, 2, self.paths), generator=generator, device=x.device, dtype=x.dtype
+        )
+        parts = []
+        for begin in range(0, len(origins), AT_ONCE):
+            some = slice(begin, begin + AT_ONCE)
+            cut = map_state(lambda leaf, some=some: leaf[:, some], state)
+            parts.append(self._futures(mean[some], log_deviation[some], cut, noise))
+        whole = torch.cat([first, torch.cat(parts, dim=1)], dim=2)  # (3, O, K)
+        return Forecast(*whole.double().cpu().numpy())
+
+    def _futures(self, mean: Tensor, log_deviation: Tensor, state: State, noise: Tensor) -> Tensor:
+        """Mean and quantiles (3, O, K - 1) of what follows one step of mean and deviation (O,).
+
+        `noise` is (K - 1, 2, paths): for the value that is read, and for the one that follows it.
+        """
+        origins = len(mean)
+        columns = [noise.new_empty(3, origins, 0)]
         mean, log_deviation = (part.repeat_interleave(self.paths) for part in (mean, log_deviation))
         state = map_state(lambda leaf: leaf.repeat_interleave(self.paths, dim=1), state)
-        limits = torch.tensor([0.05, 0.95]).to(x)
-        for _ in range(steps - 1):
-            noise = torch.randn(mean.shape, generator=generator, device=x.device, dtype=x.dtype)
-            value = mean + log_deviation.exp() * noise  # (O * paths,)
+        limits = noise.new_tensor([0.05, 0.95])
+        for here, there in noise:
+            value = mean + log_deviation.exp() * here.repeat(origins)  # (O * paths,)
             y, state = self.recurrent.step(value.unsqueeze(-1), state)
             mean, log_deviation = self._read(value, y)
-            noise = torch.randn(mean.shape, generator=generator, device=x.device, dtype=x.dtype)
-            drawn = (mean + log_deviation.exp() * noise).view(-1, self.paths)
-            low, high = drawn.quantile(limits, dim=1)
-            columns.append((mean.view(-1, self.paths).mean(1), low, high))
-        rows = (torch.stack(column, dim=1) for column in zip(*columns, strict=True))
-        return Forecast(*(row.double().cpu().numpy() for row in rows))
+            drawn = mean + log_deviation.exp() * there.repeat(origins)
+            low, high = drawn.view(origins, -1).quantile(limits, dim=1)
+            columns.append(torch.stack([mean.view(origins, -1).mean(1), low, high])[..., None])
+        return torch.cat(columns, dim=2)
 
     def _states(self, x: Tensor, origins: Sequence[int]) -> tuple[Tensor, State]:
         """Output (O, H) and state after reading x[0] .. x[o - 1], for each origin."""

@@ -204,7 +204,7 @@ def fitting_curve(records: list[dict[str, Any]], title: str, label: str) -> Figu
     lines = [r for r in records if "loss" in r]
     points = [r for r in records if "validation" in r]
     figure = Figure(figsize=(6, 3.6), dpi=120, layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
     axes = figure.subplots()
     steps, losses = [r["steps"] for r in lines], [r["loss"] for r in lines]
     axes.plot(steps, losses, color=GREY, linewidth=1.2, label="training")

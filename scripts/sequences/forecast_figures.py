@@ -20,7 +20,7 @@ def forecast_figure(task: ForecastTask, measured: dict[str, dict[str, Any]], tit
         title: above the figure.
     """
     figure = Figure(figsize=(11, 7.2), dpi=120, layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, parse_math=False)
     parts: Any = figure.subfigures(2, 1)
     top, bottom = parts
     _draw_series(top.subplots(), task)
@@ -50,7 +50,7 @@ def _draw_series(axes: Any, task: ForecastTask) -> None:
         axes.axvline(times[place], color=GREEN, linewidth=1, linestyle=(0, (4, 3)))
         axes.annotate(word, (times[place], 1), xycoords=("data", "axes fraction"), fontsize=8,
                       xytext=(4, -9), textcoords="offset points", color=GREEN)  # fmt: skip
-    plain_axes(axes, _time_label(task), task.series.name)
+    plain_axes(axes, task.series.time_name(), task.series.name)
     axes.margins(x=0.01)
     axes.set_ylim(top=axes.get_ylim()[1] * 1.12)
     axes.legend(frameon=False, loc="upper left", ncols=3, fontsize=9)
@@ -75,7 +75,7 @@ def _draw_ahead(axes: Any, task: ForecastTask, origin: int, title: str) -> None:
         axes.plot(ahead, forecast.mean[0], color=colour, linewidth=1.4, label=name)
     axes.axvline(times[origin - 1], color=GREEN, linewidth=1, linestyle=(0, (4, 3)))
     axes.set_title(title, fontsize=10, loc="left")
-    plain_axes(axes, _time_label(task), task.series.name)
+    plain_axes(axes, task.series.time_name(), task.series.name)
     axes.legend(frameon=False, fontsize=7.5, loc="upper left")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.5 * (high - low))
@@ -90,8 +90,3 @@ def _draw_errors(axes: Any, measured: dict[str, dict[str, Any]]) -> None:
     plain_axes(axes, "steps ahead", "root mean squared error")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=7.5)
-
-
-def _time_label(task: ForecastTask) -> str:
-    times = task.series.times()
-    return "time" if times[0] != 0 or len(times) < 2 else "row"

@@ -3,12 +3,19 @@
 import csv
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+DATES = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y")
+"""Days as files have them, beside ISO 8601."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,8 @@ class Series:
     """(N,)"""
     labels: tuple[str, ...]
     """(N,) the first column where it is another one, else the numbers of the rows."""
+    time: str = "row"
+    """What the labels are: the first column's name, or row."""
 
     def digest(self) -> str:
         """What tells one series from another."""
@@ -28,12 +37,19 @@ class Series:
 
     def times(self) -> NDArray[np.float64]:
         """(N,) the labels as numbers where all are and they rise, else 0, 1, ..."""
+        numbers = self._numbers()
+        return np.arange(len(self.values), dtype=np.float64) if numbers is None else numbers
+
+    def time_name(self) -> str:
+        """What `times` counts."""
+        return "row" if self._numbers() is None else self.time
+
+    def _numbers(self) -> NDArray[np.float64] | None:
         try:
             numbers = np.array([float(label) for label in self.labels])
         except ValueError:
-            return np.arange(len(self.values), dtype=np.float64)
-        rising = np.isfinite(numbers).all() and (np.diff(numbers) > 0).all()
-        return numbers if rising else np.arange(len(self.values), dtype=np.float64)
+            return None
+        return numbers if np.isfinite(numbers).all() and (np.diff(numbers) > 0).all() else None
 
 
 def read_series(path: Path | None, column: str | None = None) -> Series:
@@ -45,8 +61,9 @@ def read_series(path: Path | None, column: str | None = None) -> Series:
 
     Raises:
         OSError: there is none, or it cannot be read.
-        ValueError: not UTF-8 text, no header, no such column, or a value that is missing or not a
-            finite number; row and column are named. Nothing is filled in or left out.
+        ValueError: not UTF-8 text, no header, no such column, a value that is missing or not a
+            finite number (row and column are named), or the newest row first. Nothing is filled
+            in, left out or turned round.
     """
     if path is None:
         text = (files("sidestep.scripts") / "data" / "sunspots.csv").read_text()
@@ -70,7 +87,32 @@ def read_series(path: Path | None, column: str | None = None) -> Series:
     labels = tuple(
         cells[0].strip() if index else str(k) for k, (_, cells) in enumerate(rows[1:], start=1)
     )
-    return Series(header[index], np.array(values), labels)
+    if index and _falling(labels):
+        raise ValueError(
+            f"{name}: expected the oldest row first, got column {header[0]!r} falling from "
+            f"{labels[0]} to {labels[-1]}; turn the rows round"
+        )
+    return Series(header[index], np.array(values), labels, header[0] if index else "row")
+
+
+def _falling(labels: tuple[str, ...]) -> bool:
+    """Whether the labels are numbers or days that only go back: many prices come newest first."""
+    readings: tuple[Callable[[str], Any], ...] = (
+        float,
+        datetime.fromisoformat,
+        *(_reader(form) for form in DATES),
+    )
+    for read in readings:
+        try:
+            times = [read(label) for label in labels]
+            return len(times) > 1 and all(a > b for a, b in pairwise(times))
+        except (ValueError, TypeError):  # a day with a time zone cannot stand beside one without
+            continue
+    return False
+
+
+def _reader(form: str) -> Callable[[str], Any]:
+    return lambda label: datetime.strptime(label, form)
 
 
 def _rows(text: str, name: str) -> list[tuple[int, list[str]]]:

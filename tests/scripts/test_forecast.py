@@ -12,6 +12,8 @@ from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.agents.log import read_log
 from sidestep.scripts import forecast
 from sidestep.scripts.sequences.fitting import FittingConfig
+from sidestep.scripts.sequences.fitting_runs import fitting_curve
+from sidestep.scripts.sequences.forecast_figures import forecast_figure
 from sidestep.scripts.sequences.forecast_task import ForecastConfig, ForecastTask, Split, measure
 from sidestep.scripts.sequences.series import Series, read_series
 
@@ -164,6 +166,13 @@ def test_the_sunspots() -> None:
         ("t,x,y\n1,2,3\n", [], "expected --column, one of t, x, y, got none"),
         ("t,x\n1,2\n", ["--column", "z"], "expected a column of t, x, got 'z'"),
         ("x,x\n1,2\n", ["--column", "x"], "expected a column of x, x, got it twice"),
+        (
+            "t,x\n3,2\n2,3\n1,5\n",
+            [],
+            "expected the oldest row first, got column 't' falling from 3",
+        ),
+        ("t,x\n2001-02-01,2\n2001-01-31,3\n", [], "falling from 2001-02-01 to 2001-01-31"),
+        ("t,x\n1/15/2002,2\n12/31/2001,3\n", [], "falling from 1/15/2002 to 12/31/2001"),
         ("x\n" + "3\n" * 99, [], "expected a series that changes, got 3 throughout"),
         ("x\n1\n2\n3\n", [], "horizon: expected at most the test part's 0 values, got 11"),
         (
@@ -202,3 +211,28 @@ def test_labels_and_times(tmp_path: Path) -> None:
     path.write_text("day,price\nmon,1\ntue,2\n")
     assert read_series(path).labels == ("mon", "tue")
     assert read_series(path).times().tolist() == [0, 1]
+
+
+def test_rows_in_the_order_of_time_are_taken(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    for days in ("1/31/2001 2/1/2001", "31.01.2001 01.02.2001", "2001-01-01 2001-01-01", "b a"):
+        path.write_text(
+            "day,x\n" + "\n".join(f"{day},{2 - k}" for k, day in enumerate(days.split()))
+        )
+        assert (
+            read_series(path).values.tolist() == [2, 1] and read_series(path).time_name() == "row"
+        )
+    path.write_text("x\n2\n1\n")  # a value that falls is no time
+    assert read_series(path).time_name() == "row"
+    path.write_text("year,x\n0,2\n1,1\n")
+    assert read_series(path).time_name() == "year"
+
+
+def test_names_with_dollars_are_drawn_as_they_are() -> None:
+    config = ForecastConfig(window=3, hidden_size=5, horizon=4)
+    series = Series("p $_$", wave(), tuple(map(str, range(83))))
+    task = ForecastTask(series, config, FittingConfig())
+    figure = forecast_figure(task, measure(task), "p $_$ and $")
+    figure.canvas.draw()
+    assert figure.get_suptitle() == "p $_$ and $"
+    fitting_curve([], "p $_$", "nats").canvas.draw()
