@@ -31,7 +31,7 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
     assert moment.insight is not None and moment.insight.attention is not None
     weights = moment.insight.attention
     width, height = surface.get_size()
-    known = min(len(moment.trail) or len(weights), len(weights))
+    known = min(_tick(moment) + 1, len(weights)) if moment.scene else len(weights)
     low = pen.px(15)
     base, step = height - low, width / len(weights)
     most = max(0.25, float(weights.max()))
@@ -49,6 +49,12 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
         bar = pygame.Rect(0, 0, max(2, round(0.7 * step)), high)
         bar.midbottom = (round(middle), base)
         pygame.draw.rect(surface, colour, bar, border_radius=min(2, bar.width // 3))
+
+
+def _tick(moment: Moment) -> int:
+    """The tick of the weights: an episode's end has none of its own, those before it stay."""
+    assert moment.scene is not None
+    return moment.scene.tick - (moment.action is None)
 
 
 def over(surface: pygame.Surface, layout: Layout, moment: Moment, pen: Pen) -> None:
@@ -69,7 +75,7 @@ def over(surface: pygame.Surface, layout: Layout, moment: Moment, pen: Pen) -> N
 
 
 def was_seen(moment: Moment, lag: int) -> bool:
-    """Whether obstacles were shown so many ticks ago."""
-    assert moment.scene is not None and moment.sight is not None
-    tick = moment.scene.tick - lag
+    """Whether obstacles were shown so many ticks before the one that is attended from."""
+    assert moment.sight is not None
+    tick = _tick(moment) - lag
     return tick >= 0 and tick % moment.sight.every == 0

@@ -89,6 +89,13 @@ def _thinned(line: Line, most: int) -> Line:
     return line[len(line) % every - 1 :: every] if every > 1 else line
 
 
+def form_of(name: str, limits: tuple[float, float]) -> str:
+    """How figures between these limits are written, short enough for the margin."""
+    if name == "success":
+        return "{:.0%}"
+    return "{:.2f}" if max(map(abs, limits)) < 100 else "{:.0f}"
+
+
 def _label(
     surface: pygame.Surface,
     box: pygame.Rect,
@@ -99,7 +106,7 @@ def _label(
     pen: Pen,
 ) -> None:
     """The scale at the left, and name and last figure inside."""
-    form = "{:.0%}" if name == "success" else "{:.2f}" if abs(limits[1]) < 100 else "{:.0f}"
+    form = form_of(name, limits)
     left = box.left - pen.px(4)
     if box.height > pen.px(30):
         pen.text(surface, form.format(limits[1]), (left, box.top + pen.px(7)), 15, palette.DIM, 1)

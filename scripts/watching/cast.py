@@ -145,7 +145,7 @@ class Cast:
                 assert oracle is not None
                 policy = OptimalMind(oracle, env)
             else:
-                policy = Player(self.agent, self.greedy, seed=first + lane)
+                policy = Player(self.agent, self.greedy)
             made.append(Session(env, policy, first + lane, lanes, oracle, self.curve))
         return made
 

@@ -13,6 +13,10 @@ from sidestep.scripts.panels.moment import CellValues
 from sidestep.scripts.watching.oracle import Oracle, crossed, lanes_at
 
 
+EXPLORATION = 1
+"""Keeps the exploration's stream apart from the env's, which has the same seed."""
+
+
 class Policy(Protocol):
     """What acts; `sidestep.agents.player.Player` is one."""
 
@@ -38,6 +42,9 @@ class Mind:
     def impression(self) -> Impression | None:
         """What it was shown in the last `act`, if it can say."""
         return None
+
+    def begin(self, seed: int) -> None:
+        """The episode of a seed is about to begin."""
 
     def act(self, obs: Any, episode_start: bool, reward: float, info: dict[str, Any]) -> int:
         """The action for `obs`."""
@@ -82,6 +89,10 @@ class AgentMind(Mind):
     def impression(self) -> Impression | None:
         """What it was shown in the last `act`."""
         return self.policy.impression
+
+    def begin(self, seed: int) -> None:
+        """Explore by the seed too: the same episode comes again, whatever was played before."""
+        self.policy.random = np.random.default_rng((seed, EXPLORATION))
 
     def get_state(self) -> PlayerState:
         """Memory, last action and exploration."""

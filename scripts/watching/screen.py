@@ -12,7 +12,7 @@ from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES, PANELS, check_pa
 from sidestep.scripts.watching import view
 from sidestep.scripts.watching.camera import Camera
 from sidestep.scripts.watching.keys import DIGITS, HELP, Command, command_of, typed
-from sidestep.scripts.watching.session import Session
+from sidestep.scripts.watching.session import Record, Session
 from sidestep.scripts.watching.stage import REFRESH_RATE, Tally, total
 from sidestep.scripts.watching.tiles import MOST_LANES, draw_lanes, lane_boxes
 
@@ -61,6 +61,7 @@ class Screen:
         self.paused = self.helping = self.finished = False
         self.typed: str | None = None
         self.camera = Camera(folder)
+        self._exposed: Record | None = None
         self.changed = True
         self._resting = [0] * len(sessions)
         self._due, self._notice, self._notice_left = 1 / self.speed, "", 0.0
@@ -177,7 +178,7 @@ class Screen:
                     self._resting[lane] = max(1, rest) - 1
             elif self._resting[lane] > 0 and resting:
                 self._resting[lane] -= 1
-            elif self.tally.episodes == self.episodes:
+            elif self.episodes is not None and self.tally.episodes >= self.episodes:
                 self.finished = True
                 return
             else:
@@ -185,7 +186,7 @@ class Screen:
         self._expose()
 
     def back(self) -> None:
-        """Go back by a tick in every lane that is shown."""
+        """Go back by a tick in every lane."""
         for session in self.sessions:
             try:
                 if not session.back():
@@ -201,6 +202,8 @@ class Screen:
         moment = self.session.moment({panel})
         known = next(p for p in PANELS if p.name == panel).applies(moment)
         state = "on" if panel in self.panels else "off"
+        if self.chosen is None and panel != "ghosts":
+            state += ", in one lane alone: click one"
         self.say(f"{title}: {state}" if known else f"{title}: nothing to show here")
 
     def click(self, place: tuple[int, int]) -> None:
@@ -281,12 +284,16 @@ class Screen:
             self.stop_recording()
         else:
             self.camera.start(min(self.speed, REFRESH_RATE / 2))
+            self._exposed = None
             self._expose()
 
     def _expose(self) -> None:
         """Take the present picture into the film."""
         if self.camera.is_filming:
             over = self.chosen is not None and self.session.tally.over
+            if over and self._exposed is self.session.now:
+                return  # its one picture stays for the whole rest
+            self._exposed = self.session.now
             if self.camera.expose(self.picture(), over):
                 self.stop_recording()
 
@@ -314,4 +321,7 @@ class Screen:
         assert self.typed is not None
         self.typed, seed = typed(self.typed, key)
         if seed is not None:
-            self._each(lambda session: session.begin(seed + self.sessions.index(session)))
+            first = self.chosen or 0
+            self._each(lambda session: session.begin(seed + self.sessions.index(session) - first))
+            if self.session.seed != seed:
+                self.say(f"no seed {seed} here: seed {self.session.seed} is played")

@@ -124,6 +124,7 @@ class Session:
         obs, info = self.env.reset(seed=seed)
         self.info = info
         self.tally.begin()
+        self.mind.begin(seed)
         action = self.mind.act(obs, True, 0.0, info)
         self._note(Episode(seed), 0, obs, action)
 

@@ -9,6 +9,7 @@ import imageio.v3 as imageio
 import pygame
 import pytest
 from gymnasium import spaces
+from PIL import Image
 
 import sidestep.envs  # noqa: F401
 from sidestep.agents import DeepSarsa, DeepSarsaConfig, NetworkConfig
@@ -115,6 +116,43 @@ def test_a_click_enlarges_a_lane_and_another_leaves_it() -> None:
     assert (show.chosen, show.finished) == (None, False)
     press(show, pygame.K_ESCAPE)
     assert show.finished
+
+
+def test_lanes_that_end_in_one_tick_are_not_counted_past() -> None:
+    show = lanes(5)
+    show.episodes = 3
+    for _ in range(9):
+        show.tick()
+    assert show.finished and show.tally.episodes == 5
+
+
+def test_a_seed_typed_in_one_lane_is_played_there() -> None:
+    show = lanes(5)
+    show.chosen = 3
+    press(show, pygame.K_s, pygame.K_7, pygame.K_RETURN)
+    assert [s.seed for s in show.sessions] == [0, 1, 2, 7, 4]
+    show.chosen = None
+    press(show, pygame.K_s, pygame.K_7, pygame.K_RETURN)
+    assert [s.seed for s in show.sessions] == [7, 8, 9, 10, 11]
+
+
+def test_panels_of_one_lane_say_so_among_all() -> None:
+    show = lanes(2)
+    press(show, pygame.K_7)
+    assert show.status() == "trail: off, in one lane alone: click one"
+
+
+def test_a_recorded_episode_rests_once(tmp_path: Path) -> None:
+    show = viewer(folder=tmp_path, panels=["trail"], speed=5)
+    press(show, pygame.K_r)
+    for _ in range(8):  # three to the goal, three of rest, the next episode's first two
+        show.tick()
+    assert show.session.seed == 1
+    press(show, pygame.K_r)
+    (film,) = tmp_path.glob("*.gif")
+    with Image.open(film) as image:
+        times = [(image.seek(k), image.info["duration"])[1] for k in range(image.n_frames)]
+    assert times == [200, 200, 200, 1200, 200, 200]
 
 
 @pytest.mark.parametrize("number", [0, 65])

@@ -46,7 +46,7 @@ def facts(session: Session) -> tuple[Any, ...]:
 @pytest.mark.parametrize("memory", MEMORIES)
 def test_going_back_and_on_repeats_every_tick(memory: str) -> None:
     env = make()
-    session = Session(env, player_of(env, memory, greedy=False), 5, oracle=oracle_of(env, 0.97))
+    session = Session(env, player_of(env, memory, greedy=False), 0, oracle=oracle_of(env, 0.97))
     first = []
     for _ in range(37):
         first.append(facts(session))
@@ -59,6 +59,21 @@ def test_going_back_and_on_repeats_every_tick(memory: str) -> None:
     for number in range(37):
         assert facts(session) == first[number]
         session.begin() if session.tally.over else session.tick()
+
+
+def test_an_explored_episode_comes_again_by_its_seed() -> None:
+    env = make()
+    session = Session(env, player_of(env, "gru", greedy=False), 5)
+
+    def actions(seed: int) -> list[int]:
+        session.begin(seed)
+        while not session.tally.over:
+            session.tick()
+        return session.now.episode.actions
+
+    first = [actions(seed) for seed in (5, 6, 7)]
+    assert [actions(seed) for seed in (7, 5, 6)] == [first[2], *first[:2]]
+    assert len({tuple(one[:2]) for one in [actions(seed) for seed in range(23)]}) > 5
 
 
 def test_the_time_limit_counts_right_after_going_back() -> None:

@@ -6,6 +6,8 @@ import pygame
 import pytest
 
 from sidestep.envs import palette
+from sidestep.scripts.panels.attention import was_seen
+from sidestep.scripts.panels.curve import form_of
 from sidestep.scripts.panels.moment import Curve, Moment
 from sidestep.scripts.panels.pen import Pen, diverging, sequential
 from sidestep.scripts.panels.registry import NAMES, PANELS
@@ -89,6 +91,25 @@ def test_values_of_many_actions_and_of_none_allowed() -> None:
     many = shown.insights[0]._replace(scores=scores, are_probabilities=False)
     picture = view.render(shown._replace(insights=(many,), actions=names), SIZE, ("values",))
     assert picture.shape == (SIZE[1], SIZE[0], 3)
+
+
+def test_attention_at_an_episodes_end_is_that_of_the_tick_before() -> None:
+    shown = moment("attention")  # tick 6: obstacles were seen in ticks 0 and 4
+    assert [lag for lag in range(7) if was_seen(shown, lag)] == [2, 6]
+    assert shown.scene is not None
+    last = shown._replace(action=None, scene=shown.scene._replace(tick=7))
+    assert [lag for lag in range(7) if was_seen(last, lag)] == [2, 6]
+    pictures = [view.render(one, SIZE, ("attention",)) for one in (shown, last)]
+    panel = view.arrange(*SIZE, shown, ("attention",), with_status=False).panels[0][1]
+    parts = [picture[panel.top : panel.bottom, panel.left :] for picture in pictures]
+    assert np.array_equal(*parts)
+
+
+def test_the_scale_of_returns_far_below_zero_fits() -> None:
+    curve = Curve(((1.0, -500.0), (2.0, -83.0)), total_steps=2)
+    assert form_of("return", (-500.0, -83.0)) == "{:.0f}"
+    assert form_of("return", (-9.0, 7.0)) == "{:.2f}" and form_of("success", (0, 1)) == "{:.0%}"
+    assert view.render(moment("none", curve=curve), SIZE, ("curve",)).any()
 
 
 def test_an_empty_curve_and_an_empty_moment() -> None:
