@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import gymnasium as gym
@@ -91,6 +92,16 @@ def guarded(command: str, action: Callable[[], None]) -> None:
         line = " ".join(str(error).split()) or type(error).__name__
         print(f"sidestep {command}: {line}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def check_folder(path: Path | None, flag: str) -> None:
+    """Refuse a file whose folder is not there, before the work and not after it.
+
+    Raises:
+        FileNotFoundError: the folder is not there.
+    """
+    if path is not None and not path.parent.is_dir():
+        raise FileNotFoundError(f"{flag}: expected a folder that is there, got {path.parent}")
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

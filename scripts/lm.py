@@ -138,7 +138,7 @@ def finish(fitter: Fitter, task: LanguageTask, folder: Path) -> None:
         console.print(f"After {number:,} updates it writes:", style="bold")
         written = task.vocabulary.decode(task.prompt) + task.vocabulary.decode(sample)
         console.print(written, markup=False, highlight=False)
-    console.print(f"Run folder: {folder}", soft_wrap=True)
+    console.print(f"Run folder: {folder}", soft_wrap=True, markup=False)
     leave(stopped)
 
 

@@ -152,7 +152,7 @@ def finish(fitter: Fitter, task: TranslationTask, folder: Path) -> None:
         console.print(attention_text(drawn[0], console.width))
         save_figure(attention_figure(drawn, title), folder / "attention.png")
     save_figure(translation_curve(read_log(folder), title), folder / "curve.png")
-    console.print(f"Run folder: {folder}")
+    console.print(f"Run folder: {folder}", soft_wrap=True, markup=False)
     leave(stopped)
 
 

@@ -82,7 +82,7 @@ class LanguageConfig:
     embedding_size: int = 64
     """Learned features of a character; 0: one-hot."""
     dropout: float = 0.0
-    """Share of features dropped in training: of the input, between layers, and of the output."""
+    """Share of features dropped in training: of embeddings, between layers, and of the output."""
 
     def __post_init__(self) -> None:
         """Check every field."""

@@ -8,7 +8,7 @@ import torch
 import tyro
 
 from sidestep.agents.checkpoint import write_atomically
-from sidestep.scripts.console import console, table
+from sidestep.scripts.console import check_folder, console, table
 from sidestep.scripts.curves import save_figure
 from sidestep.scripts.sequences.fitting_runs import read_run
 from sidestep.scripts.sequences.lm_task import (
@@ -75,6 +75,7 @@ class PaintOptions:
 def paint(options: PaintOptions) -> int:
     """Rank where asked, then paint; returns the painted unit."""
     torch.set_num_threads(1)
+    check_folder(options.out, "out")
     model, vocabulary = load_language_model(options.run, options.checkpoint)
     part = options.state or ("c" if model.config.cell == "lstm" else "h")
     text = _text(options, vocabulary)
@@ -148,4 +149,4 @@ def _write(options: PaintOptions, unit: int, text: str, values: list[float], nam
     page = picture.with_suffix(".html")
     write_atomically(page, as_html(text, values, name).encode())
     save_figure(as_figure(text, values, name), picture)
-    console.print(f"{name}: {picture} and {page}", soft_wrap=True)
+    console.print(f"{name}: {picture} and {page}", soft_wrap=True, markup=False)

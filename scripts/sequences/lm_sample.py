@@ -8,7 +8,7 @@ import torch
 import tyro
 
 from sidestep.agents.checkpoint import write_atomically
-from sidestep.scripts.console import console
+from sidestep.scripts.console import check_folder, console
 from sidestep.scripts.sequences.lm_task import load_language_model
 from sidestep.sequence.language import generate
 from sidestep.sequence.sampling import check_sampling
@@ -53,6 +53,7 @@ class SampleOptions:
 def sample(options: SampleOptions) -> list[str]:
     """Write the continuations; returns them with the prompt."""
     torch.set_num_threads(1)
+    check_folder(options.out, "out")
     model, vocabulary = load_language_model(options.run, options.checkpoint)
     if options.prompt is None:
         start = "\n" if "\n" in vocabulary.symbols else vocabulary.symbols[0]

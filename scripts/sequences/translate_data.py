@@ -255,11 +255,12 @@ def corpus_of(path: Path | None, config: DataConfig, max_source: int) -> Corpus:
     """A file's pairs, or the generated task where there is none.
 
     Raises:
-        ValueError: both a file and a task, or as for `from_file`.
+        ValueError: both a file and a task, an option of files without one, or as for `from_file`.
     """
     if path is None:
-        if config.swap:
-            raise ValueError("swap: expected a file of pairs, got none")
+        for name in ("swap", "source_unit", "target_unit", "minimum_count"):
+            if getattr(config, name) != getattr(DataConfig(), name):
+                raise ValueError(f"{name}: expected a file of pairs, got none")
         return generated(config, max_source)
     if config.task is not None:
         raise ValueError(f"expected a file or a task, got {path} and {config.task}")

@@ -1,6 +1,7 @@
 """`sidestep translate run` and `evaluate`: use a trained translator, and measure it."""
 
 import json
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ import torch
 import tyro
 
 from sidestep.agents.checkpoint import write_atomically
-from sidestep.scripts.console import console, table
+from sidestep.scripts.console import check_folder, console, table
 from sidestep.scripts.curves import save_figure
 from sidestep.scripts.sequences.translate_data import TASKS, Languages
 from sidestep.scripts.sequences.translate_figures import Look, attention_figure, attention_text
@@ -67,6 +68,7 @@ class EvaluateOptions:
 def run(options: RunOptions) -> list[list[Hypothesis]]:
     """Translate; returns the hypotheses of every text."""
     torch.set_num_threads(1)
+    check_folder(options.figure, "figure")
     model, record = load_translator(options.run, options.checkpoint)
     languages = record.languages
     sources = sources_of(options.texts, record, options.how.seed)
@@ -83,7 +85,7 @@ def run(options: RunOptions) -> list[list[Hypothesis]]:
         path = options.figure or options.run / "translation.png"
         title = f"{options.run.name}: attention, {options.how.search}"
         save_figure(attention_figure(looks[:DRAWN], title), path)
-        console.print(f"Attention{_first(looks)}: {path}")
+        console.print(f"Attention{_first(looks)}: {path}", soft_wrap=True, markup=False)
     else:
         console.print("This model has no attention to show.")
     return found
@@ -106,7 +108,7 @@ def sources_of(texts: tuple[str, ...], record: Run, seed: int) -> list[tuple[str
         return [examples(TASKS[languages.name](), "test", 1, seed)[0].source]
     sources = []
     for number, text in enumerate(texts, start=1):
-        tokens = languages.split_source(text.strip())
+        tokens = languages.split_source(unicodedata.normalize("NFC", text.strip()))
         if not tokens:
             raise ValueError(f"text {number}: expected something to translate, got {text!r}")
         if len(tokens) > limit:
@@ -145,6 +147,7 @@ def show(text: str, row: list[Hypothesis], languages: Languages) -> None:
 def evaluate(options: EvaluateOptions) -> Scores:
     """Measure a run on its test split."""
     torch.set_num_threads(1)
+    check_folder(options.out, "out")
     model, record = load_translator(options.run, options.checkpoint)
     corpus = corpus_again(options.run, record, options.file)
     scores, _ = scores_of(model, corpus, options.how, record.data.max_target)

@@ -96,7 +96,7 @@ class Scores:
     """How well a translator does on held-out pairs.
 
     Attributes:
-        exact: share of texts that are the reference.
+        exact: share of translations that are the reference, token by token: spaces do not count.
         bleu: corpus BLEU, 0 to 100; None unless asked for.
         chrf: likewise.
         aligned: share of the true alignment's symbols, in exact translations, whose largest weight
@@ -122,9 +122,9 @@ def scores_of(
     sources = [pair.source for pair in corpus.test]
     search = searcher(model, config, max_target + 1)
     found = [row[0] for row in decode(model, corpus.languages, sources, search)]
-    target, join = corpus.languages.target, corpus.languages.join_target
-    texts = [join(target.decode(one.tokens)) for one in found]
-    same = [text == wanted for text, wanted in zip(texts, corpus.references, strict=True)]
+    written = [corpus.languages.target.decode(one.tokens) for one in found]
+    same = [w == list(pair.target) for w, pair in zip(written, corpus.test, strict=True)]
+    texts = [corpus.languages.join_target(tokens) for tokens in written]
     bleu, chrf, signature = None, None, None
     if corpus.record is not None:
         by_character = corpus.languages.units[1] == "character"

@@ -125,6 +125,7 @@ def test_samples_repeat_by_seed_and_continue_any_prompt(
         ("--temperature", -1): "temperature: expected a number of at least 0, got -1.0",
         ("--top-k", -1): "top_k: expected at least 0, got -1",
         ("--seed", -1): "seed: expected at least 0, got -1",
+        ("--out", tmp_path / "no" / "x"): "out: expected a folder that is there, got",
     }.items():
         assert words in fails(capsys, "sample", folder, *options)
 
@@ -159,6 +160,7 @@ def test_paint_leaves_a_picture_and_a_page(
             9999,
         ): f"begin: expected less than the text's {len(held_out)}, got 9999",
         ("--unit", 1, "--out", "x.gif"): "out: expected a .png, got x.gif",
+        ("--unit", 1, "--out", "no/x.png"): "out: expected a folder that is there, got no",
     }.items():
         assert words in fails(capsys, "paint", folder, *options)
     line = fails(capsys, "paint", folder, other, "--unit", 1)

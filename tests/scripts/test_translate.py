@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,19 @@ import torch
 
 from sidestep.scripts import cli
 from sidestep.scripts.sequences import translate_data
-from sidestep.scripts.sequences.translate_data import DataConfig, Shuffled, corpus_of, unit_of
-from sidestep.scripts.sequences.translate_search import SearchConfig, searcher, worth_showing
+from sidestep.scripts.sequences.translate_data import DataConfig, corpus_of
+from sidestep.scripts.sequences.translate_search import (
+    SearchConfig,
+    searcher,
+    worth_showing,
+)
 from sidestep.scripts.sequences.translate_task import TranslationTask, decode, load_translator
 from sidestep.sequence.pairs import Pair
 from sidestep.sequence.seq2seq_config import Seq2SeqConfig
 
+from .test_translate_data import write_pairs
+
 SMALL = "--hidden-size 6 --embedding-size 5 --batch-size 3 --validate-every 2 --log-every 1"
-KOR_ENG = Path(__file__).resolve().parents[3] / "shared" / "data" / "kor-eng.txt"
 
 
 def translate(words: str, *more: str) -> None:
@@ -54,13 +60,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of 100 pairs: two digits in words, and one in Hangul with the number."""
-    path = tmp_path_factory.mktemp("pairs") / "pairs.tsv"
-    ones = "zero one two three four five six seven eight nine".split()
-    digits = "영일이삼사오육칠팔구"
-    lines = [f"{ones[n // 10]} {ones[n % 10]}!\t{digits[n % 10]} {n}\tby" for n in range(100)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
+    """A file of 100 pairs."""
+    return write_pairs(tmp_path_factory.mktemp("pairs"))
 
 
 def metrics(folder: Path) -> list[dict[str, Any]]:
@@ -157,45 +158,13 @@ def test_a_file_of_pairs(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert "expected at least one text to translate" in failing(capsys, f"run {out}")
 
 
-def test_split_of_a_file(pairs: Path, tmp_path: Path) -> None:
-    """Fixed whatever the order of the lines; no source and no target in two parts."""
-    other = tmp_path / "other.tsv"
-    other.write_text("\n".join(reversed(pairs.read_text().splitlines())))
-    first, second = (corpus_of(p, DataConfig(minimum_count=1), 64) for p in (pairs, other))
-    assert sorted(first.test) == sorted(second.test) and first.train.pairs == second.train.pairs  # type: ignore[attr-defined]
-    training = first.train.pairs  # type: ignore[attr-defined]
-    held_out = [*first.test, *first.validation]
-    assert len(training) + len(held_out) <= 100 and len(first.test) > 3
-    for side in (0, 1):
-        assert not {pair[side] for pair in training} & {pair[side] for pair in held_out}
-    tokens = {token for pair in training for token in pair.source}
-    assert set(first.languages.source.symbols[4:]) == tokens
-
-
-def test_longer_pairs_are_left_out(pairs: Path) -> None:
-    short = corpus_of(pairs, DataConfig(source_unit="character", minimum_count=1), 9)
-    lengths = [len(p.source) for p in (*short.test, *short.validation, *short.train.pairs)]  # type: ignore[attr-defined]
-    assert max(lengths) <= 9 and "longer than the limits" in short.words
-    left_out = int(short.words.split("; ")[1].split()[0])
-    texts = [line.split("\t")[0] for line in pairs.read_text().splitlines()]
-    assert left_out == sum(len(text) > 9 for text in texts) > 0
-
-
-def test_shuffled_pairs_come_once_an_epoch() -> None:
-    pairs = [Pair((str(n),), ()) for n in range(7)]
-    shuffled = Shuffled(pairs)
-    drawn = [pair for update in range(7) for pair in shuffled(3, update, 5)]  # five epochs
-    for epoch in range(5):
-        assert sorted(drawn[7 * epoch : 7 * epoch + 7]) == pairs
-    assert drawn[:7] != drawn[7:14]
-    assert Shuffled(pairs)(3, 4, 5) == drawn[20:25]
-    assert shuffled(4, 0, 7) != drawn[:7]
-
-
-def test_units() -> None:
-    assert unit_of("auto", ["나는 간다. OK"]) == "character"
-    assert unit_of("auto", ["I go to 서울."]) == "word"
-    assert unit_of("word", ["나는 간다."]) == "word"
+def test_text_in_single_letters_of_hangul_is_read(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = unicodedata.normalize("NFD", "민수는 책을 읽었다.")
+    assert len(text) > 20
+    translate(f"run {run} --search greedy", text)
+    assert "never seen" not in capsys.readouterr().out
 
 
 def test_what_is_drawn_crosses_most() -> None:
@@ -253,6 +222,10 @@ def test_wrong_flags_and_texts(
         ("learn", "got 'learn'"),
         ("train --task letters", "task"),
         ("train --swap", "swap: expected a file of pairs, got none"),
+        ("train --target-unit word", "target_unit: expected a file of pairs, got none"),
+        ("train --task dates --minimum-count 3", "minimum_count: expected a file of pairs, got"),
+        (f"run {run} --figure {tmp_path}/no/x.png", "figure: expected a folder that is there, got"),
+        (f"evaluate {run} --out {tmp_path}/no/x.json", "out: expected a folder that is there, got"),
         (f"train {pairs} --task dates", "expected a file or a task, got"),
         ("train --task dates --max-source 20", "max_source: expected at least 64 for dates, got"),
         ("train --task dates --max-target 9", "max_target: expected at least 10 for dates, got 9"),
@@ -291,12 +264,3 @@ def test_a_damaged_record_is_told(
     (folder / "config.json").write_text(json.dumps(record))
     message = "config.json: expected a run of `sidestep translate`, got KeyError('units')"
     assert message in failing(capsys, f"run {folder}")
-
-
-@pytest.mark.skipif(not KOR_ENG.is_file(), reason="the Korean-English file is not there")
-def test_korean_english_pairs() -> None:
-    corpus = corpus_of(KOR_ENG, DataConfig(swap=True), 64)
-    assert corpus.languages.units == ("character", "word")
-    assert corpus.record is not None and corpus.record["pairs"] == 3723
-    assert len(corpus.test) > 200 and len(corpus.validation) > 200
-    assert any("\uac00" <= token <= "\ud7a3" for token in corpus.languages.source.symbols)

@@ -1,0 +1,92 @@
+"""What `sidestep translate` learns from a file of pairs: split, limits, batches, and its scores."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sidestep.scripts.sequences import translate_search
+from sidestep.scripts.sequences.translate_data import DataConfig, Shuffled, corpus_of, unit_of
+from sidestep.scripts.sequences.translate_search import SearchConfig, scores_of
+from sidestep.sequence.beams import Hypothesis
+from sidestep.sequence.pairs import Pair
+
+KOR_ENG = Path(__file__).resolve().parents[3] / "shared" / "data" / "kor-eng.txt"
+
+
+def write_pairs(folder: Path) -> Path:
+    """A file of 100 pairs: two digits in words, and one in Hangul with the number."""
+    path = folder / "pairs.tsv"
+    ones = "zero one two three four five six seven eight nine".split()
+    digits = "영일이삼사오육칠팔구"
+    lines = [f"{ones[n // 10]} {ones[n % 10]}!\t{digits[n % 10]} {n}\tby" for n in range(100)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    return write_pairs(tmp_path)
+
+
+def test_split_of_a_file(pairs: Path, tmp_path: Path) -> None:
+    """Fixed whatever the order of the lines; no source and no target in two parts."""
+    other = tmp_path / "other.tsv"
+    other.write_text("\n".join(reversed(pairs.read_text().splitlines())))
+    first, second = (corpus_of(p, DataConfig(minimum_count=1), 64) for p in (pairs, other))
+    assert sorted(first.test) == sorted(second.test) and first.train.pairs == second.train.pairs  # type: ignore[attr-defined]
+    training = first.train.pairs  # type: ignore[attr-defined]
+    held_out = [*first.test, *first.validation]
+    assert len(training) + len(held_out) <= 100 and len(first.test) > 3
+    for side in (0, 1):
+        assert not {pair[side] for pair in training} & {pair[side] for pair in held_out}
+    tokens = {token for pair in training for token in pair.source}
+    assert set(first.languages.source.symbols[4:]) == tokens
+
+
+def test_longer_pairs_are_left_out(pairs: Path) -> None:
+    short = corpus_of(pairs, DataConfig(source_unit="character", minimum_count=1), 9)
+    lengths = [len(p.source) for p in (*short.test, *short.validation, *short.train.pairs)]  # type: ignore[attr-defined]
+    assert max(lengths) <= 9 and "longer than the limits" in short.words
+    left_out = int(short.words.split("; ")[1].split()[0])
+    texts = [line.split("\t")[0] for line in pairs.read_text().splitlines()]
+    assert left_out == sum(len(text) > 9 for text in texts) > 0
+
+
+def test_shuffled_pairs_come_once_an_epoch() -> None:
+    pairs = [Pair((str(n),), ()) for n in range(7)]
+    shuffled = Shuffled(pairs)
+    drawn = [pair for update in range(7) for pair in shuffled(3, update, 5)]  # five epochs
+    for epoch in range(5):
+        assert sorted(drawn[7 * epoch : 7 * epoch + 7]) == pairs
+    assert drawn[:7] != drawn[7:14]
+    assert Shuffled(pairs)(3, 4, 5) == drawn[20:25]
+    assert shuffled(4, 0, 7) != drawn[:7]
+
+
+def test_units() -> None:
+    assert unit_of("auto", ["나는 간다. OK"]) == "character"
+    assert unit_of("auto", ["I go to 서울."]) == "word"
+    assert unit_of("word", ["나는 간다."]) == "word"
+
+
+def test_exact_means_token_by_token(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file's spaces are not the tokenizer's: "one two !" and "one two!" are the same words."""
+    corpus = corpus_of(pairs, DataConfig(swap=True, minimum_count=1), 64)
+    corpus = replace(corpus, references=[text.replace("!", " !") for text in corpus.references])
+    target = corpus.languages.target
+    right = [[Hypothesis(target.encode(p.target), 0.0, 0.0, None, True)] for p in corpus.test]
+    right[0] = right[1]
+    monkeypatch.setattr(translate_search, "decode", lambda *_: right)
+    monkeypatch.setattr(translate_search, "searcher", lambda *_: None)
+    scores, _ = scores_of(None, corpus, SearchConfig(), 64)  # type: ignore[arg-type]
+    assert scores.exact == pytest.approx(1 - 1 / len(corpus.test))
+
+
+@pytest.mark.skipif(not KOR_ENG.is_file(), reason="the Korean-English file is not there")
+def test_korean_english_pairs() -> None:
+    corpus = corpus_of(KOR_ENG, DataConfig(swap=True), 64)
+    assert corpus.languages.units == ("character", "word")
+    assert corpus.record is not None and corpus.record["pairs"] == 3723
+    assert len(corpus.test) > 200 and len(corpus.validation) > 200
+    assert any("\uac00" <= token <= "\ud7a3" for token in corpus.languages.source.symbols)
