@@ -25,6 +25,10 @@ EXAMPLES = """\
   sidestep play --replay game.json"""
 
 
+SEEDS_END = 2**63
+"""Replay files know seeds to twice as many, and the following ones count up."""
+
+
 @dataclass(frozen=True)
 class Options:
     """Cross the world yourself: arrow keys go, space stays, R restarts, H helps, Q quits."""
@@ -57,12 +61,13 @@ class Options:
             raise ValueError(f"fps: expected more than 0, at most {REFRESH_RATE}, got {self.fps}")
         if self.episodes is not None and self.episodes < 1:
             raise ValueError(f"episodes: expected at least 1, got {self.episodes}")
-        if self.seed is not None and self.seed < 0:
-            raise ValueError(f"seed: expected a non-negative integer, got {self.seed}")
+        if self.seed is not None and not 0 <= self.seed < SEEDS_END:
+            raise ValueError(f"seed: expected 0 to less than 2^63, got {self.seed}")
         if self.out is not None and self.out.suffix != ".json":
             raise ValueError(f"out: expected a name ending in .json, got {self.out}")
         others = (self.env, self.level, self.against, self.out, self.seed, self.episodes)
-        if self.replay is not None and (self.env_kwargs or any(x is not None for x in others)):
+        flags = bool(self.env_kwargs) or self.turns
+        if self.replay is not None and (flags or any(x is not None for x in others)):
             raise ValueError("replay: expected no flag but --fps beside it, got others")
 
     def world(self) -> EnvConfig:

@@ -25,6 +25,9 @@ EXAMPLES = f"""\
 
 Panels: {", ".join(NAMES)}; `--panels` alone: none."""
 
+LEAST_FPS, MOST_FPS = 0.1, (120, 50)
+"""Frames a second of a film, and of a GIF: players show no more."""
+
 Pick = Literal["first", "best", "worst", "first-failure"]
 
 
@@ -61,20 +64,27 @@ class Options:
     """last, best, or the name of one in the folder."""
     optimum: bool = False
     """The exact optimum acts, in the run's world or in that of --env."""
-    env: str = "sidestep/MovingObstacles-v0"
-    """The world of the optimum, where there is no run."""
+    env: str | None = None
+    """The world of the optimum, where there is no run; sidestep/MovingObstacles-v0 if left out."""
     env_kwargs: tuple[str, ...] = ()
     """Keywords of that env, as name=value."""
 
     def __post_init__(self) -> None:
         """Check every field."""
-        if not self.fps > 0:
-            raise ValueError(f"fps: expected a positive number, got {self.fps}")
+        most = MOST_FPS[self.out.suffix == ".gif"]
+        if not LEAST_FPS <= self.fps <= most:
+            raise ValueError(f"fps: expected {LEAST_FPS} to {most}, got {self.fps}")
         for name in ("episodes", "among"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
         if self.tick is not None and (self.tick < 0 or self.out.suffix != ".png"):
             raise ValueError(f"tick: expected 0 or more, for a .png, got {self.tick}, {self.out}")
+        if self.out.suffix == ".png" and self.lanes == 1 and self.episodes > 1:
+            raise ValueError(f"episodes: expected 1 for a .png, got {self.episodes}")
+        if self.pick in ("best", "worst") and self.episodes > self.among:
+            raise ValueError(
+                f"episodes: expected at most --among, {self.among}, got {self.episodes}"
+            )
         if not 1 <= self.lanes <= MOST_LANES:
             raise ValueError(f"lanes: expected 1 to {MOST_LANES}, got {self.lanes}")
         if self.lanes > 1 and self.pick != "first":
@@ -111,7 +121,7 @@ def record(options: Options) -> None:
     check_target(options.out)
     cast = Cast.of(options)
     try:
-        sessions = cast.sessions(options.lanes, options.seed, "regret" in options.panels)
+        sessions = cast.sessions(options.lanes, options.seed, knows(options))
         if options.lanes > 1:
             count = write_film(options.out, side_by_side(sessions, options), options.fps)
             words = f"{options.lanes} lanes"
@@ -127,6 +137,11 @@ def record(options: Options) -> None:
     if count == MOST_FRAMES:
         frames += " (a GIF takes no more)"
     console.print(f"{options.out}: {frames} of {words}, {size:.2f} MB")
+
+
+def knows(options: Options) -> bool:
+    """Whether a panel asks what the solver knows."""
+    return options.lanes == 1 and bool({"regret", "values"} & set(options.panels))
 
 
 def pick(session: Session, options: Options, known: tuple[int, ...] = ()) -> list[int]:
@@ -201,14 +216,20 @@ def shots_of(session: Session, seeds: list[int], options: Options) -> Iterator[S
 
 
 def side_by_side(sessions: list[Session], options: Options) -> Iterator[Shot]:
-    """All lanes together until as many episodes as are asked for are over in each."""
+    """All lanes together until as many episodes as are asked for are over in each.
+
+    Of a PNG the last tick, or the one that is asked for.
+    """
     screen = Screen(sessions, speed=options.fps, panels=options.panels)
     for number in itertools.count():
-        counts = [session.tally.episodes for session in sessions]
-        if options.tick is None or number == options.tick:
+        over = min(session.tally.episodes for session in sessions) >= options.episodes
+        ends = over if options.tick is None else number == options.tick
+        if ends or options.out.suffix != ".png":
             yield Shot(screen.picture(options.pixels()))
-        if number == options.tick or min(counts) >= options.episodes:
+        if ends:
             return
+        if over:
+            raise ValueError(f"tick: expected at most {number}, got {options.tick}")
         screen.tick()
 
 

@@ -21,6 +21,9 @@ EXAMPLES = f"""\
 
 Panels, on keys 1 to 9: {", ".join(NAMES)}."""
 
+FASTEST = 1000
+"""Ticks a second; more would leave no time for keys."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -44,15 +47,15 @@ class Options:
     """last, best, or the name of one in the folder."""
     optimum: bool = False
     """The exact optimum acts, in the run's world or in that of --env."""
-    env: str = "sidestep/MovingObstacles-v0"
-    """The world of the optimum, where there is no run."""
+    env: str | None = None
+    """The world of the optimum, where there is no run; sidestep/MovingObstacles-v0 if left out."""
     env_kwargs: tuple[str, ...] = ()
     """Keywords of that env, as name=value."""
 
     def __post_init__(self) -> None:
         """Check every field."""
-        if not self.fps > 0:
-            raise ValueError(f"fps: expected a positive number, got {self.fps}")
+        if not 0 < self.fps <= FASTEST:
+            raise ValueError(f"fps: expected more than 0, at most {FASTEST}, got {self.fps}")
         if self.episodes is not None and self.episodes < 1:
             raise ValueError(f"episodes: expected at least 1, got {self.episodes}")
         if not 1 <= self.lanes <= MOST_LANES:

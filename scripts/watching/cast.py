@@ -45,7 +45,7 @@ class Flags(Protocol):
         """The optimum acts."""
 
     @property
-    def env(self) -> str:
+    def env(self) -> str | None:
         """Where there is no run."""
 
     @property
@@ -54,9 +54,13 @@ class Flags(Protocol):
 
 
 def check_cast(flags: Flags) -> None:
-    """Raise ValueError where the flags do not say who acts, or a seed is negative."""
+    """Raise ValueError where the flags do not say who acts, or one of them would do nothing."""
     if flags.run is None and not flags.optimum:
         raise ValueError("run: expected a run's folder, or --optimum, got neither")
+    if flags.run is not None and (flags.env is not None or flags.env_kwargs):
+        raise ValueError(f"env: expected none beside {flags.run}, which is shown in its own world")
+    if flags.optimum and (flags.sampled or flags.checkpoint != "last"):
+        raise ValueError("optimum: expected neither --sampled nor --checkpoint beside it")
     if flags.seed is not None and flags.seed < 0:
         raise ValueError(f"seed: expected a non-negative integer, got {flags.seed}")
 
@@ -98,14 +102,16 @@ class Cast:
         """
         if flags.run is not None and flags.run.suffix == ".json":
             replay = Replay.load(flags.run)
-            if flags.optimum or flags.sampled:
+            if flags.optimum or flags.sampled or flags.checkpoint != "last":
                 raise ValueError("run: expected a run's folder with these flags, got a replay")
             cast = cls(replay.env, None, f"{flags.run.name} ({replay.player})")
             cast.replay = replay
             return cast
         if flags.run is None:
-            config = EnvConfig(flags.env, flags.env_kwargs)
-            return cls(config, None, f"{flags.env} (optimum)")
+            config = EnvConfig(kwargs=flags.env_kwargs)
+            if flags.env is not None:
+                config = EnvConfig(flags.env, flags.env_kwargs)
+            return cls(config, None, f"{config.id} (optimum)")
         if flags.optimum:
             run = read_config(flags.run)
             title = f"{flags.run.name} (optimum)"

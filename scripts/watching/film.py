@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections import deque
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
@@ -124,8 +125,10 @@ def write_film(path: Path, shots: Iterable[Shot], fps: float) -> int:
     if path.suffix == ".mp4":
         return _write_mp4(path, shots, fps)
     if path.suffix == ".png":
-        *_, last = shots
-        save_png(path, last.picture)
+        last = deque(shots, maxlen=1)  # the others are not kept
+        if not last:
+            raise ValueError("frames: expected at least one, got none")
+        save_png(path, last[0].picture)
         return 1
     film, count = Film(fps), 0
     for shot in shots:

@@ -12,7 +12,6 @@ from sidestep.envs.world import State, World
 from sidestep.scripts.panels.moment import CellValues
 from sidestep.scripts.watching.oracle import Oracle, crossed, lanes_at
 
-
 EXPLORATION = 1
 """Keeps the exploration's stream apart from the env's, which has the same seed."""
 

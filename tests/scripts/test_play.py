@@ -190,6 +190,8 @@ def test_episodes_end_the_command(
             ["--replay", "x.json", "--level", "rooms"],
             "replay: expected no flag but --fps beside it",
         ),
+        (["--replay", "x.json", "--turns"], "replay: expected no flag but --fps beside it"),
+        (["--seed", str(2**63)], "seed: expected 0 to less than 2^63"),
         (["--replay", "no-such.json"], "no-such.json"),
         (["--against", "no-such-run"], "no-such-run"),
     ],

@@ -8,7 +8,9 @@ import pytest
 
 from sidestep.scripts import record, train
 from sidestep.scripts.watching import film
+from sidestep.scripts.watching.cast import Cast
 from sidestep.scripts.watching.film import Film, Shot, write_film
+from sidestep.scripts.watching.screen import Screen
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,8 @@ def test_a_film(tmp_path: Path) -> None:
 
 def test_picks(tmp_path: Path, capsys: pytest.CaptureFixture[str], run_folder: Path) -> None:
     out = ["--out", str(tmp_path / "a.png"), "--size", "160x120", "--among", "13", "--seed", "3"]
-    record.main([str(run_folder), *out, "--pick", "first", "--episodes", "2"])
+    gif = ["--out", str(tmp_path / "a.gif"), "--size", "160x120", "--seed", "3"]
+    record.main([str(run_folder), *gif, "--pick", "first", "--episodes", "2"])
     assert "of seeds 3, 4" in said(capsys)
     record.main(["--optimum", "--env-kwargs", "level=S.>.G\n....<", *out, "--pick", "best"])
     best = said(capsys)
@@ -84,6 +87,30 @@ def test_the_first_failure_fails(
     assert outcomes == [True] * seed + [False]
 
 
+def test_green_dots_do_not_ask_for_regret(run_folder: Path) -> None:
+    def optimal(*panels: str) -> bool:
+        options = record.Options(run=run_folder, out=Path("a.png"), panels=panels)
+        cast = Cast.of(options)
+        try:
+            (session,) = cast.sessions(1, 0, record.knows(options))
+            return session.moment(panels).optimal is not None
+        finally:
+            cast.close()
+
+    assert optimal("values") and optimal("regret") and not optimal("trail")
+
+
+def test_a_picture_of_lanes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[object] = []
+    picture = Screen.picture
+    monkeypatch.setattr(Screen, "picture", lambda *a: drawn.append(a) or picture(*a))
+    out = ["--out", str(tmp_path / "a.png"), "--lanes", "3", "--size", "160x120"]
+    for tick in ([], ["--tick", "2"]):
+        record.main(["--optimum", *out, *tick])
+        assert imageio.imread(tmp_path / "a.png").shape == (120, 160, 3)
+    assert len(drawn) == 2  # none but the one that is written
+
+
 def test_lanes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.gif"
     record.main(["--optimum", "--out", str(path), "--lanes", "5", "--size", "320x240"])
@@ -98,7 +125,19 @@ def test_lanes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["--out", "no/such/a.gif"], "out: expected a folder that is there, got no/such"),
         (["--out", "a.gif", "--size", "big"], "size: expected WIDTHxHEIGHT, got 'big'"),
         (["--out", "a.gif", "--size", "9x9"], "size: expected 160x120 to 4096x4096, got 9x9"),
-        (["--out", "a.gif", "--fps", "0"], "fps: expected a positive number, got 0"),
+        (["--out", "a.gif", "--fps", "0"], "fps: expected 0.1 to 50, got 0"),
+        (["--out", "a.gif", "--fps", "51"], "fps: expected 0.1 to 50, got 51"),
+        (["--out", "a.png", "--fps", "inf"], "fps: expected 0.1 to 120, got inf"),
+        (["--out", "a.png", "--episodes", "2"], "episodes: expected 1 for a .png, got 2"),
+        (
+            ["--out", "a.gif", "--pick", "best", "--among", "2", "--episodes", "3"],
+            "episodes: expected at most --among, 2, got 3",
+        ),
+        (["--out", "a.png", "--lanes", "2", "--tick", "999"], "tick: expected at most"),
+        (["--out", "a.png", "--sampled"], "optimum: expected neither --sampled nor"),
+        (["--out", "a.png", "--checkpoint", "best"], "optimum: expected neither --sampled nor"),
+        (["run", "--out", "a.png", "--env", "CartPole-v1"], "env: expected none beside run"),
+        (["run", "--out", "a.png", "--env-kwargs", "a=1"], "env: expected none beside run"),
         (["--out", "a.gif", "--tick", "3"], "tick: expected 0 or more, for a .png"),
         (["--out", "a.png", "--tick", "999"], "tick: expected at most"),
         (["--out", "a.gif", "--lanes", "65"], "lanes: expected 1 to 64, got 65"),
@@ -149,6 +188,8 @@ def test_films_hold_and_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert write_film(tmp_path / "b.gif", [Shot(shade) for shade in shades], 4) == 2
     with pytest.raises(ValueError, match="expected at least one, got none"):
         Film(4).write(tmp_path / "c.gif")
+    with pytest.raises(ValueError, match="expected at least one, got none"):
+        write_film(tmp_path / "c.png", [], 4)
     strange = Film(4)
     strange.add(shades[0])
     with pytest.raises(ValueError, match="expected one shape"):

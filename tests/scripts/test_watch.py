@@ -30,7 +30,7 @@ def test_watching_repeats_with_the_seed(
 ) -> None:
     said = []
     for _ in range(2):
-        watch.main([str(run_folder), "--seed", "5", "--fps", "2000", "--episodes", "2"])
+        watch.main([str(run_folder), "--seed", "5", "--fps", "1000", "--episodes", "2"])
         said.append(capsys.readouterr().out)
     assert "successes in 2 episodes, mean return" in said[0]
     assert said[0] == said[1]
@@ -46,7 +46,15 @@ def test_quit_by_key(
 
 
 def test_wrong_input(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for args in (["no-such-run"], [str(run_folder), "--checkpoint", "nothing"]):
+    run = str(run_folder)
+    for args in (
+        ["no-such-run"],
+        [run, "--checkpoint", "nothing"],
+        [run, "--fps", "inf"],
+        [run, "--fps", "1001"],
+        [run, "--env", "sidestep/Glimpse-v0"],
+        [run, "--optimum", "--sampled"],
+    ):
         with pytest.raises(SystemExit) as stop:
             watch.main(args)
         error = capsys.readouterr().err
