@@ -19,7 +19,7 @@ def applies(moment: Moment) -> bool:
 
 def note(moment: Moment) -> str:
     """What the colours mean."""
-    return "orange: obstacles seen" if _glimpses(moment) else ""
+    return "orange: seen" if _glimpses(moment) else ""
 
 
 def _glimpses(moment: Moment) -> bool:
@@ -31,7 +31,7 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
     assert moment.insight is not None and moment.insight.attention is not None
     weights = moment.insight.attention
     width, height = surface.get_size()
-    known = min(_tick(moment) + 1, len(weights)) if moment.scene else len(weights)
+    known = _known(moment, weights)
     low = pen.px(15)
     base, step = height - low, width / len(weights)
     most = max(0.25, float(weights.max()))
@@ -49,6 +49,13 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
         bar = pygame.Rect(0, 0, max(2, round(0.7 * step)), high)
         bar.midbottom = (round(middle), base)
         pygame.draw.rect(surface, colour, bar, border_radius=min(2, bar.width // 3))
+
+
+def _known(moment: Moment, weights: np.ndarray) -> int:
+    """How many of the last K ticks belong to the episode; of others' worlds, those with weight."""
+    if moment.scene is not None:
+        return min(_tick(moment) + 1, len(weights))
+    return int(np.flatnonzero(weights).max(initial=0)) + 1
 
 
 def _tick(moment: Moment) -> int:

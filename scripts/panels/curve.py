@@ -18,7 +18,7 @@ def applies(moment: Moment) -> bool:
 
 def note(moment: Moment) -> str:
     """What the colours mean."""
-    return "grey exploring, blue greedy"
+    return "blue: greedy"
 
 
 def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:

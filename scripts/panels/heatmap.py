@@ -21,7 +21,7 @@ def applies(moment: Moment) -> bool:
 
 def note(moment: Moment) -> str:
     """What the colours mean."""
-    return "if the agent were there"
+    return "were it there"
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:

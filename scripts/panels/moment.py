@@ -71,6 +71,8 @@ class Moment(NamedTuple):
     """Names of the A actions."""
     action: int | None = None
     """What will be done in this tick; None after an episode's last."""
+    done: int | None = None
+    """After an episode's last: what was done in the tick before, which the insights are of."""
     insights: tuple[Insight, ...] = ()
     """Of the last ticks of this episode, the present one last."""
     optimal: NDArray[np.float64] | None = None

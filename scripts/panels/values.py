@@ -48,15 +48,15 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
     row = min(height / len(shown), pen.px(30))
     size = min(18.0, 0.9 * row / pen.scale)
     names = [moment.actions[k] if k < len(moment.actions) else str(k) for k in shown]
-    left = pen.px(62 if max(map(len, names)) > 5 else 48)
+    left = pen.px(70 if max(map(len, names)) > 5 else 48)
     right = width - pen.px(50)
     zero = left + (right - left) * (-low / span)
     for place, (k, name) in enumerate(zip(shown, names, strict=True)):
         middle = (place + 0.5) * row
-        chosen = k == moment.action
+        chosen = k == (moment.done if moment.action is None else moment.action)
         colour = palette.YELLOW if chosen else palette.SKY
         ink = palette.WHITE if chosen else palette.DIM
-        pen.text(surface, name, (pen.px(11), middle), size, ink, room=left - pen.px(13))
+        pen.text(surface, name, (pen.px(11), middle), size, ink, room=left - pen.px(17))
         if _is_best(moment, k):
             pygame.draw.circle(surface, palette.GREEN, (pen.px(4), middle), pen.px(3.5))
         if not finite[k]:

@@ -177,6 +177,7 @@ class Session:
             sight=None if self.world is None else Sight.of(self.world.config, "ghosts" in wants),
             actions=self.actions,
             action=now.action,
+            done=acted.action if now.action is None else None,
             insights=insights,
             optimal=acted.optimal,
             regrets=regrets,

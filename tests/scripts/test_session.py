@@ -154,6 +154,17 @@ def test_the_optimum_never_regrets(env_id: str) -> None:
         assert session.info["is_success"]
 
 
+def test_the_last_action_is_told_at_the_end() -> None:
+    env: Any = make()
+    session = Session(env, player_of(env, "none"), 3)
+    while not session.tally.over:
+        last = session.moment({"values"})
+        assert last.done is None
+        session.tick()
+    moment = session.moment({"values"})
+    assert (moment.action, moment.done) == (None, last.action)
+
+
 def test_cells_of_the_optimum_are_its_values() -> None:
     env: Any = make("sidestep/MovingObstacles-v0", level="S.#\n.>.\n#.G", max_episode_steps=17)
     oracle = Oracle(env, 0.9)

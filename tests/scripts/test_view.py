@@ -1,11 +1,13 @@
 """The view: golden pictures, every panel at every size, what each panel adds."""
 
+from typing import Any
+
 import imageio.v3 as imageio
 import numpy as np
 import pygame
 import pytest
 
-from sidestep.envs import palette
+from sidestep.envs import palette, sprites
 from sidestep.scripts.panels.attention import was_seen
 from sidestep.scripts.panels.curve import form_of
 from sidestep.scripts.panels.moment import Curve, Moment
@@ -103,6 +105,46 @@ def test_attention_at_an_episodes_end_is_that_of_the_tick_before() -> None:
     panel = view.arrange(*SIZE, shown, ("attention",), with_status=False).panels[0][1]
     parts = [picture[panel.top : panel.bottom, panel.left :] for picture in pictures]
     assert np.array_equal(*parts)
+
+
+def test_attention_before_the_episode_has_no_bars_in_others_worlds() -> None:
+    shown, _ = MOMENTS["foreign"]
+    thoughts, pictures = moment("attention").insights[-1], []
+    for size in (7, 3):
+        weights = np.zeros(7, dtype=np.float32)
+        weights[:size] = 1 / size
+        one = shown._replace(insights=(thoughts._replace(attention=weights),))
+        pictures.append(view.render(one, SIZE, ("attention",)))
+    bars = [(picture == palette.SKY).all(axis=-1).any(axis=0).sum() for picture in pictures]
+    assert bars[1] < 0.5 * bars[0]
+
+
+def test_the_last_action_of_an_episode_stays_marked() -> None:
+    shown = moment("none")
+    over = shown._replace(action=None, done=shown.action)
+    frame = view.arrange(*SIZE, shown, ("values",), with_status=False).panels[0][1]
+    pictures = [view.render(one, SIZE, ("values",)) for one in (shown, over)]
+    parts = [p[frame.top : frame.bottom, frame.left :] for p in pictures]
+    assert np.array_equal(*parts)
+    assert (parts[0] == palette.YELLOW).all(axis=-1).sum() > 50
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)
+def test_notes_fit_in_a_small_window(panel: view.Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all panels that an agent has at once, in 640x480."""
+    memory = "attention" if panel.name == "attention" else "lstm"
+    cut: list[str] = []
+    label = sprites.label
+
+    def noted(words: str, *others: Any) -> Any:
+        cut.append(words)
+        return label(words, *others)
+
+    monkeypatch.setattr(sprites, "label", noted)
+    shown = moment(memory)
+    view.render(shown, (640, 480), NAMES)
+    if panel.note is not None and panel.applies(shown):
+        assert panel.note(shown) in cut
 
 
 def test_the_scale_of_returns_far_below_zero_fits() -> None:
