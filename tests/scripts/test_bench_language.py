@@ -36,14 +36,14 @@ def test_speed_is_told_for_training_and_writing() -> None:
 
 def record_of(nats: float) -> dict[str, Any]:
     return {"nats": nats, "bits": nats / math.log(2), "parameters": 1234,
-            "held_out": 4321, "symbols": 65, "fitting": {"updates": 2500},
+            "held_out": 4321, "symbols": 65, "fitting": {"updates": 2500, "learning_rate": 3e-3},
             "curve": [(250, 2.0), (500, nats)]}  # fmt: skip
 
 
 def test_the_section_and_the_figure() -> None:
     records, counted = {"LSTM 1 x 256": record_of(1.5)}, {0: 3.3, 5: 1.7}
     text = bench.characters_markdown(records, counted, "some.txt")
-    assert "| LSTM 1 x 256 | 1.500 | 2.164 | 2,500 | 1,234 |" in text
+    assert "| LSTM 1 x 256 | 1.500 | 2.164 | 2,500 | 0.003 | 1,234 |" in text
     assert "| window of 5 | 1.700 | 2.453 |" in text and "last 4,321 characters (65 kinds)" in text
     (axes,) = bench.characters_figure(records, counted).axes
     assert [line.get_label() for line in axes.lines][-1] == "LSTM 1 x 256: 1.500"
