@@ -23,6 +23,7 @@ from sidestep.scripts.sequences.fitting_runs import (
     read_run,
     resumption,
 )
+from sidestep.scripts.sequences.hangul import check_font
 from sidestep.scripts.sequences.translate_data import DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_figures import (
     attention_figure,
@@ -108,6 +109,7 @@ def _main(args: list[str]) -> None:
 def train(options: TrainOptions) -> Path:
     """Begin a run; returns its folder."""
     torch.set_num_threads(options.fitting.threads)
+    check_font()
     corpus = corpus_of(options.file, options.data, options.model.max_source)
     task = TranslationTask(corpus, options.data, options.model, options.fitting)
     record = record_of(corpus, options.data, options.model, options.fitting)
@@ -123,6 +125,7 @@ def train(options: TrainOptions) -> Path:
 def resume(options: ResumeOptions) -> None:
     """Go on with a run."""
     folder = options.run
+    check_font()
     record = read_run(folder, "translate")
     run = run_of(folder, record)
     config, tensors, facts = resumption(folder, record, options.updates)

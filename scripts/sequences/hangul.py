@@ -71,6 +71,16 @@ def hangul_font() -> str | None:
     return None
 
 
+def check_font() -> None:
+    """Look at the font of SIDESTEP_FONT, if any, before a long work that ends with a picture.
+
+    Raises:
+        ValueError: as for `hangul_font`.
+    """
+    if os.environ.get(FONT_VARIABLE):
+        hangul_font()
+
+
 def _covers(path: str) -> bool:
     """Whether a font has Hangul, each syllable its own glyph: Last Resort has one box for all."""
     from matplotlib.ft2font import FT2Font

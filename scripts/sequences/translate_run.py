@@ -12,6 +12,7 @@ import tyro
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.scripts.console import check_folder, console, table
 from sidestep.scripts.curves import save_figure
+from sidestep.scripts.sequences.hangul import check_font
 from sidestep.scripts.sequences.translate_data import TASKS, Languages
 from sidestep.scripts.sequences.translate_figures import Look, attention_figure, attention_text
 from sidestep.scripts.sequences.translate_search import (
@@ -45,7 +46,12 @@ class RunOptions:
     checkpoint: str = "best"
     """best (by validation), last, or the name of one in the folder."""
     figure: Path | None = None
-    """Where the picture of the attention goes; RUN/translation.png if left out."""
+    """Where the picture of the attention goes, a .png; RUN/translation.png if left out."""
+
+    def __post_init__(self) -> None:
+        """Check the picture's name."""
+        if self.figure is not None and self.figure.suffix != ".png":
+            raise ValueError(f"figure: expected a .png, got {self.figure}")
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ def run(options: RunOptions) -> list[list[Hypothesis]]:
     """Translate; returns the hypotheses of every text."""
     torch.set_num_threads(1)
     check_folder(options.figure, "figure")
+    check_font()
     model, record = load_translator(options.run, options.checkpoint)
     languages = record.languages
     sources = sources_of(options.texts, record, options.how.seed)

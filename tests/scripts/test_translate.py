@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sidestep.scripts import cli
-from sidestep.scripts.sequences import translate_data
+from sidestep.scripts.sequences import hangul, translate_data
 from sidestep.scripts.sequences.translate_data import DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_search import (
     SearchConfig,
@@ -224,6 +224,7 @@ def test_wrong_flags_and_texts(
         ("train --swap", "swap: expected a file of pairs, got none"),
         ("train --target-unit word", "target_unit: expected a file of pairs, got none"),
         ("train --task dates --minimum-count 3", "minimum_count: expected a file of pairs, got"),
+        (f"run {run} --figure x.pdf", "figure: expected a .png, got x.pdf"),
         (f"run {run} --figure {tmp_path}/no/x.png", "figure: expected a folder that is there, got"),
         (f"evaluate {run} --out {tmp_path}/no/x.json", "out: expected a folder that is there, got"),
         (f"train {pairs} --task dates", "expected a file or a task, got"),
@@ -252,6 +253,18 @@ def test_wrong_flags_and_texts(
     assert "expected a new folder for the run, got one in use" in failing(
         capsys, f"train --updates 1 --out {run}"
     )
+
+
+def test_a_wrong_font_is_told_before_the_work(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hangul.hangul_font.cache_clear()
+    monkeypatch.setenv(hangul.FONT_VARIABLE, str(tmp_path / "no.ttf"))
+    message = "SIDESTEP_FONT: expected a font file with Hangul, got"
+    before = sorted(p.name for p in run.iterdir())
+    for words in (f"train --out {tmp_path}/run", f"resume {run} --updates 9", f"run {run}"):
+        assert message in failing(capsys, words)
+    assert not (tmp_path / "run").exists() and sorted(p.name for p in run.iterdir()) == before
 
 
 def test_a_damaged_record_is_told(
