@@ -185,6 +185,6 @@ def test_replays_are_recorded_and_watched(
     frames = imageio.mimread(film)
     ticks = sum(len(episode.actions) for episode in replay.episodes[:2])
     assert len(frames) >= ticks + 2  # one before each first tick
-    watch.main([str(path), "--fps", "2000", "--episodes", "3"])
+    watch.main([str(path), "--fps", "1000", "--episodes", "3"])
     assert "3 successes in 3 episodes" in capsys.readouterr().out
     pygame.display.quit()
