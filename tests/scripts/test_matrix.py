@@ -34,6 +34,6 @@ def test_trains_resumes_evaluates_and_can_be_watched(
     capsys.readouterr()
     evaluate.main([str(folder), "--episodes", "17"])
     assert "17 episodes" in capsys.readouterr().out
-    watch.main([str(folder), "--seed", "1", "--fps", "2000", "--episodes", "1"])
+    watch.main([str(folder), "--seed", "1", "--fps", "1000", "--episodes", "1"])
     assert "in 1 episode" in capsys.readouterr().out
     pygame.display.quit()
