@@ -7,16 +7,17 @@ also on levels that were never trained on. No timings: runs may share the machin
 import json
 import multiprocessing
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from sidestep.agents import EnvConfig, make_single
 from sidestep.agents.evaluation import mean_interval
+from sidestep.agents.presets import preset
 from sidestep.envs import best_memoryless
 from sidestep.scripts.benches.report import markdown_table, write_result
 from sidestep.scripts.benches.trials import FINAL_EPISODES, Outcome, train_trial
@@ -29,6 +30,7 @@ EXAMPLES = """\
   sidestep bench memory --worlds glimpse --learners reinforce --memories none gru --seeds 3"""
 
 MOVING = "sidestep/MovingObstacles-v0"
+LEARNERS = ("deep-sarsa", "reinforce")
 TESTS: dict[str, dict[str, EnvConfig]] = {
     "moving-obstacles": {"MovingObstacles-v0": EnvConfig(MOVING)},
     "glimpse": {"Glimpse-v0": EnvConfig("sidestep/Glimpse-v0")},
@@ -46,7 +48,7 @@ class Options:
 
     worlds: tuple[str, ...] = tuple(TESTS)
     """moving-obstacles, glimpse, crossing."""
-    learners: tuple[str, ...] = ("deep-sarsa", "reinforce")
+    learners: tuple[str, ...] = LEARNERS
     """Which."""
     memories: tuple[str, ...] = MEMORIES
     """Which."""
@@ -62,8 +64,9 @@ class Options:
     """Search the best policy without a memory on Glimpse-v0, over all starts of 4,096 seeds; it
     takes minutes."""
     reuse: bool = True
-    """Take finished runs from results/memory.json, and those of MovingObstacles-v0 from the
-    results/learning.json of `sidestep bench learning`, instead of training them again."""
+    """Take finished runs of the same settings from results/memory.json, and those of
+    MovingObstacles-v0 from the results/learning.json of `sidestep bench learning`, instead of
+    training them again."""
     out: Path = Path("docs")
     """The folder of results.md and results/."""
 
@@ -157,8 +160,28 @@ def _known(options: Options) -> Outcomes:
     if memory.exists():
         record = json.loads(memory.read_text())
         if record["total_steps"] == options.total_steps:
-            known |= {key: _outcomes(rows) for key, rows in record["runs"].items()}
+            stale = _changed(record["settings"])
+            known |= {
+                key: _outcomes(rows)
+                for key, rows in record["runs"].items()
+                if key.rpartition(", ")[0] not in stale
+            }
     return known
+
+
+def default_settings() -> dict[str, Any]:
+    """What each learner is trained with in each world, with each memory, by the run's name."""
+    found = {}
+    for world, learner, memory in product(TESTS, LEARNERS, MEMORIES):
+        config, training = preset(learner, next(iter(TESTS[world].values())).id, memory)
+        settings = {"agent": asdict(config), "training": asdict(training)}
+        found[f"{world}, {learner}, {memory}"] = json.loads(json.dumps(settings))
+    return found
+
+
+def _changed(known: dict[str, Any]) -> set[str]:
+    """Whose runs were made with other settings than today's."""
+    return {name for name, now in default_settings().items() if known.get(name) != now}
 
 
 def _outcomes(rows: list[list[float]]) -> list[Outcome]:
@@ -198,6 +221,7 @@ def _interval(values: list[float], form: str) -> str:
 def _write(options: Options, finished: Outcomes) -> None:
     record = {
         "total_steps": options.total_steps,
+        "settings": default_settings(),
         "fields": Outcome._fields,
         "runs": {key: [list(o) for o in finished[key]] for key in sorted(finished)},
     }

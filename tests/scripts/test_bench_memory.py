@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sidestep.scripts import bench
-from sidestep.scripts.benches.memory import Options, rows_of
+from sidestep.scripts.benches.memory import Options, default_settings, rows_of
 from sidestep.scripts.benches.trials import Outcome
 
 
@@ -36,13 +36,17 @@ def test_known_runs_are_taken_and_missing_ones_trained(
 ) -> None:
     (tmp_path / "results").mkdir()
     runs = {"glimpse, reinforce, rnn, 0": [[0.25, -0.5, 0.5]]}
-    record = {"total_steps": 300, "runs": runs}
+    stale = {"glimpse, reinforce, gru, 0": [[0.75, 0.5, 0.5]]}
+    settings = default_settings()
+    settings["glimpse, reinforce, gru"]["agent"]["discount"] = 0.5
+    record = {"total_steps": 300, "settings": settings, "runs": runs | stale}
     (tmp_path / "results" / "memory.json").write_text(json.dumps(record))
     words = "memory --worlds glimpse --learners reinforce --memories rnn --total-steps 300"
     words += " --no-search"
     bench.main([*words.split(), "--seeds", "2", "--out", str(tmp_path)])
     after = json.loads((tmp_path / "results" / "memory.json").read_text())["runs"]
     assert after["glimpse, reinforce, rnn, 0"] == runs["glimpse, reinforce, rnn, 0"]
+    assert "glimpse, reinforce, gru, 0" not in after  # it was made with another discount
     success, _, optimum = after["glimpse, reinforce, rnn, 1"][0]
     assert 0 <= success <= 1 and optimum == pytest.approx(0.5996, abs=1e-4)
     assert "| Glimpse-v0 | reinforce | rnn | 2 |" in (tmp_path / "results.md").read_text()
