@@ -81,3 +81,14 @@ def check_panels(names: Collection[str]) -> frozenset[str]:
         if name not in NAMES:
             raise ValueError(f"panels: expected some of {', '.join(NAMES)}, got {name!r}")
     return frozenset(names)
+
+
+def switched(name: str, on: bool, moment: Moment, alone: bool) -> str:
+    """Words on a panel that was turned on or off; `alone`: where one lane is looked into."""
+    panel = next(panel for panel in PANELS if panel.name == name)
+    if not panel.applies(moment):
+        return f"{panel.title}: nothing to show here"
+    state = "on" if on else "off"
+    if not alone and name != "ghosts":
+        state += ", in one lane alone: click one"
+    return f"{panel.title}: {state}"

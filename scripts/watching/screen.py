@@ -8,7 +8,7 @@ import pygame
 from sidestep.envs import rendering
 from sidestep.envs.rendering import Window
 from sidestep.scripts.panels.moment import Pixels
-from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES, PANELS, check_panels
+from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES, PANELS, check_panels, switched
 from sidestep.scripts.watching import view
 from sidestep.scripts.watching.camera import Camera
 from sidestep.scripts.watching.keys import DIGITS, HELP, Command, command_of, typed
@@ -118,8 +118,8 @@ class Screen:
                 self._record()
             case Command.ALL_PANELS:
                 self.panels = set() if self.panels else set(NAMES)
-            case Command.LANES:
-                self._toggle_lanes()
+            case Command.LANES if len(self.sessions) > 1:
+                self.chosen = 0 if self.chosen is None else None
             case Command.HELP:
                 self.helping = not self.helping
             case Command.LEAVE:
@@ -198,13 +198,8 @@ class Screen:
     def switch(self, panel: str) -> None:
         """Turn a panel on or off, and say which."""
         self.panels ^= {panel}
-        title = next(p.title for p in PANELS if p.name == panel)
         moment = self.session.moment({panel})
-        known = next(p for p in PANELS if p.name == panel).applies(moment)
-        state = "on" if panel in self.panels else "off"
-        if self.chosen is None and panel != "ghosts":
-            state += ", in one lane alone: click one"
-        self.say(f"{title}: {state}" if known else f"{title}: nothing to show here")
+        self.say(switched(panel, panel in self.panels, moment, self.chosen is not None))
 
     def click(self, place: tuple[int, int]) -> None:
         """A click at a pixel of the window: choose a lane, or go back to all."""
@@ -302,10 +297,6 @@ class Screen:
         for session in [self.session] if self.chosen is not None else self.sessions:
             action(session)
         self._resting = [0] * len(self.sessions)
-
-    def _toggle_lanes(self) -> None:
-        if len(self.sessions) > 1:
-            self.chosen = 0 if self.chosen is None else None
 
     def _leave(self) -> None:
         """Esc: out of the help, out of one lane, out of the window."""
