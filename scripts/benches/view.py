@@ -183,8 +183,8 @@ def _watched_markdown(watched: dict[str, list[list[float]]], options: Options) -
         rows.append([learner, f"{plain:.1f}", f"{seen:.1f}", f"{ratio:.2f}"])
     columns = ["learner", "seconds", "with --watch", "ratio"]
     return f"""\
-`sidestep train` with and without `--watch`, by turns, {options.rounds} rounds of
-{options.steps:,} steps: seconds of the whole command, medians, and the median ratio within a round.
+`sidestep train` with and without `--watch`, by turns: seconds of the whole command, medians, and
+the median ratio within a round. Rounds: {options.rounds} of {options.steps:,} steps.
 
 {markdown_table(columns, rows)}"""
 

@@ -22,7 +22,7 @@ def test_every_panel_is_measured(tmp_path: Path) -> None:
             assert 0 < row[env_id]["median"] <= row[env_id]["p99"]
     page = (tmp_path / "results.md").read_text()
     assert "## A frame of the viewer" in page and "| heatmap |" in page
-    assert page.count("| reinforce |") == 1 and "1 rounds of 300,000 steps" in page
+    assert page.count("| reinforce |") == 1 and "1 of 300,000 steps" in page
 
 
 def test_what_is_timed_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,10 +161,10 @@ def _drive(screen: Xvfb, folder: Path) -> None:
     shows()
     for key in ("s", "7", "Return"):
         press(key)
-    mirror.session.begin(7 + 1)  # lane 1 of the seeds that begin at 7
+    mirror.session.begin(7)  # in the lane that is looked into
     shows()
     press("f")
-    until(lambda: list(folder.glob("sidestep-8-0.png")), "a saved frame")
+    until(lambda: list(folder.glob("sidestep-7-0.png")), "a saved frame")
     press("Tab")
     mirror.obey(Command.LANES)
     shows()
