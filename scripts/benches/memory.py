@@ -160,7 +160,7 @@ def _known(options: Options) -> Outcomes:
     if memory.exists():
         record = json.loads(memory.read_text())
         if record["total_steps"] == options.total_steps:
-            stale = _changed(record["settings"])
+            stale = _changed(record.get("settings", {}))
             known |= {
                 key: _outcomes(rows)
                 for key, rows in record["runs"].items()

@@ -138,7 +138,7 @@ def measure(env_id: str, panels: tuple[str, ...], lanes: int, frames: int) -> di
             agent = DeepSarsa(env.observation_space, env.action_space, config)
             oracle = oracle_of(env, 0.99)
         curve = Curve(tuple((k, k / 99) for k in range(500)), tuple((k, 0.5) for k in range(500)))
-        player = Player(agent, greedy=False, seed=lane)
+        player = Player(agent, greedy=False)
         sessions.append(Session(env, player, lane, lanes, oracle, curve))
     screen = Screen(sessions, panels=panels)
     surface, times = pygame.Surface(DEFAULT_SIZE, 0, 32), []

@@ -4,11 +4,9 @@ import numpy as np
 import pygame
 
 from sidestep.envs import palette
-from sidestep.scripts.panels.moment import Moment
+from sidestep.scripts.panels.moment import WINDOW, Moment
 from sidestep.scripts.panels.pen import Pen, sequential
 
-COLUMNS = 24
-"""Ticks shown, the present one at the right."""
 WORDS = {
     "i": "i: lets in",
     "f": "f: keeps",
@@ -43,7 +41,7 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
         box = pygame.Rect(left, label, round(wide), height - label)
         rows = [insight.gates[number][1] for insight in moment.insights if insight.gates]
         pygame.draw.rect(surface, palette.NIGHT, box)
-        table = np.stack(rows[-COLUMNS:], axis=1)  # (H, ticks)
-        filled = round(box.width * table.shape[1] / COLUMNS)
+        table = np.stack(rows[-WINDOW:], axis=1)  # (H, ticks)
+        filled = round(box.width * table.shape[1] / WINDOW)
         place = pygame.Rect(box.right - filled, box.top, filled, box.height)
         pen.image(surface, sequential(table), place)

@@ -58,6 +58,10 @@ class Curve(NamedTuple):
         return cls(line("return"), line("success"), *greedy, total_steps)
 
 
+WINDOW = 24
+"""Ticks of which memory and gates are shown, the present one at the right."""
+
+
 class Moment(NamedTuple):
     """One tick as it is shown; who plays leaves out what no panel asks for."""
 
@@ -71,7 +75,7 @@ class Moment(NamedTuple):
     """Names of the A actions."""
     action: int | None = None
     """What will be done in this tick; None after an episode's last."""
-    done: int | None = None
+    last_action: int | None = None
     """After an episode's last: what was done in the tick before, which the insights are of."""
     insights: tuple[Insight, ...] = ()
     """Of the last ticks of this episode, the present one last."""

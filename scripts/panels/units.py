@@ -4,11 +4,8 @@ import numpy as np
 import pygame
 
 from sidestep.envs import palette
-from sidestep.scripts.panels.moment import Moment
+from sidestep.scripts.panels.moment import WINDOW, Moment
 from sidestep.scripts.panels.pen import Pen, diverging
-
-COLUMNS = 24
-"""Ticks shown, the present one at the right."""
 
 
 def applies(moment: Moment) -> bool:
@@ -19,7 +16,7 @@ def applies(moment: Moment) -> bool:
 def note(moment: Moment) -> str:
     """How many units and ticks."""
     assert moment.insight is not None and moment.insight.units is not None
-    return f"{len(moment.insight.units)} units, {COLUMNS} ticks"
+    return f"{len(moment.insight.units)} units, {WINDOW} ticks"
 
 
 def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
@@ -44,7 +41,7 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
 def draw_rows(surface: pygame.Surface, box: pygame.Rect, rows: list[np.ndarray], pen: Pen) -> None:
     """Columns of numbers in [-1, 1] as colours, the last at the right."""
     pygame.draw.rect(surface, palette.NIGHT, box)
-    table = np.stack(rows[-COLUMNS:], axis=1)  # (H, ticks)
-    wide = round(box.width * table.shape[1] / COLUMNS)
+    table = np.stack(rows[-WINDOW:], axis=1)  # (H, ticks)
+    wide = round(box.width * table.shape[1] / WINDOW)
     place = pygame.Rect(box.right - wide, box.top, wide, box.height)
     pen.image(surface, diverging(table), place)

@@ -53,7 +53,7 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
     zero = left + (right - left) * (-low / span)
     for place, (k, name) in enumerate(zip(shown, names, strict=True)):
         middle = (place + 0.5) * row
-        chosen = k == (moment.done if moment.action is None else moment.action)
+        chosen = k == (moment.last_action if moment.action is None else moment.action)
         colour = palette.YELLOW if chosen else palette.SKY
         ink = palette.WHITE if chosen else palette.DIM
         pen.text(surface, name, (pen.px(11), middle), size, ink, room=left - pen.px(17))

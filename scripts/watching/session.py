@@ -18,15 +18,13 @@ from sidestep.agents.insight import Impression
 from sidestep.envs import MovingObstaclesEnv, Scene
 from sidestep.envs.sight import Sight
 from sidestep.envs.world import State
-from sidestep.scripts.panels.moment import OUR_ACTIONS, Curve, Moment, Pixels
+from sidestep.scripts.panels.moment import OUR_ACTIONS, WINDOW, Curve, Moment, Pixels
 from sidestep.scripts.watching.minds import mind_of
 from sidestep.scripts.watching.oracle import Oracle
 from sidestep.scripts.watching.stage import Tally, time_limit
 
 REMEMBERED = 600
 """Ticks that one can go back."""
-WINDOW = 24
-"""Ticks of which memory and attention are shown."""
 TRAIL = 48
 """Cells of the trail."""
 PLAIN_WRAPPERS = (TimeLimit, OrderEnforcing, PassiveEnvChecker)
@@ -177,7 +175,7 @@ class Session:
             sight=None if self.world is None else Sight.of(self.world.config, "ghosts" in wants),
             actions=self.actions,
             action=now.action,
-            done=acted.action if now.action is None else None,
+            last_action=acted.action if now.action is None else None,
             insights=insights,
             optimal=acted.optimal,
             regrets=regrets,

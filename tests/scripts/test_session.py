@@ -159,10 +159,10 @@ def test_the_last_action_is_told_at_the_end() -> None:
     session = Session(env, player_of(env, "none"), 3)
     while not session.tally.over:
         last = session.moment({"values"})
-        assert last.done is None
+        assert last.last_action is None
         session.tick()
     moment = session.moment({"values"})
-    assert (moment.action, moment.done) == (None, last.action)
+    assert (moment.action, moment.last_action) == (None, last.action)
 
 
 def test_cells_of_the_optimum_are_its_values() -> None:

@@ -121,7 +121,7 @@ def test_attention_before_the_episode_has_no_bars_in_others_worlds() -> None:
 
 def test_the_last_action_of_an_episode_stays_marked() -> None:
     shown = moment("none")
-    over = shown._replace(action=None, done=shown.action)
+    over = shown._replace(action=None, last_action=shown.action)
     frame = view.arrange(*SIZE, shown, ("values",), with_status=False).panels[0][1]
     pictures = [view.render(one, SIZE, ("values",)) for one in (shown, over)]
     parts = [p[frame.top : frame.bottom, frame.left :] for p in pictures]
