@@ -14,12 +14,11 @@ import sidestep.envs  # noqa: F401
 from sidestep.envs import rendering
 from sidestep.scripts.panels.registry import NAMES, PANELS
 from sidestep.scripts.watching.keys import HELP, KEYS, Command, command_of
-from sidestep.scripts.watching.screen import HOLD_TICKS, Screen
-from sidestep.scripts.watching.session import Session
+from sidestep.scripts.watching.screen import HOLD_TICKS
 from sidestep.scripts.watching.stage import STATUS_HEIGHT, compose, drawing_of, first_size
 from sidestep.scripts.watching.viewer import Viewer
 
-CORRIDOR = "S..G"
+from .corridor import Right, down, press, viewer, world
 
 
 @pytest.fixture(autouse=True)
@@ -27,17 +26,6 @@ def dummy_screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     yield
     pygame.display.quit()
-
-
-class Right:
-    """Goes right, and notes what it was told."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[bool, float, dict[str, Any]]] = []
-
-    def act(self, obs: Any, episode_start: bool, reward: float, info: dict[str, Any]) -> int:
-        self.told.append((episode_start, reward, info))
-        return 2
 
 
 class Blink(gym.Env[Any, int]):
@@ -56,27 +44,6 @@ class Blink(gym.Env[Any, int]):
 
     def render(self) -> Any:
         return np.full((20, 30, 3), 100 * self.ticks, dtype=np.uint8)
-
-
-def world(**config: Any) -> gym.Env[Any, Any]:
-    config = {"level": CORRIDOR, **config}
-    return gym.make("sidestep/MovingObstacles-v0", render_mode="rgb_array", **config)
-
-
-def viewer(**options: Any) -> Viewer:
-    return Viewer(world(), Right(), seed=0, **options)
-
-
-def lanes(number: int) -> Screen:
-    return Screen([Session(world(), Right(), seed=k, stride=number) for k in range(number)])
-
-
-def down(key: int) -> pygame.Event:
-    return pygame.Event(pygame.KEYDOWN, key=key)
-
-
-def press(show: Screen, *keys: int) -> None:
-    show.handle([down(key) for key in keys])
 
 
 def test_every_key_is_a_command_and_explained() -> None:
