@@ -1,4 +1,4 @@
-"""The network of every agent: encoder -> memory -> one linear head."""
+"""The network of every agent: encoder -> memory -> one linear head; past the memory on request."""
 
 from dataclasses import dataclass
 
@@ -35,6 +35,8 @@ class NetworkConfig:
     """Give the network the last reward."""
     channels: tuple[int, ...] = (16, 32)
     """Of the 3x3 convolutions before the encoder, for planes; empty: it reads every cell."""
+    skip_connection: bool = False
+    """Give the head what the encoder makes of this tick too, past the memory."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -47,6 +49,8 @@ class NetworkConfig:
         for name in ("memory_size", "memory_layers", "memory_window"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.skip_connection and self.memory == "none":
+            raise ValueError("skip_connection: expected a memory to pass by, got memory='none'")
 
 
 class Network(nn.Module):
@@ -86,7 +90,8 @@ class Network(nn.Module):
             num_layers=config.memory_layers,
             window=config.memory_window,
         )
-        self.head = nn.Linear(self.memory.output_size, outputs)
+        past = self.encoder.output_size if config.skip_connection else 0
+        self.head = nn.Linear(self.memory.output_size + past, outputs)
         with torch.no_grad():
             self.head.weight.mul_(output_scale)
             self.head.bias.zero_()
@@ -98,10 +103,10 @@ class Network(nn.Module):
 
     def step(self, inputs: Inputs, state: State) -> tuple[Tensor, State]:
         """One tick: (B, ...) to (B, outputs) and the next state."""
-        hidden = self.encode(inputs)
+        x = y = self.encode(inputs)
         if self.config.memory != "none":
-            hidden, state = self.memory.step(hidden, state, inputs.reset)
-        return F.linear(hidden, self.head.weight, self.head.bias), state
+            y, state = self.memory.step(x, state, inputs.reset)
+        return F.linear(self._joined(x, y), self.head.weight, self.head.bias), state
 
     def forward(
         self, inputs: Inputs, state: State, needed: Tensor | None = None
@@ -113,8 +118,9 @@ class Network(nn.Module):
         rest is 0, and the state comes back as it was given.
         """
         if needed is None:
-            hidden, state = self.memory(self.encode(inputs), state, inputs.reset)
-            return self.head(hidden), state
+            x = self.encode(inputs)
+            y, state = self.memory(x, state, inputs.reset)
+            return self.head(self._joined(x, y)), state
         if self.config.memory == "none":
             rows = self.head(self.encode(map_inputs(inputs, lambda x: x[needed])))
             output = rows.new_zeros(*needed.shape, rows.shape[-1])
@@ -135,6 +141,10 @@ class Network(nn.Module):
             parts.append(inputs.last_reward.unsqueeze(-1) * present)
         x: Tensor = self.encoder(parts[0] if len(parts) == 1 else torch.cat(parts, -1))
         return x
+
+    def _joined(self, x: Tensor, y: Tensor) -> Tensor:
+        """What the head reads, (..., H) or (..., H + D): the memory's y, and x past it."""
+        return torch.cat((y, x), -1) if self.config.skip_connection else y
 
     def _features(self, obs: Tensor) -> Tensor:
         """(..., *shape) to (..., D): planes through the convolution, the rest as it is."""

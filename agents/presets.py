@@ -28,8 +28,9 @@ def preset(learner: str, env_id: str, memory: str) -> tuple[LearnerConfig, Train
         config, training = _foreign(learner, env_id)
     network = NetworkConfig(hidden_sizes=(64, 64), memory=memory)
     if env_id.startswith(SEVERAL_LEVELS):  # a view of 7x7 cells: too small for convolutions
-        network = replace(network, hidden_sizes=(128, 128), channels=())
-    if memory != "none":
+        past = memory != "none"
+        network = replace(network, hidden_sizes=(128, 128), channels=(), skip_connection=past)
+    elif memory != "none":
         network = replace(network, hidden_sizes=network.hidden_sizes[:1])
     return replace(config, network=network), training
 
@@ -37,7 +38,8 @@ def preset(learner: str, env_id: str, memory: str) -> tuple[LearnerConfig, Train
 def _own(learner: str, env_id: str, memory: str) -> tuple[LearnerConfig, TrainingConfig]:
     """This package's worlds; measured, see docs/results.md."""
     if env_id.startswith(SEVERAL_LEVELS):
-        return _several_levels(learner), TrainingConfig(total_steps=2_000_000, num_envs=128)
+        training = TrainingConfig(total_steps=2_000_000, num_envs=128)
+        return _several_levels(learner, memory), training
     hides = env_id.startswith("sidestep/Glimpse")
     total_steps = 3_000_000 if hides else 2_000_000
     if learner == "reinforce":
@@ -53,7 +55,7 @@ def _own(learner: str, env_id: str, memory: str) -> tuple[LearnerConfig, Trainin
     return DeepSarsaConfig(), TrainingConfig(total_steps=total_steps, num_envs=256)
 
 
-def _several_levels(learner: str) -> LearnerConfig:
+def _several_levels(learner: str, memory: str) -> LearnerConfig:
     """Rollouts of 16 for both: REINFORCE with whole episodes reaches less in the same time."""
     if learner == "reinforce":
         return ReinforceConfig(
@@ -64,7 +66,13 @@ def _several_levels(learner: str) -> LearnerConfig:
             learning_rate=1e-3,
             entropy_start=0.05,
         )
-    return DeepSarsaConfig(rollout_steps=16, trace_decay=0.9, minibatches=8, epsilon_steps=500_000)
+    return DeepSarsaConfig(
+        rollout_steps=16,
+        trace_decay=0.9,
+        minibatches=8,
+        epsilon_steps=500_000,
+        learning_rate=3e-3 if memory == "none" else 1e-3,
+    )
 
 
 def _foreign(learner: str, env_id: str) -> tuple[LearnerConfig, TrainingConfig]:

@@ -133,6 +133,33 @@ def test_rows_that_are_not_needed_do_not_change_the_others(memory: str) -> None:
     torch.testing.assert_close(part[needed], whole[needed])
 
 
+@pytest.mark.parametrize("memory", [name for name in MEMORIES if name != "none"])
+def test_a_skip_connection_gives_the_head_the_encoders_features_too(memory: str) -> None:
+    network = make_agent("deep-sarsa", memory=memory, skip_connection=True).network
+    plain = make_agent("deep-sarsa", memory=memory).network
+    extra = network.head.in_features - plain.head.in_features
+    assert extra == network.encoder.output_size
+    generator = torch.Generator().manual_seed(3)
+    reset = torch.rand(5, 2, generator=generator) < 0.3
+    obs = torch.randn(5, 2, 3, generator=generator)
+    inputs = Inputs(obs, reset, torch.zeros(5, 2).long(), torch.zeros(5, 2))
+    whole, _ = network(inputs, network.initial_state(2))
+    plain.encoder.load_state_dict(network.encoder.state_dict())
+    plain.memory.load_state_dict(network.memory.state_dict())
+    y, x = network.head.weight.split([plain.head.in_features, extra], dim=1)
+    with torch.no_grad():
+        plain.head.weight.copy_(y)
+        plain.head.bias.copy_(network.head.bias)
+    remembered, _ = plain(inputs, plain.initial_state(2))
+    expected = remembered + network.encode(inputs) @ x.t()
+    torch.testing.assert_close(whole, expected, rtol=0, atol=1e-5)
+    state = network.initial_state(2)
+    for t in range(5):
+        tick = Inputs(*(part[t] for part in inputs if part is not None))
+        output, state = network.step(tick, state)
+        torch.testing.assert_close(output, whole[t], rtol=0, atol=1e-5)
+
+
 def test_the_linear_network_is_one_matrix() -> None:
     network = Network((5,), 3, 2, NetworkConfig(hidden_sizes=()))
     assert [tuple(p.shape) for p in network.parameters()] == [(2, 5), (2,)]
@@ -250,6 +277,7 @@ def test_the_policy_begins_nearly_uniform() -> None:
         ({"hidden_sizes": (8, 0)}, r"hidden_sizes: expected positive sizes, got \(8, 0\)"),
         ({"memory_size": 0}, "memory_size: expected at least 1, got 0"),
         ({"memory_window": 0}, "memory_window: expected at least 1, got 0"),
+        ({"skip_connection": True}, "skip_connection: expected a memory to pass by, got memory="),
     ],
 )
 def test_wrong_configurations(options: dict[str, Any], message: str) -> None:
