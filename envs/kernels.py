@@ -247,7 +247,8 @@ def advance(
     count, terminated, truncated = 0, flags[TERMINATED], flags[TRUNCATED]
     for i in range(number):
         if ended[i]:
-            restart_lane(i, -1, lanes, level_of, sites, tracks, rules)
+            anew = np.int64(-1)  # the type that `restart` gives it: compiled once
+            restart_lane(i, anew, lanes, level_of, sites, tracks, rules)
             reward[i] = 0.0
             for flag in range(flags.shape[0]):
                 flags[flag, i] = False
