@@ -1,6 +1,6 @@
 """What the agent is shown: the observations by name, and whether they tell enough."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -45,8 +45,8 @@ def is_markov(observation: str, levels: Sequence[Level], view: View, hit_ends: b
 
     True is a guarantee. False says that on these levels something that may matter is not shown:
     the move phase, headings, obstacles, what lies outside the window, which of several levels it
-    is (vectors do not show walls), or how many obstacles stand in a cell (planes) where that
-    matters.
+    is (vectors do not show walls, planes not which obstacles a level has), or how many obstacles
+    stand in a cell (planes) where that matters.
     """
     obstacles = any(level.obstacles for level in levels)
     if observation in ("features", "book") and len(levels) > 1:
@@ -64,7 +64,9 @@ def is_markov(observation: str, levels: Sequence[Level], view: View, hit_ends: b
     longest = max(max(level.width, level.height) for level in levels)
     if observation == "window" and view.radius < longest - 1:
         return False
-    return not any(_can_pile_up(level, hit_ends) for level in levels)
+    if any(_can_pile_up(level, hit_ends) for level in levels):
+        return False
+    return not _look_alike(levels, view, hit_ends)
 
 
 def _turns(level: Level) -> bool:
@@ -79,17 +81,43 @@ def _are_confused(level: Level) -> bool:
     return patrols > 0 and len(level.obstacles) > 1
 
 
-def _can_pile_up(level: Level, hit_ends: bool) -> bool:
-    """Whether three obstacles may share cell and plane in a way that matters later.
+def _can_pile_up(level: Level, hit_ends: bool, many: int = 3) -> bool:
+    """Whether `many` obstacles may share cell and plane in a way that matters later.
 
     Of two that share it, one is seen, so both are there; of three, it is not known which are
     together. Wanderers part again. Patrols of one cell and heading go on together: how many they
     are only matters where each counts as a hit.
     """
-    crowds: Counter[Any] = Counter()
+    matter = {crowd: size for crowd, size in _crowds(level).items() if crowd[0] or not hit_ends}
+    return max(matter.values(), default=0) >= many
+
+
+def _crowds(level: Level) -> Counter[tuple[bool, Any]]:
+    """Obstacles that can meet in one plane: wanderers (True) by room, patrols (False) by track."""
+    crowds: Counter[tuple[bool, Any]] = Counter()
     for obstacle in level.obstacles:
         if obstacle.is_wanderer:
-            crowds[min(level.reachable(Cell(obstacle.x, obstacle.y)))] += 1
-        elif not hit_ends:
-            crowds[level.track(obstacle), obstacle.heading[0] != 0] += 1
-    return max(crowds.values(), default=0) > 2
+            crowds[True, min(level.reachable(Cell(obstacle.x, obstacle.y)))] += 1
+        else:
+            crowds[False, (level.track(obstacle), obstacle.heading[0] != 0)] += 1
+    return crowds
+
+
+def _look_alike(levels: Sequence[Level], view: View, hit_ends: bool) -> bool:
+    """Whether levels with the same walls and goal differ in obstacles that planes mix up.
+
+    Two that share a cell are known to be two only where it is known how many each level has.
+    """
+    grounds = defaultdict(list)
+    for level in levels:
+        walls = tuple(level.is_wall(*cell) for cell, _ in level.cells())
+        grounds[level.width, walls, level.goal].append(level)
+    for alike in grounds.values():
+        crowds = [_crowds(level) for level in alike]
+        if all(own == crowds[0] for own in crowds):
+            continue
+        if any(_can_pile_up(level, hit_ends, many=2) for level in alike):
+            return True
+        if view.hide_headings and any(not wanders for own in crowds for wanders, _ in own):
+            return True
+    return False

@@ -32,8 +32,8 @@ def count(seeds: int = 40, draws: int = 1, most: int = 2000, **config: Any) -> C
     def add() -> None:
         world.state[HIT] = 0  # tells the past, decides nothing
         world.clock[:] %= every
-        key = world.state.tobytes() + world.clock.tobytes()
-        known.setdefault(key, (world.state.copy(), world.clock.copy()))
+        now = world.state.copy(), world.clock.copy(), world.level_of.copy()
+        known.setdefault(b"".join(part.tobytes() for part in now), now)
 
     for seed in range(seeds):
         env.reset(seed=seed)
@@ -41,7 +41,7 @@ def count(seeds: int = 40, draws: int = 1, most: int = 2000, **config: Any) -> C
     futures: dict[bytes, set[Any]] = defaultdict(set)
     queue, done = list(known.values()), 0
     while done < min(len(queue), most):
-        state, clock = queue[done]
+        state, clock, world.level_of[:] = queue[done]
         world.state[:], world.clock[:], done = state, clock, done + 1
         shown, future = world.observe()[0].tobytes(), []
         for action in range(5):
@@ -110,6 +110,26 @@ def test_three_wanderers_cannot_be_counted_in_a_plane(level: str, crowd: bool) -
         if not (crowd and markov):  # the joint states of three take long to visit
             alike = count(1, draws=60, most=150, observation=observation, **config).aliased == 0
             assert alike == markov
+
+
+@pytest.mark.parametrize(
+    ("levels", "hide", "markov"),
+    [
+        (["SG\n##\n??\n##\n>.", "SG\n##\n?.\n##\n>>"], [], False),  # which two are together?
+        (["SG\n##\n??\n##\n>.", "SG\n##\n??\n##\n.<"], [], True),  # equally many of a kind
+        (["S.>\n.#G", "S.<\n#.G"], [], True),
+        (["S.G\n>.#", "S.G\n.v#"], [], True),
+        (["S.G\n>.#", "S.G\n.v#"], ["headings"], False),  # across or down?
+        (["S.G\n?.#", "S.G\n>.#"], ["headings"], False),
+    ],
+)
+@pytest.mark.parametrize("observation", ["planes", "window"])
+def test_levels_that_look_alike(
+    observation: str, levels: list[str], hide: list[str], markov: bool
+) -> None:
+    config = {"levels": levels, "hide": hide, "observation": observation, "radius": 4}
+    assert MovingObstaclesEnv(**config).is_markov == markov
+    assert (count(draws=200, obstacle_period=1, **config).aliased == 0) == markov
 
 
 def test_default_world_and_glimpse() -> None:
