@@ -33,8 +33,10 @@ def check_render_mode(mode: str | None, modes: list[str]) -> None:
 
 
 def check_options(options: dict[str, Any] | None, known: tuple[str, ...]) -> None:
-    """Raise ValueError for reset options that nothing would read."""
-    unknown = sorted(set(options or {}) - set(known))
+    """Raise TypeError for options that are no dict, ValueError for some that nothing would read."""
+    if options is not None and not isinstance(options, dict):
+        raise TypeError(f"options: expected a dict or None, got {options!r}")
+    unknown = sorted(set(options or {}) - set(known), key=str)
     if unknown:
         expected = ", ".join(known) or "none"
         raise ValueError(f"options: expected {expected}, got {', '.join(map(repr, unknown))}")

@@ -92,14 +92,22 @@ class WorldConfig:
             object.__setattr__(self, "pool", LevelPool.of(self.pool))
         if self.split not in SPLITS:
             raise ValueError(f"split: expected {' or '.join(SPLITS)}, got {self.split!r}")
-        if self.levels and self.pool is not None:
-            raise ValueError("levels, pool: expected one of them, got both")
+        if self.split != SPLITS[0] and self.pool is None:
+            raise ValueError(f"split: expected a pool beside {self.split!r}, got none")
+        own_level = str(self.level) != str(Level.parse(DEFAULT_LEVEL))
+        given = {"level": own_level, "levels": self.levels, "pool": self.pool is not None}
+        names = [name for name, is_given in given.items() if is_given]
+        if len(names) > 1:
+            raise ValueError(
+                f"{', '.join(names)}: expected one of them, got {len(names)}; "
+                "levels=[] and pool=None take these away"
+            )
         counts = [len(Level.parse(text).obstacles) for text in self.levels]
         if len(set(counts)) > 1:
             raise ValueError(f"levels: expected equally many obstacles in each, got {counts}")
 
     def _check_view(self) -> None:
-        if self.observation not in OBSERVATIONS:
+        if not isinstance(self.observation, str) or self.observation not in OBSERVATIONS:
             expected = ", ".join(OBSERVATIONS)
             raise ValueError(f"observation: expected one of {expected}, got {self.observation!r}")
         for name, most in (("obstacle_period", 1000), ("visible_every", 1000), ("radius", 100)):
@@ -161,7 +169,7 @@ class WorldConfig:
         Args:
             number: which of `maps`.
         """
-        return replace(self, level=self.maps[number], levels=(), pool=None)
+        return replace(self, level=self.maps[number], levels=(), pool=None, split=SPLITS[0])
 
     @property
     def view(self) -> View:

@@ -95,17 +95,17 @@ class Level:
         left out. No patrol's track touches start or goal, and each has three cells or more.
 
         Args:
-            seed: any integer; the same one gives the same level. Levels to train on have even
+            seed: from 0 on; the same one gives the same level. Levels to train on have even
                 seeds and levels to test on odd ones wherever this package makes them.
-            width: columns.
-            height: rows.
-            wall_density: share of the cells that are walls.
-            patrols: how many.
-            wanderers: how many.
+            width: columns, 2 to 100.
+            height: rows, likewise.
+            wall_density: share of the cells that are walls, from 0 to below 1.
+            patrols: how many, up to 1000.
+            wanderers: how many, likewise.
             tries: maps to look at.
 
         Raises:
-            ValueError: none in `tries` maps could be solved.
+            ValueError: an argument out of range, or none in `tries` maps could be solved.
         """
         from .random_levels import random_level
 

@@ -47,23 +47,12 @@ class LevelPool:
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        for name, low, high in (
-            ("width", 2, 100),
-            ("height", 2, 100),
-            ("patrols", 0, 1000),
-            ("wanderers", 0, 1000),
-            ("count", 1, 10000),
-            ("first", 0, 2**40),
-        ):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ValueError(
-                    f"pool {name}: expected an integer from {low} to {high}, got {value!r}"
-                )
-        share = self.wall_density
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
-            raise ValueError(f"pool wall_density: expected a number from 0 to below 1, got {share}")
-        object.__setattr__(self, "wall_density", float(share))
+        _check_kind(
+            "pool ", self.width, self.height, self.patrols, self.wanderers, self.wall_density
+        )
+        _check_integer("pool count", self.count, 1, 10000)
+        _check_integer("pool first", self.first, 0, 2**40)
+        object.__setattr__(self, "wall_density", float(self.wall_density))
 
     @classmethod
     def of(cls, pool: "LevelPool | dict[str, int | float]") -> "LevelPool":
@@ -114,6 +103,11 @@ def random_level(
     tries: int = 200,
 ) -> Level:
     """A random level that can be solved; see `Level.random`."""
+    _check_kind("random level: ", width, height, patrols, wanderers, wall_density)
+    for name, value, least in (("seed", seed, 0), ("tries", tries, 1)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            kind = "positive" if least else "non-negative"
+            raise ValueError(f"random level: {name}: expected a {kind} integer, got {value!r}")
     rng = random.Random(seed)  # its random() is the same in every version of Python
     for _ in range(tries):
         level = _attempt(rng, width, height, wall_density, patrols, wanderers)
@@ -124,6 +118,26 @@ def random_level(
         f"cells, wall_density={wall_density:g}, patrols={patrols}, wanderers={wanderers}; "
         "expected fewer walls or obstacles, or more room"
     )
+
+
+def _check_kind(
+    of: str, width: int, height: int, patrols: int, wanderers: int, wall_density: float
+) -> None:
+    """Raise ValueError, which begins with `of`, for what no level can have."""
+    _check_integer(f"{of}width", width, 2, 100)
+    _check_integer(f"{of}height", height, 2, 100)
+    _check_integer(f"{of}patrols", patrols, 0, 1000)
+    _check_integer(f"{of}wanderers", wanderers, 0, 1000)
+    number = isinstance(wall_density, int | float) and not isinstance(wall_density, bool)
+    if not number or not 0 <= wall_density < 1:
+        raise ValueError(
+            f"{of}wall_density: expected a number from 0 to below 1, got {wall_density!r}"
+        )
+
+
+def _check_integer(name: str, value: int, least: int, most: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"{name}: expected an integer from {least} to {most}, got {value!r}")
 
 
 def _attempt(

@@ -1,5 +1,6 @@
 """Wrong input: one clear line with what was expected and what came, and nothing changed."""
 
+import re
 from typing import Any
 
 import gymnasium as gym
@@ -255,6 +256,11 @@ def test_unknown_options() -> None:
             ValueError,
             f"options: expected {expected}, got 'mask'",
         )
+        for wrong in ([], "level", 3):
+            words = re.escape(f"options: expected a dict or None, got {wrong!r}")
+            unchanged(env, lambda env=env, wrong=wrong: env.reset(options=wrong), TypeError, words)
+        expected = f"options: expected {expected}, got 1, 'a'"
+        unchanged(env, lambda env=env: env.reset(options={1: 2, "a": 3}), ValueError, expected)
 
 
 def test_no_such_lane() -> None:

@@ -145,6 +145,28 @@ def test_seeds_of_random_levels_never_change() -> None:
     assert str(Level.random(7, 5, 4, wall_density=0.1, patrols=2)).split() == PINNED
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"seed": -3}, "seed: expected a non-negative integer, got -3"),
+        ({"seed": 1.5}, "seed: expected a non-negative integer, got 1.5"),
+        ({"width": 0}, "width: expected an integer from 2 to 100, got 0"),
+        ({"height": "5"}, "height: expected an integer from 2 to 100, got '5'"),
+        (
+            {"wall_density": float("nan")},
+            "wall_density: expected a number from 0 to below 1, got nan",
+        ),
+        ({"wall_density": -0.5}, "wall_density: expected a number from 0 to below 1, got -0.5"),
+        ({"patrols": -1}, "patrols: expected an integer from 0 to 1000, got -1"),
+        ({"wanderers": 1001}, "wanderers: expected an integer from 0 to 1000, got 1001"),
+        ({"tries": 0}, "tries: expected a positive integer, got 0"),
+    ],
+)
+def test_wrong_words_for_a_random_level(words: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^random level: {message}$"):
+        Level.random(**{"seed": 0, **words})
+
+
 def test_random_levels_that_cannot_be() -> None:
     with pytest.raises(ValueError, match=r"found none that can be solved in 20 tries with 4x4"):
         random_level(0, 4, 4, wall_density=0.8, patrols=9, tries=20)
@@ -170,7 +192,14 @@ def test_random_levels_that_cannot_be() -> None:
         ),
         ({"pool": {"wall_density": 1}}, ValueError, "pool wall_density: expected a number from 0"),
         ({"split": "validation"}, ValueError, "split: expected train or test, got 'validation'"),
-        ({"pool": {}, "levels": ["S.G"]}, ValueError, "levels, pool: expected one of them"),
+        ({"split": "test"}, ValueError, "split: expected a pool beside 'test', got none"),
+        (
+            {"pool": {}, "levels": ["S.G"]},
+            ValueError,
+            "levels, pool: expected one of them, got 2",
+        ),
+        ({"pool": {}, "level": "gate"}, ValueError, "level, pool: expected one .* pool=None take"),
+        ({"levels": ["S.G"], "level": "gate"}, ValueError, "level, levels: expected one of them"),
     ],
 )
 def test_wrong_keywords(config: dict[str, Any], error: type[Exception], message: str) -> None:
