@@ -13,6 +13,7 @@ from .config import WorldConfig
 from .level import Cell, Level
 from .maps import tables as tables
 from .observations import OBSERVATIONS, empty
+from .places import check_places
 
 State = dict[str, NDArray[Any]]
 """Arrays by name: `state`, `clock`, `streams`, `ended`, `level_of`; the rules' `fingerprint`."""
@@ -182,7 +183,8 @@ class World:
         """Continue from `get_state()`: the future repeats exactly, later episodes included.
 
         Raises:
-            ValueError: a state of another configuration, or of another number of lanes.
+            ValueError: a state of another configuration, or of another number of lanes, or one
+                that no tick can produce.
         """
         own = self.get_state()
         if not isinstance(state, dict) or state.keys() != own.keys():
@@ -198,39 +200,15 @@ class World:
                 )
         if not np.array_equal(state["fingerprint"], own["fingerprint"]):
             raise ValueError("state: expected one of this world's configuration, got another's")
-        self._check_places(state["state"], state["level_of"])
+        if np.any(state["clock"] < 0):
+            raise ValueError("state: expected ticks from 0 on, got a negative one")
+        tables = self.sites, self.tracks, self.walls
+        check_places(state["state"], state["level_of"], tables, self.config.obstacle_period)
         self.state[:] = state["state"]
         self.clock[:] = state["clock"]
         self.streams[:] = state["streams"]
         self.ended[:] = state["ended"]
         self.level_of[:] = state["level_of"]
-
-    def _check_places(self, state: NDArray[np.int16], level_of: NDArray[np.int32]) -> None:
-        """Raise ValueError for rows that no tick can produce; the kernels do not check them."""
-        if np.any((level_of < 0) | (level_of >= len(self.levels))):
-            raise ValueError(f"state: expected levels 0 to {len(self.levels) - 1}")
-        for number in np.unique(level_of).tolist():
-            self._check_cells(state[:, level_of == number], number)
-        phase = state[kernels.PHASE]
-        if np.any((phase < 0) | (phase >= self.config.obstacle_period)):
-            raise ValueError(f"state: expected phases below {self.config.obstacle_period}")
-
-    def _check_cells(self, state: NDArray[np.int16], number: int) -> None:
-        """Raise ValueError for cells outside of level `number` or of a patrol's track."""
-        width, height = self.levels[number].width, self.levels[number].height
-        free = {"agent": (0, 0, width - 1, height - 1)}
-        for k, track in enumerate(self.tracks[number].tolist()):
-            wanders = track[kernels.WANDERS]
-            free[f"obstacle {k}"] = free["agent"] if wanders else tuple(track[:4])
-        for row, (who, (left, top, right, bottom)) in zip(
-            (kernels.X, *range(kernels.FIRST, len(state), 4)), free.items(), strict=True
-        ):
-            x, y = state[row], state[row + 1]
-            if np.any((x < left) | (x > right) | (y < top) | (y > bottom)):
-                raise ValueError(
-                    f"state: expected {who} in columns {left} to {right} and rows {top} to "
-                    f"{bottom}, got one outside"
-                )
 
     def number_of(self, level: Any) -> int:
         """The number of one of this world's levels.

@@ -181,6 +181,8 @@ def test_other_shapes_are_refused(state: Any, message: str) -> None:
         (9, 1, "expected obstacle 1 in columns 0 to 4 and rows 2 to 2"),
         (2, 2, "expected phases below 2"),
         (2, -1, "expected phases below 2"),
+        (6, 30, r"the heading of obstacle 0 to be \(1, 0\) or \(-1, 0\), got \(30, 0\)"),
+        (7, 1, r"the heading of obstacle 0 to be .*, got \(-1, 1\)"),
     ],
 )
 def test_places_outside_the_map_are_refused(row: int, value: int, message: str) -> None:
@@ -189,6 +191,28 @@ def test_places_outside_the_map_are_refused(row: int, value: int, message: str) 
     state = env.get_state()
     state["state"][row] = value
     refused(env, state, message)
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "message"),
+    [
+        (0, 1, "expected agent outside of walls, got column 1, row 0"),
+        (4, 1, "expected obstacle 0 outside of walls, got column 1, row 0"),
+        (6, 1, r"the heading of obstacle 0 to be \(0, 0\), got \(1, 0\)"),
+        (10, 0, r"the heading of obstacle 1 to be \(0, 1\) or \(0, -1\), got \(0, 0\)"),
+    ],
+)
+def test_walls_and_headings_in_a_state(row: int, value: int, message: str) -> None:
+    env = MovingObstaclesEnv(level="S#?v\n...G", random_starts=False)
+    env.reset(seed=0)
+    state = env.get_state()
+    state["state"][row] = value
+    state["state"][11] = 0 if row == 10 else state["state"][11]
+    refused(env, state, message)
+
+
+def test_a_negative_clock_is_refused() -> None:
+    refused(MovingObstaclesEnv(), changed("clock", np.full(1, -1, np.int32)), "ticks from 0 on")
 
 
 def test_a_state_with_ended_lanes_in_another_mode() -> None:
