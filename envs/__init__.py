@@ -12,6 +12,8 @@ from .memoryless import Memoryless as Memoryless
 from .memoryless import best_memoryless as best_memoryless
 from .registration import ENV_IDS as ENV_IDS
 from .registration import register as _register
+from .remembering import Remembering as Remembering
+from .remembering import best_remembering as best_remembering
 from .solver import Solution as Solution
 from .solver import solve as solve
 from .solver_levels import LevelSolutions as LevelSolutions
