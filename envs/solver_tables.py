@@ -17,6 +17,8 @@ MOST_WORK = 2**31
 """States times draws of the wanderers, over all starts: about a minute."""
 MOST_TICKS = 1_000_000
 """Ticks of sweeping until values without a time limit must have settled."""
+MOST_SETTLING = 2**33
+"""States times draws of the wanderers in all these ticks: some minutes."""
 
 
 class Unsolvable(ValueError):
@@ -92,16 +94,18 @@ class Tables:
         if self.problem.max_ticks is not None:
             sweep(starts, *tables, self._spaces, self._begin, self.model)
         else:
-            for n in range(len(starts)):
-                self._settle(starts[n], tuple(table[n] for table in tables))
+            self._settle(starts, tables)
         self.slots.update(zip(missing, range(first, last), strict=True))
 
-    def _settle(self, start: NDArray[np.int32], tables: tuple[NDArray[Any], ...]) -> None:
-        settled = settle(start, tables, self._spaces, self._begin, self.model, MOST_TICKS)
-        if not settled:
+    def _settle(self, starts: NDArray[np.int32], tables: tuple[NDArray[Any], ...]) -> None:
+        problem = self.problem
+        work = problem.joint_places * len(problem.cells) * problem.draws
+        most = min(MOST_TICKS, MOST_SETTLING // work)
+        ticks = settle(starts, *tables, self._spaces, self._begin, self.model, most)
+        if ticks:
             raise Unsolvable(
-                f"values: expected them to settle, they still changed after {MOST_TICKS:,} ticks "
-                f"with discount {self.problem.discount:g} and no time limit; pass max_ticks or a "
+                f"values: expected them to settle, they still changed after {ticks:,} ticks "
+                f"with discount {problem.discount:g} and no time limit; pass max_ticks or a "
                 "lower discount"
             )
 

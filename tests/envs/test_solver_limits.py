@@ -93,6 +93,10 @@ def test_no_finite_optimum(hit_ends: bool, monkeypatch: pytest.MonkeyPatch) -> N
     refused(
         "values: expected them to settle, they still changed after 2,000 ticks", painful, 1.0, None
     )
+    monkeypatch.setattr(tables, "MOST_SETTLING", 25 * 160 + 7)  # of 25 cells, sweeps of 16 ticks
+    refused(
+        "values: expected them to settle, they still changed after 160 ticks", painful, 1.0, None
+    )
 
 
 def test_wrong_arguments() -> None:
