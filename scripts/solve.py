@@ -12,9 +12,15 @@ import numpy as np
 from sidestep.agents import EnvConfig, evaluate
 from sidestep.agents.environments import qualified
 from sidestep.agents.evaluation import lanes_for
-from sidestep.envs import LevelSolutions, Unsolvable, solve_levels
+from sidestep.envs import (
+    LevelSolutions,
+    Unsolvable,
+    best_memoryless,
+    best_remembering,
+    solve_levels,
+)
 from sidestep.envs.solver_lanes import rules_of
-from sidestep.scripts.console import console, guarded, parse, table
+from sidestep.scripts.console import check_folder, console, guarded, parse, table
 from sidestep.scripts.curves import save_figure
 from sidestep.scripts.maps import level_of
 from sidestep.scripts.optimum import OptimalPolicy, level_progress
@@ -27,6 +33,7 @@ EXAMPLES = """\
   sidestep solve --level rush-hour
   sidestep solve --level my-level.txt --out optimum.png --phase 3
   sidestep solve --env sidestep/Crossing-v0 --env-kwargs split=test --seeds 16
+  sidestep solve --env sidestep/Glimpse-v0 --shown
   sidestep solve --watch"""
 
 
@@ -47,6 +54,9 @@ class Options:
     seeds: int | None = None
     """Take the mean over the starts of seeds 0 to N - 1, on each level; over all starts if left
     out."""
+    shown: bool = False
+    """Also tell what can be had by who sees only what the world shows: with a memory of all of it,
+    exactly, and without any, by a search that takes minutes."""
     out: Path | None = None
     """Draw V and the policy into this PNG."""
     number: int = 0
@@ -74,6 +84,9 @@ class Options:
             raise ValueError(f"fps: expected a positive number, got {self.fps}")
         if self.seed < 0:
             raise ValueError(f"seed: expected a non-negative integer, got {self.seed}")
+        for name in ("number", "start", "phase"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: expected at least 0, got {getattr(self, name)}")
 
     def config(self) -> EnvConfig:
         """The env's part of the flags."""
@@ -89,6 +102,8 @@ class Options:
         if self.max_episode_steps is not None:
             keywords["max_episode_steps"] = self.max_episode_steps
         if self.level is not None:
+            if "level" in keywords:
+                raise ValueError("level: expected --level or level= of --env-kwargs, got both")
             keywords["level"] = level_of(self.level)
         return keywords
 
@@ -100,10 +115,14 @@ def main(args: list[str] | None = None) -> None:
 
 def run(options: Options) -> None:
     """Solve, print the figures; then what else was asked for."""
+    check_folder(options.out, "out")
     env = gym.make(qualified(options.env), **options.keywords())
     plain, solution, seconds = solved(env, options)
     head = [options.env, "value"]
-    console.print(table("The optimum", head, rows(solution, plain, options.seeds)))
+    figures = rows(solution, plain, options.seeds)
+    if options.shown:
+        figures += rows_of_the_shown(env, options)
+    console.print(table("The optimum", head, figures))
     console.print(f"Solved in {seconds:.2f} s.")
     if options.out is not None:
         draw(options, solution, options.out)
@@ -172,6 +191,16 @@ def rows(
             for name, n in (("hardest", returns.argmin()), ("easiest", returns.argmax())):
                 figures.insert(3, [f"{name} level", f"{returns[n]:.4f} (number {n})"])
     return figures
+
+
+def rows_of_the_shown(env: gym.Env[Any, Any], options: Options) -> list[list[str]]:
+    """What the best policies reach that see no more than the env's observations."""
+    seeds = None if options.seeds is None else range(options.seeds)
+    with_it = best_remembering(env, seeds=seeds)
+    console.print("Searching the best policy without a memory ...")
+    without = best_memoryless(env, seeds=seeds, restarts=1)
+    found = (("remembering all that is shown", with_it), ("without a memory (search)", without))
+    return [[name, f"{best.mean_return:.4f}, success {best.success:.2%}"] for name, best in found]
 
 
 def _range(values: Sequence[int]) -> str:

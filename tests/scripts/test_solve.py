@@ -50,6 +50,22 @@ def test_several_levels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_can_be_had_by_who_sees_only_what_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "level.txt").write_text("S>.\n.^G")
+    level = ["--level", str(tmp_path / "level.txt"), "--max-episode-steps", "5"]
+    main(["solve", *level, "--env", "sidestep/Glimpse-v0", "--shown"])
+    table = cells(capsys.readouterr().out)
+    assert table["optimal return"] == "0.8125"
+    assert table["remembering all that is shown"].startswith("0.8")
+    remembered = float(table["remembering all that is shown"].split(",")[0])
+    without = float(table["without a memory (search)"].split(",")[0])
+    assert without <= remembered <= 0.8125
+    main(["solve", *level, "--env", "sidestep/Glimpse-v0"])
+    assert "remembering all that is shown" not in cells(capsys.readouterr().out)
+
+
 def test_named_level(capsys: pytest.CaptureFixture[str]) -> None:
     main(["solve", "--level", "detour"])
     table = cells(capsys.readouterr().out)
@@ -83,7 +99,12 @@ def test_no_finite_optimum_without_discount(capsys: pytest.CaptureFixture[str]) 
         (["--level", "nowhere"], "or one of three-rows, course"),
         (["--out", "x.png", "--number", "1"], "number: expected 0 to 0, got 1"),
         (["--env", "sidestep/Crossing-v0"], "random starts: expected at most 65,536"),
+        (["--out", "none/x.png"], "out: expected a folder that is there, got none"),
+        (["--phase", "-1"], "phase: expected at least 0, got -1"),
+        (["--level", "gate", "--env-kwargs", "level=rooms"], "expected --level or level= of"),
+        (["--env", "sidestep/Crossing-v0", "--level", "gate"], "level, pool: expected one of them"),
         (["--seeds", "0"], "seeds: expected at least 1, got 0"),
+        (["--env", "sidestep/Book-v0", "--shown"], "expected a time limit and patrols only"),
         (
             ["--env", "sidestep/Book-v0", "--env-kwargs", "step_reward=0.1", "--episodes", "3"],
             "expected ones that end",
