@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from sidestep.agents import EnvConfig
 from sidestep.scripts import bench
+from sidestep.scripts.benches import memory
 from sidestep.scripts.benches.memory import Options, default_settings, rows_of
 from sidestep.scripts.benches.trials import Outcome
 
@@ -17,9 +19,11 @@ def test_rows_are_means_over_seeds() -> None:
         "glimpse, reinforce, gru, 1": [Outcome(0.7, 0.05, 0.5)],
         "moving-obstacles, reinforce, gru, 0": [Outcome(0.1, 0.0, 0.5)],
     }
-    done["glimpse, exact search, none"] = [Outcome(0.875, 0.25, 0.5)]
-    columns, [row, searched] = rows_of(options, done)
-    assert searched == ["Glimpse-v0", "exact search", "none", "-", "87.5%", "-", "0.250"]
+    done["glimpse, best, none"] = [Outcome(0.875, 0.25, 0.5)]
+    done["glimpse, best, perfect"] = [Outcome(1.0, 0.375, 0.5)]
+    columns, [row, without, perfect] = rows_of(options, done)
+    assert without == ["Glimpse-v0", "best policy found", "none", "-", "87.5%", "-", "0.250"]
+    assert perfect == ["Glimpse-v0", "best policy", "perfect", "-", "100.0%", "-", "0.125"]
     assert dict(zip(columns, row, strict=True)) == {
         "world": "Glimpse-v0",
         "learner": "reinforce",
@@ -29,6 +33,24 @@ def test_rows_are_means_over_seeds() -> None:
         "worst seed": "70.0%",
         "regret": "0.350 ± 0.196",
     }
+
+
+def test_the_best_policies_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = {"Glimpse-v0": EnvConfig("sidestep/Glimpse-v0", ("level='S>.\\n.^G'",), 5)}
+    monkeypatch.setitem(memory.TESTS, "glimpse", world)
+    words = "memory --worlds glimpse --learners reinforce --memories none --seeds 1"
+    words = [*words.split(), "--total-steps", "200", "--out", str(tmp_path)]
+    bench.main(words)
+    runs = json.loads((tmp_path / "results" / "memory.json").read_text())["runs"]
+    (without,), (perfect,) = runs["glimpse, best, none"], runs["glimpse, best, perfect"]
+    assert without[1] <= perfect[1] + 1e-6 and perfect[1] <= perfect[2] + 1e-6
+    assert perfect[2] == pytest.approx(0.8125)  # the optimum that sees everything
+    assert (
+        "| Glimpse-v0 | best policy | perfect | - | 100.0% | - | 0.000 |"
+        in (tmp_path / "results.md").read_text()
+    )
+    monkeypatch.setattr(memory, "best_memoryless", None)  # not called again
+    bench.main(words)
 
 
 def test_known_runs_are_taken_and_missing_ones_trained(
