@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .solver_kernels import GOAL, HITTING, LENGTH, RETURN, TICK, TIE, VALUE, compiled, sweep
+from .solver_kernels import GOAL, HITTING, LENGTH, RETURN, TICK, TIE, VALUE, sweep
+from .streams import compiled
 
 
 @compiled
