@@ -65,7 +65,10 @@ def observed(config: WorldConfig, limit: int | None, seeds: Sequence[int] | None
     chance = np.repeat(likely, len(cells))
     at_start = np.arange(lanes) % len(cells) == cells.index(level.start)
     shown, ways = _played(World(config, lanes, limit), limit, starts, cells)
-    return Observed(*ways, chance, chance * at_start, *_number(shown))
+    following, reward, over, reached = ways
+    seen, different = _number(shown)
+    weight = chance * at_start
+    return Observed(following, reward, over, reached, chance, weight, seen, different)
 
 
 def _played(
@@ -161,9 +164,9 @@ def _number(shown: list[NDArray[Any]]) -> tuple[NDArray[np.int32], NDArray[Any]]
         keys = np.stack([_keys(row, factors) for row in rows])
         _, first, numbers = np.unique(keys, return_index=True, return_inverse=True)
         different = rows.reshape(-1, rows.shape[-1])[first]
-        numbers = numbers.reshape(keys.shape).astype(np.int32)
-        if all((different[n] == row).all() for n, row in zip(numbers, rows, strict=True)):
-            return numbers, different
+        seen: NDArray[np.int32] = numbers.reshape(keys.shape).astype(np.int32)
+        if all((different[n] == row).all() for n, row in zip(seen, rows, strict=True)):
+            return seen, different
 
 
 def _keys(rows: NDArray[Any], factors: NDArray[np.uint64]) -> NDArray[np.uint64]:

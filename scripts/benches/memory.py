@@ -146,12 +146,13 @@ def _measure(job: Job) -> tuple[str, list[Outcome]]:
 
 def _search(env: EnvConfig) -> Outcomes:
     world, optimum = make_single(env), optimum_of(env)
-    best = best_memoryless(world, restarts=2), best_remembering(world)
+    without, perfect = best_memoryless(world, restarts=2), best_remembering(world)
     world.close()
-    return {
-        key: [Outcome(one.success, one.mean_return, optimum)]
-        for key, one in zip(EXACT, best, strict=True)
-    }
+    outcomes = (
+        Outcome(without.success, without.mean_return, optimum),
+        Outcome(perfect.success, perfect.mean_return, optimum),
+    )
+    return {key: [outcome] for key, outcome in zip(EXACT, outcomes, strict=True)}
 
 
 def _known(options: Options) -> Outcomes:
