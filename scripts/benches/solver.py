@@ -72,7 +72,8 @@ def run(options: Options) -> None:
     """Measure every world; print, draw and write the result."""
     cases = worlds(options.largest)
     rows: list[dict[str, Any]] = []
-    solve(WorldConfig(), max_ticks=1, seeds=[0])  # compiles
+    for max_ticks in (1, None):  # compiles: with a limit, and sweeps until values settle
+        solve(WorldConfig(), max_ticks=max_ticks, seeds=[0])
     with progress("{task.fields[now]}") as bar:
         task = bar.add_task("solver", total=len(cases), now="")
         for name, (config, max_ticks) in cases.items():

@@ -21,6 +21,12 @@ from sidestep.envs import (
 from .planner import best, starts
 
 
+def test_values_that_take_long_to_settle_are_waited_for() -> None:
+    """Who may wait for ever has 0.1 / (1 - gamma), to 1e-4 only after 14,000 ticks."""
+    solution = solve(gym.make("sidestep/Book-v0", step_reward=0.1), 0.999)
+    assert solution.mean_value == pytest.approx(100, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("step_reward", "discount", "expected"),
     [(0.0, 0.99, 0.9321), (-0.1, 0.99, 0.1595), (0.0, 1.0, 1.0), (-0.1, 1.0, 0.2)],
