@@ -19,7 +19,6 @@ def settle(
     actions: Any,
     figures: Any,
     spaces: Any,
-    before: Any,
     begin: Any,
     model: Any,
     most_ticks: Any,
@@ -37,7 +36,6 @@ def settle(
         actions: as of `sweep`.
         figures: as of `sweep`.
         spaces: as of `sweep`.
-        before: room like that of `spaces[1]`.
         begin: as of `sweep`.
         model: as of `sweep`.
         most_ticks: give up on a chain after so many.
@@ -46,6 +44,7 @@ def settle(
         The ticks of a chain that did not settle, or 0 where all did.
     """
     work, rewards = spaces[1], model[4]
+    before = np.empty_like(work)
     for n in range(starts.shape[0]):
         one = slice(n, n + 1)
         work[:] = 0.0

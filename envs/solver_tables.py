@@ -101,8 +101,7 @@ class Tables:
         problem = self.problem
         work = problem.joint_places * len(problem.cells) * problem.draws
         most = min(MOST_TICKS, MOST_SETTLING // work)
-        before = np.empty_like(self._spaces[1])  # made here: what kernels make, nobody can count
-        ticks = settle(starts, *tables, self._spaces, before, self._begin, self.model, most)
+        ticks = settle(starts, *tables, self._spaces, self._begin, self.model, most)
         if ticks:
             raise Unsolvable(
                 f"values: expected them to settle, they still changed after {ticks:,} ticks "
