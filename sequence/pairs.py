@@ -3,13 +3,13 @@
 Axis letters: T source positions, S target positions, B batch.
 """
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import regex
 import torch
 from torch import Tensor
 
@@ -17,8 +17,15 @@ PAD, BEGIN, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<begin>", "<end>", "<unknown>")
 """What every vocabulary begins with, in the order of their numbers."""
 
-_WORD = re.compile(r"\w+(?:['\u2019]\w+)*|[^\w\s]")
-_NO_SPACE_BEFORE = re.compile(r"\s+([.,!?;:%)\]}]|'s\b)")
+JOINED, SPACED = "\uffed", "\u2581"
+"""What `split_words` writes on a token beside which the text has not the space, or the lack of one,
+that `join_words` would put there by itself: OpenNMT's joiner, SentencePiece's space."""
+
+_PIECE = regex.compile(rf"\s+|[{JOINED}{SPACED}]|\w+(?:['\u2019]\w+|(?<=\d)[.,](?=\d)\w+)*|\X")
+_CLOSES = regex.compile(
+    r"\s|[\p{Pe}\p{Pf}.,!?;:%\u2026\u3002\u0964\u0965\u060c\u061b\u061f\uff0c\uff01\uff1f]|'s\b"
+)
+_OPENS = regex.compile(r"\s|[\p{Ps}\p{Pi}\u00bf\u00a1]")
 
 
 class Pair(NamedTuple):
@@ -138,13 +145,74 @@ def make_batch(pairs: Sequence[Pair], source: TokenVocabulary, target: TokenVoca
 
 
 def split_words(text: str) -> list[str]:
-    """Words and punctuation marks, each a token; an apostrophe inside a word stays there."""
-    return _WORD.findall(text)
+    r"""Cut a text into words and marks so that `join_words` gives back exactly this text.
+
+    A word keeps its accents, vowel points and other marks, apostrophes inside it, and the points
+    and commas inside a number. Every other visible character is a token with the marks on it.
+    Between two tokens is one space, but none before what closes (brackets, quotes and .,!?;:%) and
+    none behind what opens. Where a text has it otherwise, the token says so: "well-known" is
+    `well`, `\uffed-\uffed`, `known`, and "non !" is `non`, `\u2581!`. Other white space is a token
+    of its own.
+    """
+    tokens: list[str] = []
+    left, spaced = "", False
+    pieces = _PIECE.findall(text)
+    for number, body in enumerate(pieces):
+        if body == " " and 0 < number < len(pieces) - 1:
+            spaced = True
+            continue
+        mark = SPACED if spaced else JOINED
+        if left and spaced != _has_space(left, body):
+            if _is_word(body) and not _is_word(left):
+                tokens[-1] += mark  # words stay bare
+                mark = ""
+        elif body not in (JOINED, SPACED):  # which would be read as what they mean on a token
+            mark = ""
+        tokens.append(mark + body)
+        left, spaced = body, False
+    return tokens
 
 
 def join_words(tokens: Iterable[str]) -> str:
-    """Words as a line of text, without spaces before punctuation."""
-    return _NO_SPACE_BEFORE.sub(r"\1", " ".join(tokens))
+    """Write tokens as a line of text; see `split_words`. Any tokens will do."""
+    text, left, after = "", "", ""
+    for token in tokens:
+        before, body, then = _parts(token)
+        mark = before or after
+        spaced = mark == SPACED if mark else _has_space(left, body)
+        text += (" " if left and spaced else "") + body
+        left, after = body, then
+    return text
+
+
+def bare(token: str) -> str:
+    """What a token shows: without what it says about the spaces beside it."""
+    return _parts(token)[1]
+
+
+def _parts(token: str) -> tuple[str, str, str]:
+    """What it says about the space before it, the token itself, and about the space behind it."""
+    before = token[0] if len(token) > 1 and token[0] in (JOINED, SPACED) else ""
+    body = token[len(before) :]
+    after = body[-1] if len(body) > 1 and body[-1] in (JOINED, SPACED) else ""
+    return before, body[: len(body) - len(after)], after
+
+
+def _has_space(left: str, right: str) -> bool:
+    """Whether a space stands between two tokens that say nothing about it."""
+    return not _OPENS.match(left) and not _CLOSES.match(right)
+
+
+def _is_word(body: str) -> bool:
+    return regex.match(r"\w", body) is not None
+
+
+def split_characters(text: str) -> list[str]:
+    """Cut a text into characters as a reader counts them: letters keep their marks.
+
+    Source: Unicode Standard Annex 29, extended grapheme clusters.
+    """
+    return regex.findall(r"\X", text)
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:

@@ -8,8 +8,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+import regex
+
 from sidestep.sequence.dates import dates
-from sidestep.sequence.pairs import Pair, TokenVocabulary, join_words, read_pairs, split_words
+from sidestep.sequence.pairs import (
+    Pair,
+    TokenVocabulary,
+    join_words,
+    read_pairs,
+    split_characters,
+    split_words,
+)
 from sidestep.sequence.tasks import Split, Task, copy, examples, reversal, split_of, stream
 from sidestep.sequence.word_order import word_order
 
@@ -21,6 +30,11 @@ TASKS: dict[str, Callable[[], Task]] = {
 }
 HELD_OUT = 500
 """Pairs of the validation and of the test split of a generated task."""
+DENSE = regex.compile(
+    r"(?=\p{L})[\p{Hangul}\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+    r"\p{Tibetan}]"
+)
+"""Letters of scripts whose words have no spaces between them, or (Hangul) many endings."""
 
 Unit = Literal["auto", "character", "word"]
 
@@ -34,8 +48,8 @@ class DataConfig:
     swap: bool = False
     """Translate from a file's second column into its first."""
     source_unit: Unit = "auto"
-    """Tokens of a file's sources; auto: characters where most letters are Hangul, Han or kana,
-    else words."""
+    """Tokens of a file's sources; auto: characters where most letters are Hangul, Han, kana, or of
+    a script that puts no spaces between words, else words."""
     target_unit: Unit = "auto"
     """Tokens of a file's targets, likewise."""
     minimum_count: int = 2
@@ -126,7 +140,7 @@ class Corpus:
 
 def split_unit(text: str, unit: str) -> list[str]:
     """Characters or words of a text."""
-    return split_words(text) if unit == "word" else list(text)
+    return split_words(text) if unit == "word" else split_characters(text)
 
 
 def generated(config: DataConfig, max_source: int) -> Corpus:
@@ -240,10 +254,11 @@ def unit_of(unit: str, texts: Any) -> str:
     """The unit that "auto" stands for."""
     if unit != "auto":
         return unit
-    letters = [c for text in texts for c in text if c.isalpha()]
-    dense = sum(0x3040 <= ord(c) <= 0x30FF or 0x3400 <= ord(c) <= 0x9FFF
-                or 0xAC00 <= ord(c) <= 0xD7A3 for c in letters)  # fmt: skip
-    return "character" if 2 * dense > len(letters) else "word"
+    letters, dense = 0, 0
+    for text in texts:
+        letters += sum(map(str.isalpha, text))
+        dense += len(DENSE.findall(text))
+    return "character" if 2 * dense > letters else "word"
 
 
 def digest(texts: Sequence[tuple[str, str]]) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sidestep.scripts.curves import BLUE, GREY, ORANGE, plain_axes
 from sidestep.scripts.sequences.hangul import labels_for
+from sidestep.sequence.pairs import bare
 
 END_LABEL = "end"
 
@@ -33,7 +34,7 @@ class Look(NamedTuple):
 
 def visible(tokens: Sequence[str], places: int) -> list[str]:
     """Labels of so many places: tokens with spaces to be seen, then END."""
-    labels = [token.replace(" ", "\u2423") for token in tokens]
+    labels = [bare(token).replace(" ", "\u2423") for token in tokens]
     return [*labels, END_LABEL][:places]
 
 

@@ -24,7 +24,7 @@ from sidestep.scripts.sequences.translate_search import (
 )
 from sidestep.scripts.sequences.translate_task import Run, corpus_again, decode, load_translator
 from sidestep.sequence.beams import Hypothesis
-from sidestep.sequence.pairs import Pair
+from sidestep.sequence.pairs import Pair, bare
 from sidestep.sequence.tasks import examples
 
 DRAWN = 3
@@ -125,7 +125,7 @@ def sources_of(texts: tuple[str, ...], record: Run, seed: int) -> list[tuple[str
             )
         unknown = languages.source.unknown(tokens)
         if unknown:
-            words = ", ".join(repr(token) for token in unknown)
+            words = ", ".join(repr(bare(token)) for token in unknown)
             console.print(
                 f"Text {number} holds what the model has never seen, read as <unknown>: {words}",
                 style="yellow",

@@ -96,7 +96,7 @@ class Scores:
     """How well a translator does on held-out pairs.
 
     Attributes:
-        exact: share of translations that are the reference, token by token: spaces do not count.
+        exact: share of translations that are the reference, spaces and all.
         bleu: corpus BLEU, 0 to 100; None unless asked for.
         chrf: likewise.
         aligned: share of the true alignment's symbols, in exact translations, whose largest weight
@@ -147,7 +147,8 @@ def bleu_and_chrf(
         import sacrebleu
     except ImportError:
         return None, None, None
-    bleu = sacrebleu.BLEU(tokenize="char" if by_character else "13a")
+    tokenize = "char" if by_character else "13a"
+    bleu = sacrebleu.BLEU(tokenize=tokenize, effective_order=True)  # no 4-grams: not 0, but as many
     chrf = sacrebleu.CHRF()
     score = bleu.corpus_score(texts, [references]).score
     return score, chrf.corpus_score(texts, [references]).score, str(bleu.get_signature())

@@ -1,15 +1,22 @@
 """What `sidestep translate` learns from a file of pairs: split, limits, batches, and its scores."""
 
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sidestep.scripts.sequences import translate_search
-from sidestep.scripts.sequences.translate_data import DataConfig, Shuffled, corpus_of, unit_of
-from sidestep.scripts.sequences.translate_search import SearchConfig, scores_of
+from sidestep.scripts.sequences.translate_data import (
+    Corpus,
+    DataConfig,
+    Shuffled,
+    corpus_of,
+    unit_of,
+)
+from sidestep.scripts.sequences.translate_search import Scores, SearchConfig, scores_of
 from sidestep.sequence.beams import Hypothesis
-from sidestep.sequence.pairs import Pair
+from sidestep.sequence.pairs import Pair, TokenVocabulary
 
 KOR_ENG = Path(__file__).resolve().parents[3] / "shared" / "data" / "kor-eng.txt"
 
@@ -68,19 +75,58 @@ def test_units() -> None:
     assert unit_of("auto", ["나는 간다. OK"]) == "character"
     assert unit_of("auto", ["I go to 서울."]) == "word"
     assert unit_of("word", ["나는 간다."]) == "word"
+    assert unit_of("auto", ["สวัสดีครับ"]) == unit_of("auto", ["東京へ"]) == "character"
+    assert unit_of("auto", ["नमस्ते दुनिया"]) == unit_of("auto", ["مُحَمَّد"]) == "word"
 
 
-def test_exact_means_token_by_token(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file's spaces are not the tokenizer's: "one two !" and "one two!" are the same words."""
-    corpus = corpus_of(pairs, DataConfig(swap=True, minimum_count=1), 64)
-    corpus = replace(corpus, references=[text.replace("!", " !") for text in corpus.references])
+def write_right(corpus: Corpus, monkeypatch: pytest.MonkeyPatch, wrong: int = 0) -> Scores:
+    """The scores of a model that writes all but so many of the test's targets exactly."""
     target = corpus.languages.target
     right = [[Hypothesis(target.encode(p.target), 0.0, 0.0, None, True)] for p in corpus.test]
-    right[0] = right[1]
+    for number in range(wrong):
+        right[number] = right[number + 1]
     monkeypatch.setattr(translate_search, "decode", lambda *_: right)
     monkeypatch.setattr(translate_search, "searcher", lambda *_: None)
-    scores, _ = scores_of(None, corpus, SearchConfig(), 64)  # type: ignore[arg-type]
+    return scores_of(None, corpus, SearchConfig(), 64)[0]  # type: ignore[arg-type]
+
+
+def test_exact_is_the_share_of_exact_ones(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = corpus_of(pairs, DataConfig(swap=True, minimum_count=1), 64)
+    scores = write_right(corpus, monkeypatch, wrong=1)
     assert scores.exact == pytest.approx(1 - 1 / len(corpus.test))
+
+
+FRAMES = {
+    "marks": '¿Qué {} hora, "{}" es-{}? ¡3.{} o 1,{}00!',
+    "spaces": "« {}  non ! » \u2014{} l\u2019{}\u202f: {}\u00a0{}",
+    "hindi": "नमस्ते {} दुनिया{}। {} क्या-{} {}?",
+    "hebrew": "מִשְׁנָה {} שָׁלוֹם{} {} {} {}",
+    "thai": "สวัสดี{}ครับ{} {} {}{}",
+    "one word": "{}\u0301{}",  # no sentence has four words
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_exact_translations_score_100(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sacrebleu")
+    words = "uno dos tres éso día tía río sol mar luz".split()
+    lines = [
+        f"{n}\t{FRAMES[name].format(*[words[n // 10], words[n % 10]] * 3)}" for n in range(100)
+    ]
+    lines = sorted({line.split("\t")[1]: line for line in lines}.values())
+    path = tmp_path / "pairs.tsv"
+    path.write_text("\n".join(lines * 2), encoding="utf-8")
+    corpus = corpus_of(path, DataConfig(minimum_count=1), 64)
+    texts = {unicodedata.normalize("NFC", line.split("\t")[1]) for line in lines}
+    assert texts.issuperset(corpus.references) and corpus.references
+    right = [corpus.languages.join_target(pair.target) for pair in corpus.test]
+    assert right == corpus.references
+    known = TokenVocabulary.from_tokens(pair.target for pair in corpus.test)
+    languages = replace(corpus.languages, target=known)  # as if it had been trained on all of them
+    scores = write_right(replace(corpus, languages=languages), monkeypatch)
+    assert (scores.exact, scores.bleu, scores.chrf) == (1, pytest.approx(100), pytest.approx(100))
 
 
 @pytest.mark.skipif(not KOR_ENG.is_file(), reason="the Korean-English file is not there")

@@ -4,6 +4,8 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from sidestep.sequence.pairs import (
     BEGIN,
@@ -13,10 +15,12 @@ from sidestep.sequence.pairs import (
     UNKNOWN,
     Pair,
     TokenVocabulary,
+    bare,
     join_words,
     make_batch,
     pad,
     read_pairs,
+    split_characters,
     split_words,
 )
 
@@ -66,6 +70,61 @@ def test_words_and_back() -> None:
     assert words == ["Tom's", "dog", "can't", "bark", ",", "can", "it", "?", "Yes", "!"]
     assert join_words(words) == text
     assert join_words(["the", "dog", "'s", "name", "."]) == "the dog's name."
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("¿Qué hora es?", "¿ Qué hora es ?"),
+        ("a well-known 3.14", "a well - known 3.14"),
+        ("1,000", "1,000"),
+        ("Sie sagt: „Ich\"", 'Sie sagt : „ Ich "'),
+        ("« Non ! »", "« Non ! »"),
+        ("\u201cHi,\u201d\u2014\u2018no\u2019 l\u2019été", 
+ "\u201c Hi , \u201d \u2014 \u2018 no \u2019 l\u2019été"),
+        ("नमस्ते दुनिया।", "नमस्ते दुनिया ।"),
+        ("สวัสดีครับ", "สวัสดีครับ"),
+        ("مُحَمَّدٌ هنا؟", "مُحَمَّدٌ هنا ؟"),
+        ("מִשְׁנָה", "מִשְׁנָה"),
+        ("\u0645\u06cc\u200c\u062e", "\u0645\u06cc\u200c\u062e"),
+        ("e\u0301t\u0308 x\u0301", "e\u0301t\u0308 x\u0301"),
+        ("(x)[y] C++ #tag 3km/h", "( x ) [ y ] C + + # tag 3km / h"),
+        ("\U0001f469\u200d\U0001f467 ok", "\U0001f469\u200d\U0001f467 ok"),
+    ],
+)  # fmt: skip
+def test_words_and_back_in_many_scripts(text: str, words: str) -> None:
+    tokens = split_words(text)
+    assert join_words(tokens) == text
+    assert " ".join(map(bare, tokens)) == words  # marks stay with their letters
+
+
+STRANGE = "\uffed\u2581 .,'aé!\"(\u0301-1\n\t¿«\u00a0\u2028"
+
+
+@given(st.text() | st.text(alphabet=STRANGE))
+@example(" a  b\t")
+@example("\uffed\u2581 \u2581a\uffed")
+def test_any_text_comes_back(text: str) -> None:
+    assert join_words(split_words(text)) == text
+    assert "".join(split_characters(text)) == text
+
+
+@given(st.lists(st.text(alphabet=STRANGE)))
+def test_any_tokens_can_be_joined(tokens: list[str]) -> None:
+    assert isinstance(join_words(tokens), str)  # a model may write them in any order
+
+
+def test_words_beside_marks_stay_bare() -> None:
+    assert split_words('"no", well-known (x): 3 - 1 non !') == [
+        *('"\uffed', "no", '\uffed"', ",", "well", "\uffed-\uffed", "known", "(", "x", ")", ":"),
+        *("3", "-", "1", "non", "\u2581!"),
+    ]
+
+
+def test_characters_keep_their_marks() -> None:
+    assert split_characters("मस्ते") == ["म", "स्ते"]
+    assert split_characters("วัสดี") == ["วั", "ส", "ดี"]
+    assert split_characters("나는") == ["나", "는"]
 
 
 def test_pairs_file(tmp_path: Path) -> None:
