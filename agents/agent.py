@@ -18,7 +18,7 @@ from .checkpoint import check_tensors
 from .exploration import Actions, Mask, Scores, pack_random, unpack_random
 from .networks import Network, NetworkConfig
 from .normalization import RunningMoments
-from .observations import ObservationEncoder
+from .observations import ObservationEncoder, check_picture
 from .types import Inputs, Rollout
 
 if TYPE_CHECKING:
@@ -184,7 +184,10 @@ class Agent(ABC):
             raise TypeError(f"action space: expected Discrete, got {action_space}")
         self.observation_space, self.action_space = observation_space, action_space
         self.config, self.seed, self.device = config, seed, torch.device(device)
-        self.encoder = ObservationEncoder(observation_space, config.normalize_observations)
+        axis = config.network.channels_axis
+        if config.network.channels:
+            check_picture(observation_space, axis)
+        self.encoder = ObservationEncoder(observation_space, config.normalize_observations, axis)
         self.reward_moments = RunningMoments(())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from sidestep.sequence import MEMORIES, State, make_memory, pack_episodes
 
+from .observations import CHANNELS_AXES, SMALL_MAP
 from .types import Inputs, map_inputs
 
 
@@ -35,6 +36,8 @@ class NetworkConfig:
     """Give the network the last reward."""
     channels: tuple[int, ...] = (16, 32)
     """Of the 3x3 convolutions before the encoder, for planes; empty: it reads every cell."""
+    channels_axis: str = "auto"
+    """Where the channels of a picture are: first, last, or auto, by the env's word or the shape."""
     skip_connection: bool = False
     """Give the head what the encoder makes of this tick too, past the memory."""
 
@@ -46,6 +49,11 @@ class NetworkConfig:
             raise ValueError(f"hidden_sizes: expected positive sizes, got {self.hidden_sizes}")
         if any(size < 1 for size in self.channels):
             raise ValueError(f"channels: expected positive numbers, got {self.channels}")
+        if self.channels_axis not in CHANNELS_AXES:
+            raise ValueError(
+                f"channels_axis: expected one of {', '.join(CHANNELS_AXES)}, "
+                f"got {self.channels_axis!r}"
+            )
         for name in ("memory_size", "memory_layers", "memory_window"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
@@ -60,7 +68,8 @@ class Network(nn.Module):
     a target network (Gallici et al. 2024, arXiv 2407.04811).
 
     Args:
-        shape: of one encoded observation; (D,) a vector, (C, H, W) planes.
+        shape: of one encoded observation; (D,) a vector, (C, H, W) planes; of any other rank it is
+            read as a vector.
         num_actions: A, the width of the last action's one-hot.
         outputs: width of the head.
         config: sizes and memory.
@@ -147,16 +156,13 @@ class Network(nn.Module):
         return torch.cat((y, x), -1) if self.config.skip_connection else y
 
     def _features(self, obs: Tensor) -> Tensor:
-        """(..., *shape) to (..., D): planes through the convolution, the rest as it is."""
+        """(..., *shape) to (..., D): planes through the convolution, the rest as a vector."""
         if self.rank == 1:
             return obs
-        lead = obs.shape[: -self.rank]
-        flat = obs.reshape(-1, *obs.shape[-self.rank :])
-        return self.convolution(flat).reshape(*lead, -1) if self.rank == 3 else flat.flatten(1)
-
-
-SMALL_MAP = 8
-"""Cells on the shorter side up to which every cell keeps its own features."""
+        if self.rank != 3:
+            return obs.flatten(-self.rank)
+        planes = obs.reshape(-1, *obs.shape[-3:])
+        return self.convolution(planes).reshape(*obs.shape[:-3], -1)
 
 
 def _convolution(shape: tuple[int, ...], channels: tuple[int, ...]) -> nn.Module:

@@ -11,25 +11,38 @@ from torch import Tensor
 
 from .normalization import RunningMoments
 
+CHANNELS_AXES = ("auto", "first", "last")
+"""Where the channels of a picture are; auto: where its env says (an attribute `channels_axis` of
+the Box), else where its shape says."""
+SMALL_MAP = 8
+"""Cells on the shorter side up to which a map is small."""
+
 
 class ObservationEncoder:
     """Turns batches of observations of `space` into float32 tensors (B, *shape).
 
-    Box becomes itself, images (three dimensions) channels first and bytes divided by 255;
-    Discrete and MultiDiscrete one-hot; MultiBinary 0 and 1; Dict and Tuple the concatenation of
-    their parts, flattened.
+    Box becomes itself, and bytes up to 255 are divided by 255. Pictures, Boxes of three axes, are
+    put channels first; stacks of pictures, of four axes, become one picture with the channels of
+    all; bytes up to 255 whose two axes are longer than 8 are a grey picture, of one channel.
+    Discrete and MultiDiscrete become one-hot; MultiBinary 0 and 1; Dict and Tuple the concatenation
+    of their parts, flattened.
 
     Args:
         space: the single observation space.
         normalize: keep running mean and deviation, and standardise with them (clipped to 10).
+        channels_axis: of a picture: auto, first or last. Where auto leaves it open it is first;
+            `check_picture` refuses such a space.
 
     Raises:
         TypeError: a space that is none of these.
     """
 
-    def __init__(self, space: spaces.Space[Any], normalize: bool = False) -> None:
+    def __init__(
+        self, space: spaces.Space[Any], normalize: bool = False, channels_axis: str = "auto"
+    ) -> None:
         """Check the space."""
-        self.space, self.shape = space, _shape(space)
+        self.space, self.channels_axis = space, channels_axis
+        self.shape = _shape(space, channels_axis)
         self.normalize, self.frozen = normalize, False
         self.plain = isinstance(space, spaces.Box) and len(space.shape) == 1
         self.moments = RunningMoments(self.shape)
@@ -43,7 +56,7 @@ class ObservationEncoder:
             count: take the batch into the running statistics, if there are any.
         """
         if not self.plain or obs.dtype != np.float32:
-            obs = _encode(self.space, obs)
+            obs = _encode(self.space, obs, self.channels_axis)
         encoded = torch.from_numpy(np.array(obs, order="C"))  # the env may reuse its buffer
         if self.normalize:
             if count and not self.frozen:
@@ -53,13 +66,67 @@ class ObservationEncoder:
         return encoded.to(device)
 
 
-def _shape(space: spaces.Space[Any]) -> tuple[int, ...]:
+def check_picture(space: spaces.Space[Any], channels_axis: str = "auto") -> None:
+    """Refuse a picture that may have its channels first or last, before it is convolved.
+
+    Args:
+        space: the single observation space.
+        channels_axis: as the encoder is given it.
+
+    Raises:
+        TypeError: its shape leaves open which axis the channels are.
+    """
+    if isinstance(space, spaces.Box) and _axis_of(space, channels_axis) is None:
+        raise TypeError(
+            "observation space: expected a picture whose channels are plainly its first or its "
+            f"last axis, got shape {space.shape} of {space.dtype}; say channels_axis first or "
+            "last, or leave channels empty to read every cell without convolutions"
+        )
+
+
+def _axis_of(space: spaces.Box, told: str) -> str | None:
+    """Where the channels are, first or last; None where the shape leaves it open.
+
+    The sides of a picture are equal, or at least twice its channels. Bytes of 0 and 1 are planes,
+    which stand first, where the shape says nothing else.
+    """
+    if len(space.shape) not in (3, 4):
+        return "first"
+    own = told if told != "auto" else getattr(space, "channels_axis", None)
+    if own is not None:
+        return str(own)
+    first, middle, last = space.shape[-3:]
+    if _is_bytes(space) and last in (1, 3, 4):
+        return "last"
+    if (first == middle) != (middle == last):
+        return "last" if first == middle else "first"
+    if 2 * first <= min(middle, last):
+        return "first"
+    if 2 * last <= min(first, middle):
+        return "last"
+    return "first" if space.dtype == np.uint8 and bool((space.high == 1).all()) else None
+
+
+def _is_bytes(space: spaces.Box) -> bool:
+    """Whether its values are bytes up to 255, as pictures have them."""
+    return space.dtype == np.uint8 and bool((space.high == 255).all())
+
+
+def _box_shape(space: spaces.Box, channels_axis: str) -> tuple[int, ...]:
+    """The shape of one encoded Box: of pictures (channels, height, width)."""
+    shape = space.shape
+    if len(shape) == 2 and min(shape) > SMALL_MAP and _is_bytes(space):
+        return (1, *shape)
+    if len(shape) in (3, 4) and _axis_of(space, channels_axis) == "last":
+        shape = (*shape[:-3], shape[-1], *shape[-3:-1])
+    return (shape[0] * shape[1], *shape[2:]) if len(shape) == 4 else shape or (1,)
+
+
+def _shape(space: spaces.Space[Any], channels_axis: str = "auto") -> tuple[int, ...]:
     """The shape of one encoded observation."""
     match space:
-        case spaces.Box() if _is_channels_last(space):
-            return (space.shape[2], *space.shape[:2])
         case spaces.Box():
-            return space.shape or (1,)
+            return _box_shape(space, channels_axis)
         case spaces.Discrete():
             return (int(space.n),)
         case spaces.MultiDiscrete():
@@ -78,22 +145,17 @@ def _parts(space: spaces.Dict | spaces.Tuple[Any]) -> list[spaces.Space[Any]]:
     return list(space.values() if isinstance(space, spaces.Dict) else space.spaces)
 
 
-def _is_channels_last(space: spaces.Box) -> bool:
-    """Pictures as Gymnasium makes them: bytes up to 255, (height, width, 1, 3 or 4 channels)."""
-    is_picture = space.dtype == np.uint8 and bool((space.high == 255).all())
-    return is_picture and len(space.shape) == 3 and space.shape[2] in (1, 3, 4)
-
-
-def _encode(space: spaces.Space[Any], obs: Any) -> NDArray[np.float32]:
+def _encode(space: spaces.Space[Any], obs: Any, channels_axis: str = "auto") -> NDArray[np.float32]:
     """A batch of observations as float32 (B, *shape)."""
     match space:
         case spaces.Box():
             batch = np.asarray(obs)
-            if _is_channels_last(space):
-                batch = np.moveaxis(batch, -1, 1)
-            if space.dtype == np.uint8 and (space.high == 255).all():
+            if batch.ndim > 3 and _axis_of(space, channels_axis) == "last":
+                batch = np.moveaxis(batch, -1, -3)
+            if _is_bytes(space):
                 batch = batch.astype(np.float32) / np.float32(255)
-            return batch.astype(np.float32, copy=False).reshape(len(batch), *_shape(space))
+            shape = _box_shape(space, channels_axis)
+            return batch.astype(np.float32, copy=False).reshape(len(batch), *shape)
         case spaces.Discrete():
             return _one_hot(np.asarray(obs) - space.start, int(space.n))
         case spaces.MultiDiscrete():

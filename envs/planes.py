@@ -175,11 +175,18 @@ def channels(view: View) -> int:
 def planes_space(levels: Sequence[Level], view: View) -> spaces.Box:
     """The Box of `planes`, of the size of the largest level."""
     height, width = max(level.height for level in levels), max(level.width for level in levels)
-    return spaces.Box(0, 1, (channels(view), height, width), dtype=np.uint8)
+    return _planes_box(channels(view), height, width)
 
 
 def window_space(levels: Sequence[Level], view: View) -> spaces.Box:
     """The Box of `window`."""
     del levels
     side = 2 * view.radius + 1
-    return spaces.Box(0, 1, (channels(view), side, side), dtype=np.uint8)
+    return _planes_box(channels(view), side, side)
+
+
+def _planes_box(*shape: int) -> spaces.Box:
+    """The Box of planes (C, H, W), with a word on it that its channels are first."""
+    box = spaces.Box(0, 1, shape, dtype=np.uint8)
+    box.channels_axis = "first"  # type: ignore[attr-defined]
+    return box
