@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,11 +62,18 @@ def parse_keywords(pairs: Sequence[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not equals or not name.isidentifier():
             raise ValueError(f"env kwargs: expected name=value, got {pair!r}")
-        try:
-            keywords[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            keywords[name] = value
+        keywords[name] = _value_of(value)
     return keywords
+
+
+def _value_of(text: str) -> Any:
+    """A Python literal, or else the text."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python has opinions on backslashes in words
+            return ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # as it documents
+        return text
 
 
 def qualified(env_id: str) -> str:
@@ -77,7 +85,7 @@ def spec_of(config: EnvConfig) -> EnvSpec:
     """What is registered under the id, its module imported.
 
     Raises:
-        ValueError: no such module.
+        ValueError: no such module, or one that fails when it is imported.
         gymnasium.error.Error: no such id.
     """
     module, _, name = qualified(config.id).rpartition(":")
@@ -86,6 +94,9 @@ def spec_of(config: EnvConfig) -> EnvSpec:
             importlib.import_module(module)
     except ImportError as error:
         raise ValueError(f"env {config.id}: expected a module to import, got {error}") from None
+    except Exception as error:  # whatever a module of others does when it is imported
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"env {config.id}: expected a module to import, got {what}") from error
     return gym.spec(name)
 
 
@@ -112,9 +123,33 @@ def is_native(config: EnvConfig) -> bool:
 
 
 def make_single(config: EnvConfig, render_mode: str | None = None) -> gym.Env[Any, Any]:
-    """One env of `config`, for watching."""
+    """Make one env of `config`, for watching.
+
+    Args:
+        config: of any env.
+        render_mode: asked of envs that take one; the env's own `render_mode` says what came of it.
+
+    Raises:
+        gymnasium.error.Error, TypeError, ValueError: no such id, or keywords it does not take.
+    """
     keywords = _keywords(config, native=False)
-    return gym.make(qualified(config.id), render_mode=render_mode, **keywords)
+    if render_mode is None or not _may_draw(spec_of(config), render_mode):
+        return gym.make(qualified(config.id), **keywords)
+    try:
+        return gym.make(qualified(config.id), **{**keywords, "render_mode": render_mode})
+    except TypeError as error:
+        if "unexpected keyword argument 'render_mode'" not in str(error):
+            raise
+    return gym.make(qualified(config.id), **keywords)
+
+
+def _may_draw(spec: EnvSpec, render_mode: str) -> bool:
+    """Whether an env names a way of drawing among its own, or names none."""
+    entry = spec.entry_point
+    creator = load_env_creator(entry) if isinstance(entry, str) else entry
+    metadata = getattr(creator, "metadata", None)
+    modes = metadata.get("render_modes") if isinstance(metadata, dict) else None
+    return not modes or render_mode in modes
 
 
 def _keywords(config: EnvConfig, native: bool) -> dict[str, Any]:

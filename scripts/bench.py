@@ -3,6 +3,8 @@
 import importlib
 import sys
 
+from sidestep.scripts.cli import tell
+
 BENCHES = {
     "world": "steps per second of the world, beside Gymnasium's",
     "learning": "seconds of training to 95 and 99 % success, beside Stable-Baselines3",
@@ -20,7 +22,7 @@ def main(args: list[str] | None = None) -> None:
     args = sys.argv[1:] if args is None else args
     if args and args[0] in ("-h", "--help"):
         rows = "\n".join(f"  {name:<10} {text}" for name, text in BENCHES.items())
-        print(f"usage: sidestep bench NAME [options]\n\n{rows}")
+        tell(f"usage: sidestep bench NAME [options]\n\n{rows}")
         return
     if not args or args[0] not in BENCHES:
         came = f"got {args[0]!r}" if args else "got none"

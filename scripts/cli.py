@@ -1,7 +1,10 @@
 """The command `sidestep`: finds the sub-command's file in this folder and runs its `main`."""
 
+import contextlib
 import importlib
+import os
 import sys
+from pathlib import Path
 
 COMMANDS = {
     "train": "train an agent and leave a run folder",
@@ -30,15 +33,42 @@ def usage() -> str:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run one sub-command; exit code 2 when there is none of that name."""
-    args = sys.argv[1:] if args is None else args
+    """Run one sub-command; exit code 2 when there is none of that name.
+
+    Modules of the present folder can be named, as in `--env my_envs:Maze-v0`. A reader who leaves
+    before all is written (`| head -1`) is no error.
+    """
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # last: nothing there stands in for what is installed
+    try:
+        _main(sys.argv[1:] if args is None else args)
+    finally:
+        _flush()
+
+
+def tell(words: str) -> None:
+    """Write a page to standard output, whoever reads it."""
+    with contextlib.suppress(BrokenPipeError):
+        print(words)
+
+
+def _flush() -> None:
+    """Write what is left of standard output; at exit Python would complain where nobody reads."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _main(args: list[str]) -> None:
     if args and args[0] in ("-h", "--help"):
-        print(usage())
+        tell(usage())
         return
     if args and args[0] == "--version":
         from importlib.metadata import version
 
-        print(f"sidestep {version('sidestep')}")
+        tell(f"sidestep {version('sidestep')}")
         return
     if not args or args[0] not in COMMANDS:
         came = f"got {args[0]!r}" if args else "got none"

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import gymnasium as gym
 import tyro
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -22,10 +21,38 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 T = TypeVar("T")
 
-console = Console()
+
+class Output(Console):
+    """Standard output, as commands write to it: words as they are, whatever they hold.
+
+    Square brackets are no markup and `:smile:` no picture: names of files, runs and envs are the
+    user's. Once nobody reads any more (`sidestep train ... | head -1`), nothing is written, and
+    the work goes on to its end.
+    """
+
+    def __init__(self) -> None:
+        """Write to whatever `sys.stdout` is by then."""
+        super().__init__(markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        """Send all further words nowhere."""
+        self.quiet = True
+        with contextlib.suppress(OSError, ValueError):  # a standard output without a file
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+
+    def say(self, words: str) -> None:
+        """Write a line, however long: a path in it can be copied."""
+        self.print(words, soft_wrap=True)
+
+
+console = Output()
+say = console.say
 
 USER_ERRORS = (ValueError, TypeError, OSError, gym.error.Error)
 """What wrong input raises; anything else is a fault of ours and keeps its traceback."""
@@ -58,6 +85,8 @@ def parse(
                 args=args,
                 default=tyro.MISSING_NONPROP if default is None else default,
             )
+    except BrokenPipeError:  # nobody reads the help
+        raise SystemExit(0) from None
     except SystemExit as stop:
         if stop.code:
             raise ValueError(_one_line(said.getvalue())) from None
@@ -106,11 +135,11 @@ def check_folder(path: Path | None, flag: str) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A rich table: first column left, figures right; square brackets are no markup."""
-    result = Table(title=escape(title), title_justify="left")
+    result = Table(title=Text(title, style="table.title"), title_justify="left")
     for number, column in enumerate(columns):
-        result.add_column(escape(column), justify="left" if number == 0 else "right")
+        result.add_column(Text(column), justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
-        result.add_row(*map(escape, row))
+        result.add_row(*map(Text, row))
     return result
 
 
@@ -120,11 +149,11 @@ def progress(*extra: str, transient: bool = False) -> Progress:
     A transient one leaves nothing behind.
     """
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TaskProgressColumn(),
         TimeRemainingColumn(compact=True),
-        *(TextColumn(text) for text in extra),
+        *(TextColumn(text, markup=False) for text in extra),
         console=console,
         transient=transient,
     )

@@ -13,7 +13,7 @@ from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.evaluation import lanes_for
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.comparison import Evaluated, comparison_figure, comparison_table
-from sidestep.scripts.console import console, guarded, parse
+from sidestep.scripts.console import console, guarded, parse, say
 from sidestep.scripts.curves import save_figure
 from sidestep.scripts.optimum import optimum_of
 from sidestep.scripts.tables import evaluation_table
@@ -67,7 +67,7 @@ def run(options: Options) -> None:
         console.print(comparison_table(runs))
         path = options.figure or Path("curves.png")
         save_figure(comparison_figure(runs), path)
-        console.print(f"Learning curves: {path}")
+        say(f"Learning curves: {path}")
     if options.out is not None:
         records = [{"run": str(folder), **summary} for folder, _, summary in runs]
         write_atomically(options.out, (json.dumps(records, indent=1) + "\n").encode())

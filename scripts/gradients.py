@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sidestep.scripts.console import console, guarded, parse
+from sidestep.scripts.console import guarded, parse, say
 from sidestep.sequence import GRU, LSTM, RNN, gradient_flow, toy_chain
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def draw(config: Config) -> None:
 
     matplotlib.use("Agg")
     for path in (draw_chain(config.out), draw_cells(config)):
-        console.print(f"wrote {path}")
+        say(f"wrote {path}")
 
 
 def main(args: list[str] | None = None) -> None:

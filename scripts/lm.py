@@ -12,6 +12,7 @@ import tyro
 
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.log import read_log
+from sidestep.scripts.cli import tell
 from sidestep.scripts.console import console, guarded, parse
 from sidestep.scripts.curves import save_figure
 from sidestep.scripts.sequences import lm_paint, lm_sample
@@ -86,7 +87,7 @@ def _main(args: list[str]) -> None:
         "paint": (lm_paint.PaintOptions, lm_paint.paint),
     }
     if args and args[0] in ("-h", "--help"):
-        print(f"usage: sidestep lm {{{','.join(actions)}}} [options]\n\nExamples:\n{EXAMPLES}")
+        tell(f"usage: sidestep lm {{{','.join(actions)}}} [options]\n\nExamples:\n{EXAMPLES}")
         return
     if not args or args[0] not in actions:
         got = repr(args[0]) if args else "none"

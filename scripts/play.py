@@ -8,7 +8,7 @@ import gymnasium as gym
 
 from sidestep.agents import EnvConfig, make_single
 from sidestep.envs import MovingObstaclesEnv
-from sidestep.scripts.console import console, guarded, parse
+from sidestep.scripts.console import console, guarded, parse, say
 from sidestep.scripts.maps import level_of
 from sidestep.scripts.watching.game import Game
 from sidestep.scripts.watching.race import rival_of, world_of
@@ -131,10 +131,10 @@ def run(options: Options) -> None:
     mean = f", mean return {sum(tally.returns) / len(tally.returns):.2f}" if tally.returns else ""
     console.print(f"{tally.successes} of {tally.episodes} episodes reached the goal{mean}")
     if rival is not None:
-        console.print(f"Against {rival.name}: {game.score.words()}")
+        say(f"Against {rival.name}: {game.score.words()}")
     if options.out is not None and game.played:
         Replay(config, "a person", tuple(game.played)).save(options.out)
-        console.print(f"Replay: {options.out}")
+        say(f"Replay: {options.out}")
 
 
 def show(replay: Replay, options: Options) -> None:

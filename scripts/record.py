@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
-from sidestep.scripts.console import console, guarded, parse, progress
+from sidestep.scripts.console import guarded, parse, progress, say
 from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES, check_panels
 from sidestep.scripts.watching.cast import Cast, check_cast
 from sidestep.scripts.watching.film import MOST_FRAMES, Shot, check_target, write_film
@@ -136,7 +136,7 @@ def record(options: Options) -> None:
     frames = f"{count} frame{'s' * (count > 1)}"
     if count == MOST_FRAMES:
         frames += " (a GIF takes no more)"
-    console.print(f"{options.out}: {frames} of {words}, {size:.2f} MB")
+    say(f"{options.out}: {frames} of {words}, {size:.2f} MB")
 
 
 def knows(options: Options) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from sidestep.scripts.console import console, guarded, parse
+from sidestep.scripts.console import guarded, parse, say
 from sidestep.scripts.curves import BLUE, GREEN, ORANGE, save_figure
 
 EXAMPLES = "  python -m sidestep.scripts.shapes --out docs/figures"
@@ -113,7 +113,7 @@ def run(options: Options) -> None:
     """Draw the picture."""
     options.out.mkdir(parents=True, exist_ok=True)
     save_figure(shapes_figure(), options.out / "shapes.png")
-    console.print(f"Figure: {options.out / 'shapes.png'}", soft_wrap=True)
+    say(f"Figure: {options.out / 'shapes.png'}")
 
 
 if __name__ == "__main__":

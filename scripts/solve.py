@@ -20,7 +20,7 @@ from sidestep.envs import (
     solve_levels,
 )
 from sidestep.envs.solver_lanes import rules_of
-from sidestep.scripts.console import check_folder, console, guarded, parse, table
+from sidestep.scripts.console import check_folder, console, guarded, parse, say, table
 from sidestep.scripts.curves import save_figure
 from sidestep.scripts.maps import level_of
 from sidestep.scripts.optimum import OptimalPolicy, level_progress
@@ -159,7 +159,7 @@ def draw(options: Options, solution: LevelSolutions, path: Path) -> None:
     except IndexError as error:  # its words are those of --start and of --phase's tick
         raise ValueError(str(error)) from None
     save_figure(figure, path)
-    console.print(f"V and the policy: {path}")
+    say(f"V and the policy: {path}")
 
 
 def rows(

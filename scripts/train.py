@@ -30,7 +30,8 @@ from sidestep.agents.log import read_log
 from sidestep.agents.presets import preset
 from sidestep.agents.runs import build_agent, create_run, device_of, read_config
 from sidestep.agents.training import FINAL, stream_seed
-from sidestep.scripts.console import console, guarded, parse, progress, stoppable
+from sidestep.scripts.cli import tell
+from sidestep.scripts.console import console, guarded, parse, progress, say, stoppable
 from sidestep.scripts.curves import learning_curve, save_figure
 from sidestep.scripts.optimum import optimum_of
 from sidestep.scripts.tables import evaluation_table
@@ -115,7 +116,7 @@ def main(args: list[str] | None = None) -> None:
 def _main(args: list[str]) -> None:
     names = [*KINDS, "resume"]
     if args and args[0] in ("-h", "--help"):
-        print(f"usage: sidestep train {{{','.join(names)}}} [options]\n\nExamples:\n{EXAMPLES}")
+        tell(f"usage: sidestep train {{{','.join(names)}}} [options]\n\nExamples:\n{EXAMPLES}")
         return
     if not args or args[0] not in names:
         got = repr(args[0]) if args else "none"
@@ -216,7 +217,7 @@ def feed_of(folder: Path, watch: bool) -> AbstractContextManager[LiveFeed | None
     try:
         return LiveFeed(folder) if watch else nullcontext()
     except OSError as error:
-        console.print(f"No window: {error.strerror or error}; training goes on.")
+        say(f"No window: {error.strerror or error}; training goes on.")
         return nullcontext()
 
 
@@ -239,7 +240,7 @@ def finish(
             if trainer.evaluation_env is not None:
                 trainer.evaluation_env.close()
     if stop:
-        console.print(f"Stopped by {stop[0]}; `sidestep train resume {folder}` goes on from here.")
+        say(f"Stopped by {stop[0]}; `sidestep train resume {folder}` goes on from here.")
     if episodes is None:
         episodes = 10_000 if run.env.id.startswith("sidestep/") else 100
     if stop:
@@ -259,7 +260,7 @@ def finish(
     save_figure(learning_curve(read_log(folder), title), folder / "curve.png")
     if gif_episodes:
         record_episodes(trainer.agent, run.env, gif_episodes, folder / "greedy.gif")
-    console.print(f"Run folder: {folder}")
+    say(f"Run folder: {folder}")
     if stop:
         raise SystemExit(128 + signal.Signals[stop[0]].value)
 
@@ -284,7 +285,7 @@ def with_bar(trainer: Trainer, stop: list[str], feed: LiveFeed | None = None) ->
             if feed is not None:
                 words = feed.offer(trainer.agent, last=state.steps >= trainer.config.total_steps)
                 if words is not None:
-                    console.print(words)
+                    say(words)
             return not stop
 
         trainer.run(report)

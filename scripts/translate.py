@@ -11,6 +11,7 @@ import torch
 import tyro
 
 from sidestep.agents.log import read_log
+from sidestep.scripts.cli import tell
 from sidestep.scripts.console import console, guarded, parse, table
 from sidestep.scripts.curves import save_figure
 from sidestep.scripts.sequences import translate_run
@@ -97,7 +98,7 @@ def _main(args: list[str]) -> None:
     }
     if args and args[0] in ("-h", "--help"):
         words = "{" + ",".join(actions) + "}"
-        print(f"usage: sidestep translate {words} [options]\n\nExamples:\n{EXAMPLES}")
+        tell(f"usage: sidestep translate {words} [options]\n\nExamples:\n{EXAMPLES}")
         return
     if not args or args[0] not in actions:
         got = repr(args[0]) if args else "none"

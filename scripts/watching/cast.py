@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import gymnasium as gym
 import numpy as np
 
-from sidestep.agents import Agent, EnvConfig, load_agent, make_single
+from sidestep.agents import Agent, EnvConfig, load_agent
 from sidestep.agents.log import read_log
 from sidestep.agents.player import Player
 from sidestep.agents.runs import read_config
@@ -16,6 +16,7 @@ from sidestep.scripts.watching.oracle import Oracle, oracle_of
 from sidestep.scripts.watching.replay import Replay
 from sidestep.scripts.watching.rerun import ReplaySession
 from sidestep.scripts.watching.session import Session
+from sidestep.scripts.watching.stage import make_drawn
 
 DISCOUNT = 0.99
 """Gamma of the optimum, where there is no run."""
@@ -164,15 +165,10 @@ class Cast:
         """One more env, closed by `close`.
 
         Raises:
-            ValueError: it does not render.
+            ValueError: it does not draw.
         """
-        try:
-            env = make_single(self.config, render_mode="rgb_array")
-        except (ImportError, gym.error.DependencyNotInstalled) as error:
-            raise ValueError(f"env {self.config.id}: expected one that renders, {error}") from None
+        env = make_drawn(self.config)
         self._envs.append(env)
-        if env.render_mode != "rgb_array":
-            raise ValueError(f"env {self.config.id}: expected one that renders rgb_array")
         return env
 
     def close(self) -> None:

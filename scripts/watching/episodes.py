@@ -1,54 +1,73 @@
-"""A trained agent's episodes as frames."""
+"""A trained agent's episodes as a GIF."""
 
+import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import gymnasium as gym
 
-from sidestep.agents import Agent, EnvConfig, make_single
+from sidestep.agents import Agent, EnvConfig
 from sidestep.agents.player import Player
-from sidestep.scripts.console import console
-from sidestep.scripts.watching.gif import write_gif
-from sidestep.scripts.watching.stage import drawing_of, picture_size
+from sidestep.envs import rendering
+from sidestep.envs.window import fitted
+from sidestep.scripts.console import say
+from sidestep.scripts.watching.film import Film
+from sidestep.scripts.watching.stage import drawing_of, make_drawn, picture_size
 
 FRAMES_PER_SECOND = 6
 MOST_FRAMES = 400
+LONGEST_SIDE = 800
+"""Pixels; larger pictures are shrunk to it."""
 
 
 def record_episodes(agent: Agent, env_config: EnvConfig, episodes: int, path: Path) -> None:
     """Play greedy episodes from seed 0 on, and write them to a GIF.
 
-    An env that cannot render leaves a sentence and no file.
+    Whatever fails here leaves a sentence and no file: training has been paid for.
     """
     try:
-        env = make_single(env_config, render_mode="rgb_array")
-    except Exception as error:  # foreign envs fail in their own ways where a renderer is missing
-        console.print(f"No {path.name}: this env does not render ({error}).")
-        return
-    try:
-        frames, ends = play_frames(env, Player(agent), episodes)
-    finally:
-        env.close()
-    write_gif(path, frames, FRAMES_PER_SECOND, hold=ends)
+        env = make_drawn(env_config)
+        try:
+            film_of(env, Player(agent), episodes).write(path)
+        finally:
+            env.close()
+    except Exception as error:  # foreign envs fail in their own ways
+        if os.environ.get("SIDESTEP_TRACEBACK"):
+            raise
+        say(f"No {path.name}: {error or type(error).__name__}")
 
 
-def play_frames(
-    env: Any, player: Player, episodes: int
-) -> tuple[list[NDArray[np.uint8]], list[int]]:
-    """The frames of some episodes, first and last ones included, and where episodes end."""
+def film_of(env: gym.Env[Any, Any], player: Player, episodes: int) -> Film:
+    """Film some episodes, first and last pictures included.
+
+    Args:
+        env: with render_mode="rgb_array". Pictures of other sizes than the first are fitted to it.
+        player: at the controls.
+        episodes: how many; fewer where the film is full before.
+
+    Raises:
+        ValueError: the env gives no picture.
+    """
     draw, size = drawing_of(env), None
-    frames: list[NDArray[np.uint8]] = []
-    ends: list[int] = []
+    film, count = Film(FRAMES_PER_SECOND), 0
     for seed in range(episodes):
         obs, info = env.reset(seed=seed)
-        size = size or picture_size(env)
-        frames.append(draw(*size))
+        if size is None:
+            drawn = picture_size(env)
+            share = min(1.0, LONGEST_SIDE / max(drawn))
+            size = max(1, round(drawn[0] * share)), max(1, round(drawn[1] * share))
         start, reward, over = True, 0.0, False
-        while not over and len(frames) < MOST_FRAMES:
+        while True:
+            picture, count = draw(*size), count + 1
+            if picture.shape[1::-1] != size:
+                picture = rendering.pixels(fitted(picture, *size))
+            over = over or count >= MOST_FRAMES
+            film.add(picture, hold=over)
+            if over:
+                break
             action = player.act(obs, start, reward, info)
             obs, reward, terminated, truncated, info = env.step(action)
-            frames.append(draw(*size))
             start, over = False, terminated or truncated
-        ends.append(len(frames) - 1)
-    return frames, ends
+        if count >= MOST_FRAMES:
+            break
+    return film

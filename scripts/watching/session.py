@@ -21,7 +21,7 @@ from sidestep.envs.world import State
 from sidestep.scripts.panels.moment import OUR_ACTIONS, WINDOW, Curve, Moment, Pixels
 from sidestep.scripts.watching.minds import mind_of
 from sidestep.scripts.watching.oracle import Oracle
-from sidestep.scripts.watching.stage import Tally, time_limit
+from sidestep.scripts.watching.stage import Tally, picture_of, time_limit
 
 REMEMBERED = 600
 """Ticks that one can go back."""
@@ -208,7 +208,7 @@ class Session:
     def _render(self) -> Pixels:
         """The env's own picture, drawn once a tick."""
         if self._picture is None:
-            self._picture = np.asarray(self.env.render(), dtype=np.uint8)[..., :3]
+            self._picture = picture_of(self.env)
         return self._picture
 
     def _restore(self, record: Record) -> None:

@@ -1,6 +1,8 @@
 """What `play` and the viewer share: the picture with a status line and a message, and the tally."""
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import gymnasium as gym
@@ -8,6 +10,7 @@ import numpy as np
 import pygame
 from numpy.typing import NDArray
 
+from sidestep.agents import EnvConfig, make_single
 from sidestep.envs import MovingObstaclesEnv, palette, rendering, sprites
 from sidestep.envs.layout import MARGIN
 from sidestep.envs.window import fitted
@@ -76,7 +79,8 @@ def drawing_of(env: gym.Env[Any, Any]) -> Drawing:
     """How `env` is drawn: our worlds at any size, others by their `rgb_array`.
 
     Raises:
-        ValueError: an env made without render_mode="rgb_array".
+        ValueError: an env made without render_mode="rgb_array"; the drawing raises it where an
+            env's `render()` gives no picture.
     """
     if env.render_mode != "rgb_array":
         raise ValueError(f"env: expected render_mode 'rgb_array', got {env.render_mode!r}")
@@ -87,9 +91,97 @@ def drawing_of(env: gym.Env[Any, Any]) -> Drawing:
         return rendering.frame(world.scene()._replace(max_ticks=limit), (width, height))
 
     def draw_other(width: int, height: int) -> Pixels:
-        return np.asarray(env.render(), dtype=np.uint8)
+        return picture_of(env)
 
     return draw_world if isinstance(world, MovingObstaclesEnv) else draw_other
+
+
+def make_drawn(config: EnvConfig) -> gym.Env[Any, Any]:
+    """Make one env that draws pictures (render_mode="rgb_array").
+
+    Raises:
+        gymnasium.error.Error, TypeError: no such id, or keywords it does not take.
+        ValueError: an env that draws none.
+    """
+    try:
+        with _unwarned():
+            env = make_single(config, render_mode="rgb_array")
+    except (gym.error.Error, TypeError, ValueError) as error:
+        if not isinstance(error, gym.error.DependencyNotInstalled):
+            raise
+        raise ValueError(f"env {config.id}: expected one that draws pictures, {error}") from error
+    except Exception as error:  # others fail in their own ways where they cannot draw
+        what = _words_of(error)
+        raise ValueError(f"env {config.id}: expected one that draws pictures, {what}") from error
+    if env.render_mode != "rgb_array":
+        modes = ", ".join(map(str, env.metadata.get("render_modes") or ())) or "nothing"
+        env.close()
+        raise ValueError(
+            f"env {config.id}: expected one that draws pictures (rgb_array), got one that offers "
+            f"{modes}"
+        )
+    return env
+
+
+def picture_of(env: gym.Env[Any, Any]) -> Pixels:
+    """Draw an env as it is now.
+
+    Args:
+        env: made with render_mode="rgb_array".
+
+    Returns:
+        (H, W, 3) uint8, a copy: some envs draw on one canvas again and again.
+
+    Raises:
+        ValueError: its `render()` fails, or gives no picture.
+    """
+    name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
+    try:
+        with _unwarned():
+            drawn: Any = env.render()
+            picture = np.asarray(drawn)
+    except Exception as error:  # others fail in their own ways
+        raise ValueError(
+            f"env {name}: expected a picture from render(), got {_words_of(error)}"
+        ) from error
+    is_grey = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 1)
+    if is_grey:
+        picture = np.repeat(picture.reshape(*picture.shape[:2], 1), 3, axis=2)
+    fits = picture.ndim == 3 and picture.shape[2] in (3, 4) and min(picture.shape) > 0
+    if (
+        not fits
+        or picture.dtype.kind not in "uif"
+        or not 0 <= picture.min() <= picture.max() <= 255
+    ):
+        raise ValueError(
+            f"env {name}: expected a picture from render(), (H, W, 3) of 0 to 255, "
+            f"got {_kind_of(drawn)}"
+        )
+    if picture.dtype.kind == "f":  # up to 1: shares of full brightness
+        picture = np.rint(picture * 255 if picture.max() <= 1 else picture)
+    return picture[..., :3].astype(np.uint8)
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Keep back Gymnasium's advice to authors of envs, which would come with every picture."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _words_of(error: Exception) -> str:
+    """An error on one line."""
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def _kind_of(drawn: Any) -> str:
+    """What `render` gave, in a few words."""
+    if not isinstance(drawn, np.ndarray):
+        return "None" if drawn is None else type(drawn).__name__
+    held = f" of {drawn.min()} to {drawn.max()}" if drawn.size and drawn.dtype.kind in "uif" else ""
+    return f"{drawn.dtype} {drawn.shape}{held}"
 
 
 def time_limit(env: gym.Env[Any, Any]) -> int | None:
@@ -111,7 +203,7 @@ def picture_size(env: gym.Env[Any, Any]) -> tuple[int, int]:
     if isinstance(world, MovingObstaclesEnv):
         layout = rendering.Layout.default(world.level)
         return layout.width, layout.height
-    height, width = np.asarray(env.render()).shape[:2]
+    height, width = picture_of(env).shape[:2]
     return width, height
 
 

@@ -23,6 +23,9 @@ def test_keywords_are_python_literals_or_else_text() -> None:
     want = {"size": 5, "rate": -0.5, "name": "abc", "on": True, "none": None, "path": "a=b"}
     assert got == want
     assert parse_keywords(["shape=(3, 4)"]) == {"shape": (3, 4)}
+    deep = {"minus": "-" * 100_000, "lists": "[" * 100_000, "set": "{[]}", "quoted": "'a\\d'"}
+    got = parse_keywords([f"{name}={value}" for name, value in deep.items()])
+    assert got == {**deep, "quoted": "a\\d"}  # what Python cannot read is text
     for word in ("size", "=5", "a b=5"):
         with pytest.raises(ValueError, match="env kwargs: expected name=value, got"):
             parse_keywords([word])
