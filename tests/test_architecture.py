@@ -111,7 +111,7 @@ def test_only_drawing_imports_drawing() -> None:
 @pytest.mark.parametrize("path", EVERY_FILE, ids=name)
 def test_files_stay_short(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").count("\n")
-    assert lines < 320, f"{lines} lines: two ideas, two files"
+    assert lines <= 460, f"{lines} lines: two ideas, two files?"
 
 
 def test_no_paths_of_one_machine() -> None:

@@ -123,7 +123,7 @@ def test_a_failure_in_between_gives_the_agent_its_stream_back() -> None:
     agent = make_agent("deep-sarsa")
     stream = agent.random
 
-    class Broken(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
+    class Broken(gym.vector.VectorWrapper):
         def step(self, actions: Any) -> Any:
             raise RuntimeError("broken")
 

@@ -13,7 +13,7 @@ LIMIT = 7
 """Ticks of an episode."""
 
 
-class Planted(VectorWrapper[Any, Any, Any, Any, Any]):
+class Planted(VectorWrapper):
     """A world with one fault in `returned` or `begun`, which see all that is returned."""
 
     def __init__(self, mode: str) -> None:

@@ -91,7 +91,7 @@ def test_a_state_survives_a_file() -> None:
     env.reset(seed=0)
     batches(env, 10)
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **env.get_state())
+    np.savez(file, **env.get_state())
     expected = batches(env, 40)
     file.seek(0)
     with np.load(file, allow_pickle=False) as loaded:

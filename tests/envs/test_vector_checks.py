@@ -167,6 +167,9 @@ def test_native_cart_pole() -> None:
     }
 
 
+@pytest.mark.skipif(
+    gym.__version__.startswith("1.3."), reason="docs/checking.md lists the faults of 1.4"
+)
 def test_episode_statistics_of_gymnasium() -> None:
     def statistics() -> gym.Env[Any, Any]:
         return gym.wrappers.RecordEpisodeStatistics(cart_pole())
