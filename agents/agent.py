@@ -229,6 +229,10 @@ class Agent(ABC):
     def update(self, rollout: Rollout) -> Metrics:
         """Learn from a rollout; figures for the log."""
 
+    def begin(self, collector: "Collector", seed: int) -> None:
+        """Begin the first episodes of a training."""
+        collector.begin(seed)
+
     def collect(self, collector: "Collector") -> Rollout:
         """What the next update learns from."""
         return collector.rollout(self.config.rollout_steps)

@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec, load_env_creator
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
 VECTORIZATIONS = ("auto", "native", "sync", "async")
 MOST_TICKS = 10_000
@@ -150,6 +150,17 @@ def _may_draw(spec: EnvSpec, render_mode: str) -> bool:
     metadata = getattr(creator, "metadata", None)
     modes = metadata.get("render_modes") if isinstance(metadata, dict) else None
     return not modes or render_mode in modes
+
+
+def longest_episode(env: VectorEnv[Any, Any, Any]) -> int:
+    """Ticks after which an episode of `env` must have ended: its time limit, at least 10,000."""
+    base, name = env.unwrapped, "_max_episode_steps"  # TimeLimit's
+    told = [getattr(base, "max_episode_steps", None), env.spec and env.spec.max_episode_steps]
+    if isinstance(base, SyncVectorEnv):
+        told += [e.get_wrapper_attr(name) for e in base.envs if e.has_wrapper_attr(name)]
+    if isinstance(base, AsyncVectorEnv):
+        told += [spec and spec.max_episode_steps for spec in base.get_attr("spec")]
+    return max(MOST_TICKS, *(limit or 0 for limit in told))
 
 
 def _keywords(config: EnvConfig, native: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .infos import read_flags
 from .types import Episodes
 
 
@@ -17,13 +18,11 @@ class EpisodeCount:
         """Nothing played yet."""
         self.lanes = lanes
         self.finished: list[Episodes] = []
-        self.last: list[Episodes] = []  # of the last tick
         self.begin()
 
     def begin(self) -> None:
         """Every lane begins an episode; what was not over is not counted."""
         self.total, self.length = np.zeros(self.lanes), np.zeros(self.lanes, dtype=np.int64)
-        self._keep_all()
 
     def add(
         self,
@@ -36,44 +35,36 @@ class EpisodeCount:
         """A tick; (lanes,) each.
 
         Args:
-            reward: as the env gave it.
+            reward: as the env gave it; 0 where not `valid`.
             ended: the episode's last tick.
             truncated: by a time limit.
-            valid: False where the lane only restarted.
+            valid: False where the lane only restarted, or is played by rote.
             facts: the info of the tick, or `final_info`: `is_success` and `is_collision` count.
+
+        Raises:
+            ValueError: an `is_success` or `is_collision` that is not one truth value a lane.
         """
-        self._keep_all()
-        self.total += reward * valid
+        self.total += reward
         self.length += valid
         if not ended.any():
             return
-        success, collision = facts.get("is_success"), facts.get("is_collision")
         lanes = np.flatnonzero(ended)
-        self.last = [
+        self.finished.append(
             Episodes(
                 lanes,
                 self.total[lanes],
                 self.length[lanes],
                 truncated[lanes],
-                None if success is None else success[lanes],
-                None if collision is None else collision[lanes],
+                read_flags(facts, "is_success", lanes, self.lanes),
+                read_flags(facts, "is_collision", lanes, self.lanes),
             )
-        ]
+        )
         self.total[lanes], self.length[lanes] = 0.0, 0
-
-    def keep_last(self, lanes: NDArray[np.bool_]) -> None:
-        """Forget the episodes that ended in the last tick, but for these lanes (lanes,)."""
-        self.last = [episodes.select(lanes[episodes.lane]) for episodes in self.last]
 
     def drain(self) -> list[Episodes]:
         """The episodes finished since the last call."""
-        self._keep_all()
         finished, self.finished = self.finished, []
         return finished
-
-    def _keep_all(self) -> None:
-        self.finished += self.last
-        self.last = []
 
     def state_dict(self) -> dict[str, Tensor]:
         """What is carried from tick to tick."""

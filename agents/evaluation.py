@@ -1,6 +1,7 @@
 """Seeded evaluation: every lane plays the same number of episodes, so short ones weigh no more."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,8 +31,9 @@ class Evaluation(NamedTuple):
     lengths: NDArray[np.int64]
     truncated: NDArray[np.bool_]
     success: NDArray[np.bool_] | None
-    """None where the env does not tell."""
+    """None where the env never told; where it tells successes only, the others are False."""
     collision: NDArray[np.bool_] | None
+    """Likewise."""
 
     def summary(self, optimum: float | None = None) -> dict[str, Any]:
         """Figures for logs and tables: plain numbers and [value, low, high] lists.
@@ -51,7 +53,7 @@ class Evaluation(NamedTuple):
         }
         for name, values in (("success", self.success), ("collision", self.collision)):
             if values is not None:
-                figures[name] = list(proportion_interval(int(values.sum()), len(values)))
+                figures[name] = list(proportion_interval(np.count_nonzero(values), len(values)))
         if optimum is not None:
             figures["optimum"] = optimum
             figures["regret"] = [optimum - mean.value, optimum - mean.high, optimum - mean.low]
@@ -78,7 +80,8 @@ def evaluate(
         greedy: without exploration.
 
     Raises:
-        ValueError: fewer than one episode, or a negative seed.
+        ValueError: fewer than one episode, a negative seed, an episode that does not end (see
+            `Collector.check_length`), or NaN among rewards or observations.
     """
     if episodes < 1:
         raise ValueError(f"episodes: expected at least 1, got {episodes}")
@@ -97,6 +100,7 @@ def evaluate(
                 quota[counted.lane] -= 1
                 missing -= len(counted.lane)
                 kept.append(counted)
+            collector.check_length(quota > 0)
     return _gather(kept)
 
 
@@ -108,11 +112,27 @@ def lanes_for(episodes: int, config: EnvConfig) -> int:
 def _gather(parts: list[Episodes]) -> Evaluation:
     """All episodes, lane by lane, each lane's in the order in which it played them."""
     order = np.argsort(np.concatenate([part.lane for part in parts]), kind="stable")
-    columns = [
-        None if any(c is None for c in column) else np.concatenate(column)[order]
-        for column in list(zip(*parts, strict=True))[1:]
+    lane, returns, lengths, truncated, success, collision = zip(*parts, strict=True)
+    return Evaluation(
+        np.concatenate(returns)[order],
+        np.concatenate(lengths)[order],
+        np.concatenate(truncated)[order],
+        _flags(success, lane, order),
+        _flags(collision, lane, order),
+    )
+
+
+def _flags(
+    parts: Sequence[NDArray[np.bool_] | None], lanes: Sequence[NDArray[np.int64]], order: Any
+) -> NDArray[np.bool_] | None:
+    """One column of flags: an env that tells only what is so means False where it tells nothing."""
+    if all(part is None for part in parts):
+        return None
+    told = [
+        np.zeros(len(lane), dtype=np.bool_) if part is None else part
+        for part, lane in zip(parts, lanes, strict=True)
     ]
-    return Evaluation._make(columns)
+    return np.concatenate(told)[order]
 
 
 def mean_interval(values: NDArray[np.float64]) -> Interval:

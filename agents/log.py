@@ -111,10 +111,16 @@ class Recent:
     def add(self, parts: list[Episodes]) -> None:
         """Take finished episodes in."""
         for part in parts:
-            success = np.full(len(part.lane), np.nan) if part.success is None else part.success
+            untold = 0.0 if self.tells else np.nan  # an env may tell nothing but successes
+            success = np.full(len(part.lane), untold) if part.success is None else part.success
             self.episodes += len(part.lane)
             columns = (part.returns.tolist(), part.length.tolist(), success.astype(float).tolist())
             self.rows.extend(zip(*columns, strict=True))
+
+    @property
+    def tells(self) -> bool:
+        """Whether the env has told a success or failure yet."""
+        return bool(self.rows) and not np.isnan(self.rows[-1][2])
 
     def summary(self) -> dict[str, float]:
         """Means over the last episodes; success only where the env tells."""
@@ -122,8 +128,8 @@ class Recent:
             return {}
         returns, lengths, success = np.array(self.rows).T
         figures = {"return": float(returns.mean()), "length": float(lengths.mean())}
-        if not np.isnan(success).any():
-            figures["success"] = float(success.mean())
+        if self.tells:
+            figures["success"] = float(np.nan_to_num(success).mean())
         return figures
 
     def state_dict(self) -> dict[str, Tensor]:

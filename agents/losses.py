@@ -112,3 +112,19 @@ def leave_one_out(returns: Tensor, valid: Tensor) -> Tensor:
     alive = (returns * valid).sum(1, keepdim=True)  # (T, 1)
     others = valid.sum(1, keepdim=True) - valid.long()  # (T, B)
     return (alive - returns * valid) / others.clamp(min=1) * (others > 0)
+
+
+def standardised(advantage: Tensor, valid: Tensor) -> Tensor:
+    """Advantages less their mean, over their deviation, both over valid steps.
+
+    Args:
+        advantage: (T, B) without gradient.
+        valid: (T, B) bool; where nothing is, the advantages come back as they are.
+
+    Returns:
+        (T, B) advantages; 0 where all valid ones are equal.
+    """
+    steps = advantage[valid]
+    if len(steps) == 0:
+        return advantage
+    return (advantage - steps.mean()) / (steps.std(correction=0) + 1e-8)

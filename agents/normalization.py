@@ -20,7 +20,9 @@ class RunningMoments:
         self.square = torch.zeros(shape, dtype=torch.float64)
 
     def add(self, batch: Tensor) -> None:
-        """Count the rows of `batch`, (rows, *shape)."""
+        """Count the rows of `batch`, (rows, *shape); there may be none."""
+        if len(batch) == 0:
+            return
         rows, total = len(batch), self.count + len(batch)
         mean = batch.mean(0, dtype=torch.float64)
         delta = mean - self.mean
@@ -59,8 +61,18 @@ class RewardScaler:
         self.discount, self.moments = discount, moments
         self.running = torch.zeros(lanes, dtype=torch.float64)
 
-    def count(self, reward: Tensor, ended: Tensor) -> None:
-        """Take in a tick: (lanes,) rewards, and where episodes ended with it."""
-        self.running = self.running * self.discount + reward
-        self.moments.add(self.running)
+    def begin(self) -> None:
+        """Every lane begins an episode: its return is 0."""
+        self.running = torch.zeros_like(self.running)
+
+    def count(self, reward: Tensor, ended: Tensor, valid: Tensor) -> None:
+        """Take in a tick, (lanes,) each.
+
+        Args:
+            reward: as the env gave it.
+            ended: where episodes ended with it.
+            valid: False where nobody learns from it: such lanes are left out.
+        """
+        self.running = torch.where(valid, self.running * self.discount + reward, self.running)
+        self.moments.add(self.running[valid])
         self.running = torch.where(ended, 0.0, self.running)

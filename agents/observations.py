@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .normalization import RunningMoments
+from .types import NotFinite
 
 CHANNELS_AXES = ("auto", "first", "last")
 """Where the channels of a picture are; auto: where its env says (an attribute `channels_axis` of
@@ -47,20 +48,34 @@ class ObservationEncoder:
         self.plain = isinstance(space, spaces.Box) and len(space.shape) == 1
         self.moments = RunningMoments(self.shape)
 
-    def __call__(self, obs: Any, device: torch.device | str = "cpu", count: bool = True) -> Tensor:
+    def __call__(
+        self,
+        obs: Any,
+        device: torch.device | str = "cpu",
+        count: bool | NDArray[np.bool_] = True,
+        used: NDArray[np.bool_] | None = None,
+    ) -> Tensor:
         """A batch of observations as (B, *shape) float32 on `device`.
 
         Args:
             obs: as the vector env gives it.
             device: where to.
-            count: take the batch into the running statistics, if there are any.
+            count: take the batch into the running statistics, if there are any; or (B,) which rows.
+            used: (B,) rows that somebody looks at; others are 0 where they are not finite. None:
+                all.
+
+        Raises:
+            NotFinite: NaN or an infinity in a row that is used; nothing was counted.
         """
         if not self.plain or obs.dtype != np.float32:
             obs = _encode(self.space, obs, self.channels_axis)
         encoded = torch.from_numpy(np.array(obs, order="C"))  # the env may reuse its buffer
+        if not math.isfinite(float(encoded.sum())):
+            encoded = _finite(encoded, used)
         if self.normalize:
-            if count and not self.frozen:
-                self.moments.add(encoded)
+            if count is not False and not self.frozen:
+                rows = encoded if count is True else encoded[torch.from_numpy(count)]
+                self.moments.add(rows)
             scaled = (encoded - self.moments.mean) / self.moments.deviation()
             encoded = scaled.clamp(-10, 10).float()
         return encoded.to(device)
@@ -120,6 +135,20 @@ def _box_shape(space: spaces.Box, channels_axis: str) -> tuple[int, ...]:
     if len(shape) in (3, 4) and _axis_of(space, channels_axis) == "last":
         shape = (*shape[:-3], shape[-1], *shape[-3:-1])
     return (shape[0] * shape[1], *shape[2:]) if len(shape) == 4 else shape or (1,)
+
+
+def _finite(encoded: Tensor, used: NDArray[np.bool_] | None) -> Tensor:
+    """`encoded` (B, *shape) with 0 in rows that are not finite, which must not be `used`."""
+    wrong = ~encoded.isfinite()
+    found = torch.nonzero(wrong).tolist()
+    found = [place for place in found if used is None or used[place[0]]]
+    if found:
+        lane, *entry = found[0]
+        raise NotFinite(
+            f"observation of lane {lane}: expected finite numbers, got "
+            f"{float(encoded[lane, *entry])} in entry {', '.join(map(str, entry))}"
+        )
+    return encoded.masked_fill(wrong, 0.0)
 
 
 def _shape(space: spaces.Space[Any], channels_axis: str = "auto") -> tuple[int, ...]:

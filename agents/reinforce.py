@@ -8,7 +8,14 @@ from torch import Tensor
 from .agent import Agent, LearnerConfig, Metrics
 from .exploration import Actions, Mask, Scores, linear, sample_categorical
 from .exploration import greedy as best
-from .losses import leave_one_out, masked, mean_of_others, policy_gradient, value_error
+from .losses import (
+    leave_one_out,
+    masked,
+    mean_of_others,
+    policy_gradient,
+    standardised,
+    value_error,
+)
 from .networks import Network
 from .returns import lambda_returns
 from .rollout import Collector
@@ -107,6 +114,10 @@ class Reinforce(Agent):
             return torch.zeros_like(output[..., 0])
         return output[..., -1]
 
+    def begin(self, collector: Collector, seed: int) -> None:
+        """Seed the lanes; whole episodes begin anew with each batch."""
+        collector.begin(seed, learned=self.config.batch != "episodes")
+
     def collect(self, collector: Collector) -> Rollout:
         """Whole episodes, or a rollout; all its actions are drawn from the present policy."""
         if self.config.batch == "episodes":
@@ -169,8 +180,7 @@ class Reinforce(Agent):
             case _:
                 advantage = returns
         if self.config.normalize_advantages:
-            mean = advantage[valid].mean()
-            advantage = (advantage - mean) / (advantage[valid].std(correction=0) + 1e-8)
+            advantage = standardised(advantage, valid)
         if self.config.discount_weighting:
             ticks = torch.arange(len(returns), device=returns.device)
             advantage = advantage * (self.config.discount**ticks).unsqueeze(1)
@@ -202,7 +212,12 @@ class Reinforce(Agent):
 
 
 def explained_variance(value: Tensor, returns: Tensor, valid: Tensor) -> float:
-    """1 - var(returns - value) / var(returns) over valid steps; 1 is a perfect baseline."""
+    """1 - var(returns - value) / var(returns) over valid steps; 1 is a perfect baseline.
+
+    NaN where the returns do not vary, or there are none.
+    """
     target, error = returns[valid], (returns - value)[valid]
+    if len(target) == 0:
+        return float("nan")
     variance = target.var(correction=0)
     return float(1 - error.var(correction=0) / variance) if variance > 0 else float("nan")

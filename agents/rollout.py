@@ -5,6 +5,7 @@ It hides the three autoreset modes. In NEXT_STEP a lane that ended spends one ti
 Hidden state, the chosen action and last reward are carried here, and nowhere else.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +18,13 @@ from torch import Tensor
 from sidestep.sequence import flatten_state, select_state, unflatten_state
 
 from .agent import Policy, under
+from .environments import MOST_TICKS, longest_episode
 from .episode_count import EpisodeCount
 from .exploration import Actions
+from .infos import final_facts, read_mask
 from .masks import merge_masks, same_masks
 from .normalization import RewardScaler
-from .types import Episodes, Inputs, Rollout, map_inputs, stack_inputs
+from .types import Episodes, Inputs, NotFinite, Rollout, map_inputs, stack_inputs
 
 FEW = 0.75
 """Part of the lanes that are acted for; when no more are needed, the others' are dropped."""
@@ -34,7 +37,7 @@ class Tick(NamedTuple):
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
     valid: NDArray[np.bool_]
-    """False where the lane only restarted."""
+    """False where the lane only restarted, or its episode was over: reward and ends are 0 there."""
     final_value: Tensor | None
     """The policy's value of the last observation where truncated, else 0; None: all 0."""
 
@@ -46,7 +49,7 @@ class Collector:
         env: any Gymnasium vector env with a known autoreset mode.
         policy: an agent, or anything with its `act`.
         greedy: act without exploration.
-        rewards: takes in every tick's rewards, where the learner normalises them.
+        rewards: takes in the rewards that are learned from, where the learner normalises them.
         peek: gives the values of an episode's last observation where it was truncated; None: 0.
 
     Raises:
@@ -76,19 +79,25 @@ class Collector:
         """Where the policy's network lives."""
         return getattr(self.policy, "device", "cpu")
 
-    def begin(self, seed: int | None = None) -> None:
+    def begin(self, seed: int | None = None, learned: bool = True) -> None:
         """Reset every lane and choose the first actions.
 
         Args:
             seed: lane i gets seed + i; None goes on with the env's own streams.
+            learned: False where nobody learns from these episodes, as before `episodes`.
+
+        Raises:
+            NotFinite: observations that are NaN or infinite.
         """
         obs, info = self.env.reset(seed=seed)
         lanes = self.num_envs
         self.acting: NDArray[np.int64] | None = None  # lanes that the policy plays; None: all
         self.ended = np.zeros(lanes, dtype=np.bool_)
         self.count.begin()
+        if self.rewards is not None:
+            self.rewards.begin()
         self.inputs = self._inputs(
-            self.policy.encoder(obs, self.device),
+            self.policy.encoder(obs, self.device, count=learned),
             np.ones(lanes, dtype=np.bool_),
             np.zeros(lanes, dtype=np.int64),
             np.zeros(lanes),
@@ -97,38 +106,36 @@ class Collector:
         self.state = self.policy.initial_state(lanes)
         self._choose()
 
-    def tick(self) -> Tick:
-        """Play the chosen actions, and choose the next ones."""
+    def tick(self, alive: NDArray[np.bool_] | None = None) -> Tick:
+        """Play the chosen actions, and choose the next ones.
+
+        Args:
+            alive: (B,) lanes whose ticks are learned from; None: all.
+
+        Raises:
+            NotFinite: rewards or observations that are NaN or infinite, where somebody learns from
+                them or acts on them.
+        """
         obs, reward, terminated, truncated, info = self.env.step(self.action)
-        reward, terminated = np.array(reward), np.array(terminated)  # env buffers may be reused
-        ended = terminated | truncated
-        truncated = truncated & ~terminated
-        if self.mode is AutoresetMode.NEXT_STEP:
-            valid, restarted = ~self.ended, self.ended
-        else:
-            valid, restarted = np.ones_like(ended), ended
-        facts = info.get("final_info", info) if self.mode is AutoresetMode.SAME_STEP else info
+        terminated, truncated = np.array(terminated), np.array(truncated)  # buffers may be reused
+        over, everywhere = terminated | truncated, np.ones(self.num_envs, dtype=np.bool_)
+        waits = self.mode is AutoresetMode.NEXT_STEP  # a lane that is over restarts a tick later
+        valid, restarted = (~self.ended, self.ended) if waits else (everywhere, over)
+        valid = valid if alive is None else valid & alive
+        reward = self._rewards(reward, valid)
+        ended, truncated = over & valid, truncated & ~terminated & valid
+        facts = final_facts(info) if "final_info" in info else info
         self.count.add(reward, ended, truncated, valid, facts)
         if self.rewards is not None:
-            self.rewards.count(torch.from_numpy(reward), torch.from_numpy(ended))
-        last_obs, mask, last_mask = obs, self._mask(info), None
-        if self.mode is AutoresetMode.DISABLED and ended.any():
-            obs, begun = self.env.reset(options={"reset_mask": ended.copy()})
-            last_mask, mask = mask, merge_masks(self._mask(begun), mask, ended)
-        encoded, final_value = self.policy.encoder(obs, self.device), None
-        if self.peek is not None and truncated.any():
-            if self.mode is AutoresetMode.NEXT_STEP:
-                last, last_mask = encoded, mask
-            elif self.mode is AutoresetMode.SAME_STEP:
-                last = self._with_final_rows(encoded, info["final_obs"], ended)
-                last_mask = self._mask(info.get("final_info", {}))
-            else:
-                last = self.policy.encoder(last_obs, self.device, count=False)
-            final_value = self._peek(last, reward, truncated, last_mask)
+            self.rewards.count(*map(torch.from_numpy, (reward, ended, valid)))
+        learned = ~over if waits else everywhere  # lanes that act on what comes now
+        learned = learned if alive is None else learned & alive & ~ended
+        encoded, mask, last = self._observe(obs, info, over, truncated, learned)
+        final_value = None if last is None else self._peek(*last, reward, truncated)
         self.inputs = self._inputs(encoded, restarted, self.action, reward, mask)
-        self.state, self.ended = self.next_state, ended
+        self.state, self.ended = self.next_state, over
         self._choose()
-        return Tick(reward, terminated, truncated, valid, final_value)
+        return Tick(reward, terminated & valid, truncated, valid, final_value)
 
     def choose_again(self) -> None:
         """Choose this tick's actions anew, where the policy has changed since they were chosen."""
@@ -144,20 +151,43 @@ class Collector:
         return self._pack(inputs, actions, ticks, start)
 
     def episodes(self) -> Rollout:
-        """One whole episode of every lane, from a reset; what follows an end is not `valid`."""
+        """One whole episode of every lane, from a reset; what follows an end is not `valid`.
+
+        Raises:
+            ValueError: an episode that does not end, see `check_length`.
+        """
         self.begin()
         start, inputs, actions, ticks = self.state, [self.inputs], [self.action], []
         alive = np.ones(self.num_envs, dtype=np.bool_)
         while alive.any():
             self._play_only(alive)
-            tick = self.tick()
-            self.count.keep_last(alive)
-            ended, cut = tick.terminated & alive, tick.truncated & alive
-            ticks.append(tick._replace(terminated=ended, truncated=cut, valid=alive.copy()))
-            alive &= ~(tick.terminated | tick.truncated)
+            tick = self.tick(alive)
+            ticks.append(tick)
+            alive = alive & ~(tick.terminated | tick.truncated)
+            self.check_length(alive)
             inputs.append(self.inputs)
             actions.append(self.action)
         return self._pack(inputs, actions, ticks, start)
+
+    def check_length(self, awaited: NDArray[np.bool_]) -> None:
+        """Refuse to wait for ever for the episodes of some lanes.
+
+        Args:
+            awaited: (B,) whose present episode must end.
+
+        Raises:
+            ValueError: it has gone on for 10,000 ticks, or the longer limit that the env tells.
+        """
+        length = self.count.length * awaited
+        if length.max() <= MOST_TICKS:
+            return
+        limit = longest_episode(self.env)
+        if length.max() > limit:
+            raise ValueError(
+                f"env: expected every episode to end within {limit:,} ticks, got one of lane "
+                f"{length.argmax()} that goes on; give the env a time limit, for instance "
+                "gymnasium.wrappers.TimeLimit(env, max_episode_steps=1_000)"
+            )
 
     def drain(self) -> list[Episodes]:
         """The episodes finished since the last call."""
@@ -191,8 +221,45 @@ class Collector:
         self.next_state = select_state(self.next_state, kept)
         self.acting = np.flatnonzero(lanes)
 
+    def _rewards(self, reward: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """The rewards (B,) that are learned from, else 0: what a restart brings means nothing."""
+        reward = np.where(valid, reward, 0.0)
+        if not math.isfinite(reward.sum()):
+            wrong = np.flatnonzero(~np.isfinite(reward))
+            raise NotFinite(
+                f"reward of lane {wrong[0]}: expected a finite number, got {reward[wrong[0]]} at "
+                f"tick {self.count.length[wrong[0]] + 1} of an episode"
+            )
+        return reward
+
+    def _observe(
+        self,
+        obs: Any,
+        info: dict[str, Any],
+        over: NDArray[np.bool_],
+        truncated: NDArray[np.bool_],
+        learned: NDArray[np.bool_],
+    ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor | None] | None]:
+        """Observations and mask to act on, and those at the ends of cut episodes, if needed."""
+        encoder, device, mask = self.policy.encoder, self.device, self._mask(info)
+        peeks = self.peek is not None and bool(truncated.any())
+        last, used = None, learned
+        if peeks and self.mode is AutoresetMode.NEXT_STEP:
+            used = learned | truncated
+        elif peeks and self.mode is AutoresetMode.SAME_STEP:
+            last = self._final_obs(info["final_obs"], truncated), self._mask(final_facts(info))
+        elif peeks:  # before the reset, which may write into the same arrays
+            last = encoder(obs, device, count=False, used=truncated), mask
+        if self.mode is AutoresetMode.DISABLED and over.any():
+            obs, begun = self.env.reset(options={"reset_mask": over.copy()})
+            mask = merge_masks(self._mask(begun), mask, over)
+        encoded = encoder(obs, device, learned, used)
+        if peeks and self.mode is AutoresetMode.NEXT_STEP:
+            last = encoded, mask
+        return encoded, mask, last
+
     def _peek(
-        self, last: Tensor, reward: NDArray[Any], truncated: NDArray[np.bool_], mask: Tensor | None
+        self, last: Tensor, mask: Tensor | None, reward: NDArray[Any], truncated: NDArray[np.bool_]
     ) -> Tensor:
         """The values (B,) of the episodes' last observations where truncated, else 0."""
         no_reset = np.zeros(self.num_envs, dtype=np.bool_)
@@ -223,27 +290,17 @@ class Collector:
 
     def _mask(self, info: dict[str, Any]) -> Tensor | None:
         """(B, A) bool from `info["action_mask"]`; lanes without one may do anything."""
-        if "action_mask" not in info:
-            return None
-        mask = np.asarray(info["action_mask"], dtype=np.bool_)
-        if mask.shape != (self.num_envs, self.num_actions):
-            raise ValueError(
-                f"action_mask: expected shape {(self.num_envs, self.num_actions)}, got {mask.shape}"
-            )
-        told = np.asarray(info.get("_action_mask", np.ones(self.num_envs, dtype=np.bool_)))
-        free = ~told | ~mask.any(axis=1)
-        return torch.from_numpy(mask | free[:, None]).to(self.device)
+        mask = read_mask(info, self.num_envs, self.num_actions)
+        return None if mask is None else torch.from_numpy(mask).to(self.device)
 
-    def _with_final_rows(
-        self, encoded: Tensor, final_obs: NDArray[Any], ended: NDArray[np.bool_]
-    ) -> Tensor:
-        """`encoded` with the last observation of the lanes that ended (SAME_STEP)."""
-        rows = np.flatnonzero(ended)
-        space = self.env.single_observation_space
+    def _final_obs(self, final_obs: NDArray[Any], truncated: NDArray[np.bool_]) -> Tensor:
+        """The last observations of the episodes that were cut (SAME_STEP); 0 in other lanes."""
+        encoder, space = self.policy.encoder, self.env.single_observation_space
+        rows = np.flatnonzero(truncated)
         empty: Any = create_empty_array(space, len(rows))
-        batch = concatenate(space, list(final_obs[rows]), empty)
-        result = encoded.clone()
-        result[torch.from_numpy(rows)] = self.policy.encoder(batch, self.device, count=False)
+        batch = concatenate(space, [final_obs[row] for row in rows], empty)
+        result = torch.zeros(self.num_envs, *encoder.shape, device=self.device)
+        result[torch.from_numpy(rows)] = encoder(batch, self.device, count=False)
         return result
 
     def _pack(

@@ -87,7 +87,7 @@ class Trainer:
         scaler = RewardScaler(env.num_envs, learner.discount, agent.reward_moments)
         rewards = scaler if learner.normalize_rewards else None
         self.collector = Collector(env, agent, peek=agent.peek, rewards=rewards)
-        self.collector.begin(stream_seed(config.seed, TRAINING))
+        agent.begin(self.collector, stream_seed(config.seed, TRAINING))
         self.recent, self.log = Recent(), RunLog(folder, config.tensorboard)
         self.seconds, self.best = 0.0, -math.inf
         self.logs, self.evaluations = Every(config.log_every), Every(config.evaluate_every)
@@ -103,7 +103,8 @@ class Trainer:
         """Train until `total_steps`, or until `report` returns False; then write a checkpoint.
 
         Raises:
-            FloatingPointError: a loss that is not finite; the last checkpoint stays as it was.
+            FloatingPointError: a loss, a reward or an observation that is not finite; the last
+                checkpoint stays as it was.
             OSError: the disk is full or read-only; likewise.
         """
         go_on, logged, metrics = True, True, Metrics()

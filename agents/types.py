@@ -10,6 +10,10 @@ from torch import Tensor
 from sidestep.sequence import State, select_state
 
 
+class NotFinite(FloatingPointError, ValueError):
+    """A reward or an observation is NaN or infinite."""
+
+
 class Inputs(NamedTuple):
     """What an agent sees at o_t: one tick (B, ...) or a sequence (T, B, ...)."""
 
@@ -59,8 +63,9 @@ class Episodes(NamedTuple):
     length: NDArray[np.int64]
     truncated: NDArray[np.bool_]
     success: NDArray[np.bool_] | None
-    """None where the env does not tell."""
+    """None where no lane told it with this tick; False where another one did."""
     collision: NDArray[np.bool_] | None
+    """Likewise."""
 
     def select(self, chosen: NDArray[np.bool_]) -> "Episodes":
         """Some of them."""

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -51,20 +52,16 @@ def learning_curve(records: list[dict[str, Any]], title: str) -> Figure:
     ):
         axes.plot(
             [r["steps"] for r in lines],
-            [r[name] for r in lines],
+            [r.get(name, 0.0) for r in lines],  # some envs tell nothing but successes
             color=GREY,
             linewidth=1.2,
             label="exploring",
         )
         if points:
             steps = [r["steps"] for r in points]
-            values = [r["evaluation"][key] for r in points]
-            axes.fill_between(
-                steps, [v[1] for v in values], [v[2] for v in values], color=BLUE, alpha=0.2, lw=0
-            )
-            axes.plot(
-                steps, [v[0] for v in values], color=BLUE, marker="o", markersize=3, label="greedy"
-            )
+            values = np.array([r["evaluation"].get(key, [0.0] * 3) for r in points], dtype=float)
+            axes.fill_between(steps, values[:, 1], values[:, 2], color=BLUE, alpha=0.2, lw=0)
+            axes.plot(steps, values[:, 0], color=BLUE, marker="o", markersize=3, label="greedy")
         plain_axes(axes, "env steps", label)
         axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
         if name == "success":

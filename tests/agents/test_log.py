@@ -46,5 +46,10 @@ def test_recent_episodes(tmp_path: Path) -> None:
     other = Recent(size=3)
     other.load_state_dict(recent.state_dict())
     assert other.summary() == want and other.episodes == 4
-    recent.add([episodes([1.0, 1.0, 4.0], None)])
-    assert recent.summary() == {"return": 2.0, "length": 3.0}
+    recent.add([episodes([1.0, 1.0, 4.0], None)])  # an env that tells nothing but successes
+    assert recent.summary() == {"return": 2.0, "length": 3.0, "success": 0.0}
+    other = Recent(size=3)
+    other.add([episodes([1.0, 1.0, 4.0], None)])  # one that never tells
+    assert other.summary() == {"return": 2.0, "length": 3.0}
+    other.add([episodes([1.0], [True])])
+    assert other.summary()["success"] == pytest.approx(1 / 3)

@@ -156,7 +156,7 @@ class Exploding(Native):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("loss", ["huber", "squared"])
-def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
+def test_a_reward_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
     loss: str, value: float, tmp_path: Path
 ) -> None:
     env = Exploding(AutoresetMode.SAME_STEP)
@@ -165,7 +165,8 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
     agent = DeepSarsa(env.single_observation_space, env.single_action_space, config)
     training = TrainingConfig(10_000, num_envs=5, checkpoint_every=40, evaluate_every=0)
     trainer = Trainer(agent, env, training, folder=tmp_path)
-    with pytest.raises(FloatingPointError, match=r"expected a finite loss and gradient, got loss"):
+    words = f"reward of lane 0: expected a finite number, got {value}"
+    with pytest.raises(FloatingPointError, match=words):
         trainer.run()
     assert agent.steps == 7 * 8 * 5
     assert torch.isfinite(agent.flat).all()
