@@ -2,8 +2,7 @@
 
 A lane is one world. Lanes stand side by side in arrays (a column a lane, the rows as `rows` has
 them); the single environment is one lane. A tick is `move_agent`, then for every obstacle
-`move_patrol` or `move_wanderer` and `count_hits`, then `settle`, all in `moves`. numba's cache does
-not notice when a function of another file changes: after an edit there, delete this file's.
+`move_patrol` or `move_wanderer` and `count_hits`, then `settle`, all in `moves`.
 """
 
 from typing import Any

@@ -14,8 +14,7 @@ written a second time for one transition; tests hold the two together.
   draw of the wanderers, and in the last column their joint place (M, K + 1); and how many then
   stand on each cell of the map (M, H W).
 
-A tuple of many arrays costs seconds of compiling in every function: hence so few. All that calls
-each other is in this one file, since numba's cache looks at a function's own file only.
+A tuple of many arrays costs seconds of compiling in every function: hence so few.
 """
 
 from typing import Any

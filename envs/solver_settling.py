@@ -1,8 +1,4 @@
-"""Sweeping chains without a time limit until they settle; see `solver_kernels.py` for the words.
-
-numba's cache does not notice when `solver_kernels.py` changes: after an edit there, delete this
-file's.
-"""
+"""Sweeping chains without a time limit until they settle; see `solver_kernels.py` for the words."""
 
 from typing import Any
 

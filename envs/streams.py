@@ -1,20 +1,12 @@
-"""Compiling, and the counter-based random numbers of the kernels."""
+"""The counter-based random numbers of the kernels, and numbers that may be one a lane."""
 
 from typing import Any
 
-import numba
 import numpy as np
 from numba import types
 from numba.extending import overload
 
-
-def compiled(function: Any) -> Any:
-    """`numba.njit` with a cache on disk, or without one where no folder can be written."""
-    options = {"error_model": "numpy", "boundscheck": False}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # numba found no folder for its cache
-        return numba.njit(**options)(function)
+from .compiling import compiled as compiled
 
 
 def at(value: Any, i: Any) -> Any:
