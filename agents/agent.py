@@ -19,6 +19,7 @@ from .exploration import Actions, Mask, Scores, pack_random, unpack_random
 from .networks import Network, NetworkConfig
 from .normalization import RunningMoments
 from .observations import ObservationEncoder, check_picture
+from .settings import TrainingConfig
 from .types import Inputs, Rollout
 
 if TYPE_CHECKING:
@@ -123,6 +124,11 @@ class LearnerConfig:
                 f"final_learning_rate: expected at least 0, got {self.final_learning_rate}"
             )
 
+    def exploration_steps(self, total_steps: int) -> int:
+        """Env steps over which exploration falls in a training of `total_steps`; 0: it does not."""
+        del total_steps
+        return 0
+
 
 class Policy(Protocol):
     """What plays: training, evaluation, watching and recording all go through this `act`."""
@@ -199,6 +205,16 @@ class Agent(ABC):
         self.random = np.random.default_rng(seed)
         self.steps = 0
         """Env ticks learned from; the clock of every schedule."""
+        self.total_steps = TrainingConfig.total_steps
+        """Env ticks of the whole training, to which every schedule belongs; see `schedule`."""
+
+    def __repr__(self) -> str:
+        """Name shapes, memory, size, and how far it is."""
+        return (
+            f"{type(self).__name__}(observation={self.encoder.shape}, actions={self.num_actions}, "
+            f"memory={self.config.network.memory!r}, parameters={self.flat.numel():,}, "
+            f"steps={self.steps:,})"
+        )
 
     @property
     def num_actions(self) -> int:
@@ -273,7 +289,12 @@ class Agent(ABC):
         return descend(loss, self.flat, self.optimizer, limit, place)
 
     def schedule(self, total_steps: int) -> None:
-        """Set the learning rate for the present `steps`."""
+        """State how long training is, and set the learning rate for the present `steps`.
+
+        Args:
+            total_steps: of the whole training, what lies behind included.
+        """
+        self.total_steps = total_steps
         last = self.config.final_learning_rate
         if last is not None:
             first, part = self.config.learning_rate, min(self.steps / total_steps, 1.0)

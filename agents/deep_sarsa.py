@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .agent import Agent, LearnerConfig, Metrics
-from .exploration import Actions, Mask, Scores, epsilon_greedy, linear
+from .exploration import Actions, Mask, Scores, epsilon_greedy, linear, steps_of
 from .losses import chosen, expected_value, value_error
 from .networks import Network
 from .returns import lambda_returns
@@ -32,9 +32,11 @@ class DeepSarsaConfig(LearnerConfig):
     epsilon_start: float = 1.0
     """Probability of a random action at the first step."""
     epsilon_end: float = 0.05
-    """And from `epsilon_steps` on."""
-    epsilon_steps: int = 200_000
-    """Env steps over which it falls, linearly."""
+    """And when it has fallen, linearly."""
+    epsilon_fraction: float = 0.2
+    """Part of the training's steps over which it falls (0.2 after Gallici et al. 2024)."""
+    epsilon_steps: int | None = None
+    """Env steps over which it falls instead, however long training is; None: that part."""
     minibatches: int = 2
     """Parts, over lanes, into which a rollout is split."""
     epochs: int = 1
@@ -48,12 +50,17 @@ class DeepSarsaConfig(LearnerConfig):
                 raise ValueError(
                     f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
                 )
-        for name in ("epsilon_start", "epsilon_end"):
+        for name in ("epsilon_start", "epsilon_end", "epsilon_fraction"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected a number in [0, 1], got {getattr(self, name)}")
         for name in ("epsilon_steps", "minibatches", "epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: expected at least 1, got {value}")
+
+    def exploration_steps(self, total_steps: int) -> int:
+        """Env steps over which epsilon falls in a training of `total_steps`."""
+        return steps_of(self.epsilon_fraction, total_steps, self.epsilon_steps)
 
 
 class DeepSarsa(Agent):
@@ -70,7 +77,8 @@ class DeepSarsa(Agent):
     def epsilon(self) -> float:
         """The present probability of a random action."""
         c = self.config
-        return linear(self.steps, c.epsilon_start, c.epsilon_end, c.epsilon_steps)
+        falling = c.exploration_steps(self.total_steps)
+        return linear(self.steps, c.epsilon_start, c.epsilon_end, falling)
 
     def make_network(self) -> Network:
         """A head of A action values."""

@@ -76,6 +76,16 @@ def _value_of(text: str) -> Any:
         return text
 
 
+def name_of(env_id: str) -> str:
+    """The id without its module: `CartPole-v1` of `my_package:CartPole-v1`."""
+    return env_id.rpartition(":")[2]
+
+
+def is_own(env_id: str) -> bool:
+    """Whether the id, with or without its module, is one of this package's worlds."""
+    return name_of(env_id).startswith("sidestep/")
+
+
 def qualified(env_id: str) -> str:
     """This package's own ids with the module that registers them."""
     return f"sidestep.envs:{env_id}" if env_id.startswith("sidestep/") else env_id

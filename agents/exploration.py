@@ -26,6 +26,11 @@ def linear(step: int, start: float, end: float, steps: int) -> float:
     return start + (end - start) * (step / steps)
 
 
+def steps_of(fraction: float, total_steps: int, steps: int | None = None) -> int:
+    """How long a schedule is: `steps` where they are given, else a fraction of the training."""
+    return round(fraction * total_steps) if steps is None else steps
+
+
 def greedy(scores: Scores, mask: Mask | None = None) -> Actions:
     """The allowed action of the highest score, the first of equals: (B, A) to (B,)."""
     allowed = scores if mask is None else np.where(mask, scores, np.float32(-np.inf))

@@ -1,9 +1,13 @@
 """The learners as a library: `DeepSARSA("CartPole-v1").learn(100_000)`, `predict`, `save`, `load`.
 
-Names and signatures are Stable-Baselines3's, so that code written for its models, its
-`evaluate_policy` above all, runs on these unchanged.
+Names are Stable-Baselines3's, so that code written for its models, its `evaluate_policy` above all,
+runs on these unchanged. What differs: there is no `policy` argument, a `config` holds the settings;
+callbacks are functions; and `learn` goes on with the schedules that it began.
 """
 
+import warnings
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -18,9 +22,11 @@ from numpy.typing import NDArray
 from .agent import Agent, LearnerConfig, borrowed
 from .checkpoint import load_checkpoint, save_checkpoint
 from .environments import EnvConfig, check_action_space, make_vector
+from .evaluation import lanes_for
 from .presets import preset
+from .reports import Bar, Lines
 from .runs import LEARNERS, device_of, learner_config
-from .training import Report, Trainer
+from .training import Progress, Report, Trainer, unfinished
 from .types import Inputs
 
 Hidden = tuple[Any, NDArray[np.int64]]
@@ -34,8 +40,11 @@ class Algorithm:
         env: a Gymnasium id, an `EnvConfig`, or a vector env with any autoreset mode.
         config: the learner's settings; None: the preset for the id, else the defaults.
         num_envs: lanes, where `env` is not a vector env already; None: the preset's.
+        total_timesteps: env ticks of the whole training, over which the learning rate and
+            exploration fall, in however many calls of `learn`; None: those of the first call.
         seed: of parameters, exploration and worlds.
         device: auto (the CPU) or a torch device.
+        verbose: 0 is silent; from 1 on `learn` prints a line now and then.
 
     Raises:
         TypeError, ValueError, gymnasium.error.Error: no such env, or one that cannot be learned.
@@ -49,12 +58,14 @@ class Algorithm:
         config: LearnerConfig | None = None,
         *,
         num_envs: int | None = None,
+        total_timesteps: int | None = None,
         seed: int = 0,
         device: str = "auto",
+        verbose: int = 0,
     ) -> None:
         """Make the env and the agent."""
         self.env_config = EnvConfig(env) if isinstance(env, str) else env
-        env_id = self.env_config.id if isinstance(self.env_config, EnvConfig) else ""
+        env_id = _id_of(self.env_config)
         memory = "none" if config is None else config.network.memory
         known, training = preset(self.learner, env_id, memory)
         if isinstance(self.env_config, EnvConfig):
@@ -76,30 +87,152 @@ class Algorithm:
             seed,
             device_of(device),
         )
+        self.verbose = verbose
+        self.total_timesteps: int | None = None
         self._trainer: Trainer | None = None
+        if total_timesteps is not None:
+            self._state_total(_whole("total_timesteps", total_timesteps))
+
+    def __repr__(self) -> str:
+        """Name the env, the memory, and how far it is."""
+        env = self.env_config
+        env = env.id if isinstance(env, EnvConfig) else type(env).__name__
+        memory, seed = self.agent.config.network.memory, self.training.seed
+        return (
+            f"{type(self).__name__}({env!r}, memory={memory!r}, num_envs={self.env.num_envs}, "
+            f"seed={seed}, num_timesteps={self.num_timesteps})"
+        )
 
     @property
     def num_timesteps(self) -> int:
         """Env ticks learned from."""
         return self.agent.steps
 
-    def learn(self, total_timesteps: int, callback: Report | None = None) -> Self:
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: Report | None = None,
+        *,
+        log_interval: int = 10,
+        reset_num_timesteps: bool = False,
+        progress_bar: bool = False,
+        evaluate_every: int = 0,
+        evaluation_episodes: int = 100,
+        evaluation_env: VectorEnv[Any, Any, Any] | None = None,
+    ) -> Self:
         """Train for `total_timesteps` further env ticks.
+
+        The learning rate and exploration fall over the total that was stated when this object was
+        made, else over the ticks of the first call; after that they stay at their end.
 
         Args:
             total_timesteps: over all lanes.
-            callback: called after every update with a `Progress`; returning False stops.
+            callback: called after every update with a `Progress`; returning False stops, and
+                nothing else does.
+            log_interval: updates between two lines, where `verbose` is 1 or more.
+            reset_num_timesteps: count from 0 again, and begin the schedules anew over this call.
+            progress_bar: draw one on the standard error.
+            evaluate_every: env ticks between greedy evaluations, which `Progress.evaluation` then
+                holds; 0: none.
+            evaluation_episodes: of each.
+            evaluation_env: where they are played; None: an env of the same kind, which is not there
+                where this object was given a vector env.
 
         Returns:
             This object.
+
+        Raises:
+            TypeError: a callback that is no function.
+            ValueError: numbers below 1; no env to evaluate in; or most of the ticks come after the
+                stated total, from where the learning rate is 0.
+            FloatingPointError: a loss that is not finite; the parameters are the last good ones.
         """
-        total = self.agent.steps + total_timesteps
-        config = replace(self.training, total_steps=total, evaluate_every=0)
-        if self._trainer is None:
-            self._trainer = Trainer(self.agent, self.env, config)
-        self._trainer.config = config
-        self._trainer.run(callback)
+        asked = _whole("total_timesteps", total_timesteps)
+        interval = _whole("log_interval", log_interval)
+        if callback is not None and not callable(callback):
+            raise TypeError(
+                "callback: expected a function of a Progress, "
+                f"got an object of {type(callback).__name__}"
+            )
+        check, owned = self._evaluation_env(evaluate_every, evaluation_episodes, evaluation_env)
+        try:
+            self._begin(asked, reset_num_timesteps)
+            config = replace(
+                self.training,
+                total_steps=self.agent.steps + asked,
+                evaluate_every=evaluate_every,
+                evaluation_episodes=evaluation_episodes,
+            )
+            if self._trainer is None:
+                self._trainer = Trainer(self.agent, self.env, config)
+            self._trainer.go_on(config, self.total_timesteps, check)
+            self._run(self._trainer, callback, interval, progress_bar)
+        finally:
+            if owned and check is not None:
+                check.close()
         return self
+
+    def _begin(self, asked: int, anew: bool) -> None:
+        """Count from 0 where `anew`, and state the total where none is stated."""
+        steps, total = 0 if anew else self.agent.steps, self.total_timesteps
+        if anew or total is None:
+            total = steps + asked
+        beyond = steps + asked - max(total, steps)
+        if self.agent.config.final_learning_rate == 0 and 2 * beyond > asked:
+            raise ValueError(
+                f"total_timesteps: expected most of them before {total}, the stated total, from "
+                f"where the learning rate is 0, got {asked} after {steps}; state the whole "
+                "training's total_timesteps when the model is made, or begin the schedules anew "
+                "with reset_num_timesteps=True"
+            )
+        late = unfinished(self.agent.config, total)
+        if late is not None and total != self.total_timesteps:
+            warnings.warn(late, stacklevel=3)
+        if anew and self._trainer is None and self.agent.steps:  # on worlds that are new to it
+            self._trainer = Trainer(self.agent, self.env, self.training)
+        self.agent.steps = steps
+        self._state_total(total)
+
+    def _state_total(self, total: int) -> None:
+        self.total_timesteps = total
+        self.agent.schedule(total)
+
+    def _evaluation_env(
+        self, every: int, episodes: int, env: VectorEnv[Any, Any, Any] | None
+    ) -> tuple[VectorEnv[Any, Any, Any] | None, bool]:
+        """Where to evaluate, if at all, and whether that is to be closed afterwards."""
+        if every == 0:
+            return None, False
+        _whole("evaluate_every", every), _whole("evaluation_episodes", episodes)
+        if env is not None:
+            return env, False
+        if not isinstance(self.env_config, EnvConfig):
+            raise ValueError(
+                "evaluate_every: expected evaluation_env= beside it, as the model has a vector env "
+                "of its own, got none"
+            )
+        lanes = lanes_for(episodes, self.env_config)
+        return make_vector(self.env_config, lanes), True
+
+    def _run(
+        self, trainer: Trainer, callback: Report | None, interval: int, progress_bar: bool
+    ) -> None:
+        """Train, saying what was asked for."""
+        with ExitStack() as stack:
+            said: list[Report] = []
+            say: Callable[[str], None] = print
+            if progress_bar:
+                bar = stack.enter_context(Bar(self.agent.steps, trainer.config.total_steps))
+                said, say = [bar], bar.say
+            if self.verbose:
+                said.append(Lines(self.agent.steps, interval, say))
+
+            def report(progress: Progress) -> bool | None:
+                for part in said:
+                    part(progress)
+                return None if callback is None else callback(progress)
+
+            trainer.run(report)
 
     def predict(
         self,
@@ -156,6 +289,7 @@ class Algorithm:
             "agent": asdict(self.agent.config),
             "seed": self.training.seed,
             "num_envs": self.env.num_envs,
+            "total_timesteps": self.total_timesteps,
         }
         name = path.name.removesuffix(".json")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -168,7 +302,7 @@ class Algorithm:
         env: str | EnvConfig | VectorEnv[Any, Any, Any] | None = None,
         device: str = "auto",
     ) -> Self:
-        """Read what `save` wrote; learning can go on.
+        """Read what `save` wrote; learning can go on, on new worlds.
 
         Args:
             path: as given to `save`.
@@ -190,6 +324,9 @@ class Algorithm:
         config = learner_config(cls.learner, facts["agent"], str(path))
         algorithm = cls(env, config, num_envs=facts["num_envs"], seed=facts["seed"], device=device)
         algorithm.agent.load_state_dict(tensors)
+        total = facts.get("total_timesteps")
+        if total is not None:
+            algorithm._state_total(total)
         return algorithm
 
 
@@ -203,6 +340,29 @@ class REINFORCE(Algorithm):
     """REINFORCE as a library; see `Algorithm` and `ReinforceConfig`."""
 
     learner = "reinforce"
+
+
+def _id_of(env: Any) -> str:
+    """The id by which settings are known; empty where an env has none."""
+    if isinstance(env, EnvConfig):
+        return env.id
+    spec = getattr(env, "spec", None)
+    return "" if spec is None else str(spec.id)
+
+
+def _whole(name: str, number: Any) -> int:
+    """A count of at least 1; 1e5 is one too.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        whole = int(number)
+    except (TypeError, ValueError, OverflowError):
+        whole = 0
+    if whole != number or whole < 1 or isinstance(number, str):
+        raise ValueError(f"{name}: expected a whole number of at least 1, got {number!r}")
+    return whole
 
 
 def is_single(space: spaces.Space[Any], observation: Any) -> bool:

@@ -48,6 +48,10 @@ class ObservationEncoder:
         self.plain = isinstance(space, spaces.Box) and len(space.shape) == 1
         self.moments = RunningMoments(self.shape)
 
+    def __repr__(self) -> str:
+        """Name what it makes."""
+        return f"ObservationEncoder(shape={self.shape}, normalize={self.normalize})"
+
     def __call__(
         self,
         obs: Any,

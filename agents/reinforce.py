@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .agent import Agent, LearnerConfig, Metrics
-from .exploration import Actions, Mask, Scores, linear, sample_categorical
+from .exploration import Actions, Mask, Scores, linear, sample_categorical, steps_of
 from .exploration import greedy as best
 from .losses import (
     leave_one_out,
@@ -44,9 +44,11 @@ class ReinforceConfig(LearnerConfig):
     entropy_start: float = 0.1
     """Coefficient of the entropy bonus at the first step."""
     entropy_end: float = 0.005
-    """And from `entropy_steps` on."""
-    entropy_steps: int = 1_000_000
-    """Env steps over which it falls, linearly."""
+    """And when it has fallen, linearly."""
+    entropy_fraction: float = 1.0
+    """Part of the training's steps over which it falls."""
+    entropy_steps: int | None = None
+    """Env steps over which it falls instead, however long training is; None: that part."""
     value_coefficient: float = 0.5
     """Weight of the value baseline's error."""
 
@@ -61,7 +63,11 @@ class ReinforceConfig(LearnerConfig):
         for name in ("entropy_start", "entropy_end", "value_coefficient"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected at least 0, got {getattr(self, name)}")
-        if self.entropy_steps < 1:
+        if not 0 <= self.entropy_fraction <= 1:
+            raise ValueError(
+                f"entropy_fraction: expected a number in [0, 1], got {self.entropy_fraction}"
+            )
+        if self.entropy_steps is not None and self.entropy_steps < 1:
             raise ValueError(f"entropy_steps: expected at least 1, got {self.entropy_steps}")
         if self.batch == "rollout" and self.baseline != "value":
             raise ValueError(
@@ -72,6 +78,10 @@ class ReinforceConfig(LearnerConfig):
             raise ValueError("discount_weighting: expected batch episodes, got rollout")
         if self.trace_decay < 1 and self.baseline != "value":
             raise ValueError(f"trace_decay below 1: expected baseline value, got {self.baseline}")
+
+    def exploration_steps(self, total_steps: int) -> int:
+        """Env steps over which the entropy bonus falls in a training of `total_steps`."""
+        return steps_of(self.entropy_fraction, total_steps, self.entropy_steps)
 
 
 class Reinforce(Agent):
@@ -100,7 +110,8 @@ class Reinforce(Agent):
     def entropy_coefficient(self) -> float:
         """The present weight of the entropy bonus."""
         c = self.config
-        return linear(self.steps, c.entropy_start, c.entropy_end, c.entropy_steps)
+        falling = c.exploration_steps(self.total_steps)
+        return linear(self.steps, c.entropy_start, c.entropy_end, falling)
 
     def choose(self, output: Scores, mask: Mask | None, greedy: bool) -> Actions:
         """Draw from the policy; its mode where `greedy`."""

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +34,24 @@ class RunConfig:
     env: EnvConfig
     agent: LearnerConfig
     training: TrainingConfig
+    absent: tuple[tuple[str, ...], ...] = ()
+    """Paths of fields that its config.json lacks, being of an earlier version."""
 
     def to_json(self) -> str:
         """The text of config.json."""
-        return json.dumps(asdict(self), indent=1) + "\n"
+        record = asdict(self)
+        del record["absent"]
+        return json.dumps(record, indent=1) + "\n"
 
     def identity(self) -> str:
-        """A digest of all that decides the course of training; how long it lasts does not."""
-        record = asdict(replace(self, training=replace(self.training, total_steps=1)))
+        """A digest of all that decides the course of training; how long it lasts does not.
+
+        Fields that came after the run was begun are left out, so that it stays what it was.
+        """
+        record = json.loads(self.to_json())
+        record["training"]["total_steps"] = 1
+        for *parents, name in self.absent:
+            del _inside(record, parents)[name]
         return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
     @classmethod
@@ -50,14 +63,29 @@ class RunConfig:
         """
         try:
             record = json.loads(text)
-            return cls(
+            config = cls(
                 record["learner"],
                 build_config(EnvConfig, record["env"], source),
                 learner_config(record["learner"], record["agent"], source),
                 build_config(TrainingConfig, record["training"], source),
             )
+            return replace(config, absent=tuple(_absent(json.loads(config.to_json()), record)))
         except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{source}: expected a run's configuration, got {error!r}") from None
+
+
+def _absent(full: dict[str, Any], given: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Paths of the entries of `full` that `given` lacks."""
+    for name, value in full.items():
+        if name not in given:
+            yield (name,)
+        elif isinstance(value, dict):
+            yield from ((name, *path) for path in _absent(value, given[name]))
+
+
+def _inside(record: dict[str, Any], path: list[str]) -> dict[str, Any]:
+    """The dict at `path`."""
+    return reduce(getitem, path, record)
 
 
 def learner_config(learner: str, values: dict[str, Any], source: str) -> LearnerConfig:
@@ -141,6 +169,7 @@ def load_agent(folder: Path | str, checkpoint: Path | str | None = None) -> tupl
         )
     agent = build_agent(config, seed=0)
     agent.load_state_dict(under(tensors, "agent."), learning=False)
+    agent.schedule(facts.get("total_steps", config.training.total_steps))
     agent.encoder.frozen = True
     return agent, config
 
@@ -165,8 +194,10 @@ def build_agent(config: RunConfig, seed: int, device: str = "cpu") -> Agent:
     env = make_vector(config.env, 1)
     try:
         learner, _ = LEARNERS[config.learner]
-        return learner(
+        agent = learner(
             env.single_observation_space, env.single_action_space, config.agent, seed, device
         )
+        agent.schedule(config.training.total_steps)
+        return agent
     finally:
         env.close()

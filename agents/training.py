@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from .agent import Agent, Metrics, under
+from .agent import Agent, LearnerConfig, Metrics, under
 from .checkpoint import (
     from_arrays,
     remove_checkpoint,
@@ -38,23 +38,32 @@ class Progress(NamedTuple):
     """The summary of an evaluation that was just made."""
 
 
-Report = Callable[[Progress], bool]
-"""Called after every update; returning False ends training early, with a checkpoint."""
+Report = Callable[[Progress], bool | None]
+"""Called after every update; returning False ends training early, with a checkpoint. None and all
+else goes on."""
+
+
+def _says_stop(answer: Any) -> bool:
+    return isinstance(answer, bool | np.bool_) and not answer
 
 
 class Every:
     """Due once each time that `steps` has passed a multiple of `interval`; never for 0."""
 
-    def __init__(self, interval: int) -> None:
-        """First due at `interval`."""
-        self.interval, self.next = interval, interval
+    def __init__(self, interval: int, steps: int = 0) -> None:
+        """First due at the first multiple after `steps`."""
+        self.interval, self.next = interval, 0
+        self._pass(steps)
 
     def due(self, steps: int) -> bool:
         """Whether it is time; then the next time is set."""
         if self.interval == 0 or steps < self.next:
             return False
-        self.next = (steps // self.interval + 1) * self.interval
+        self._pass(steps)
         return True
+
+    def _pass(self, steps: int) -> None:
+        self.next = (steps // self.interval + 1) * self.interval if self.interval else 0
 
 
 class Trainer:
@@ -87,20 +96,47 @@ class Trainer:
         scaler = RewardScaler(env.num_envs, learner.discount, agent.reward_moments)
         rewards = scaler if learner.normalize_rewards else None
         self.collector = Collector(env, agent, peek=agent.peek, rewards=rewards)
-        agent.begin(self.collector, stream_seed(config.seed, TRAINING))
+        agent.begin(self.collector, self._worlds_seed())
         self.recent, self.log = Recent(), RunLog(folder, config.tensorboard)
+        self.schedule_steps: int | None = None
+        """The training's length for schedules; None: `config.total_steps`, where it ends too."""
         self.seconds, self.best = 0.0, -math.inf
         self.logs, self.evaluations = Every(config.log_every), Every(config.evaluate_every)
         self.checkpoints = Every(config.checkpoint_every)
         self.written: list[Path] = []
+
+    def __repr__(self) -> str:
+        """Name the agent, and how far it is."""
+        return (
+            f"Trainer({self.agent!r}, num_envs={self.env.num_envs}, "
+            f"env_steps={self.agent.steps:,} of {self.config.total_steps:,}, folder={self.folder})"
+        )
 
     @property
     def worlds(self) -> Any:
         """The env if its state can be saved and restored (as this package's can), else None."""
         return self.env if hasattr(self.env, "set_state") else None
 
+    def _worlds_seed(self) -> int:
+        """Of new episodes: an agent that has learned before is not shown the same worlds again."""
+        steps = self.agent.steps
+        return stream_seed(self.config.seed, TRAINING, *([steps] if steps else []))
+
+    def go_on(
+        self,
+        config: TrainingConfig,
+        schedule_steps: int | None,
+        evaluation_env: VectorEnv[Any, Any, Any] | None,
+    ) -> None:
+        """Prepare to `run` again as `config` says, from where the agent stands, on a clock at 0."""
+        self.config, self.schedule_steps = config, schedule_steps
+        self.evaluation_env, self.seconds = evaluation_env, 0.0
+        self.evaluations = Every(config.evaluate_every, self.agent.steps)
+
     def run(self, report: Report | None = None) -> None:
         """Train until `total_steps`, or until `report` returns False; then write a checkpoint.
+
+        Anything else that it returns, None too, goes on.
 
         Raises:
             FloatingPointError: a loss, a reward or an observation that is not finite; the last
@@ -123,7 +159,7 @@ class Trainer:
                 self.save()
             if report is not None:
                 progress = Progress(self.agent.steps, self.seconds, metrics, evaluation)
-                go_on = report(progress) and go_on
+                go_on = not _says_stop(report(progress)) and go_on
         self.save()
         if not logged:  # after the checkpoint: a resumed run forgets this line and has its own
             self._write(metrics)
@@ -132,7 +168,7 @@ class Trainer:
     def _update(self) -> Metrics:
         """Collect and learn once; only this is timed."""
         start = time.perf_counter()
-        self.agent.schedule(self.config.total_steps)
+        self.agent.schedule(self.schedule_steps or self.config.total_steps)
         rollout = self.agent.collect(self.collector)
         self.recent.add(self.collector.drain())
         metrics = self.agent.update(rollout)
@@ -175,6 +211,7 @@ class Trainer:
             **self.facts,
             "learner": self.agent.name,
             "steps": self.agent.steps,
+            "total_steps": self.agent.total_steps,
             "seconds": self.seconds,
             "best": self.best if math.isfinite(self.best) else None,
             "log_position": self.log.position(),
@@ -223,9 +260,20 @@ class Trainer:
             self.worlds.set_state(to_arrays(worlds, self.worlds.get_state()))
             self.collector.load_state_dict(under(tensors, "collector."))
             return True
-        self.collector.begin(stream_seed(self.config.seed, TRAINING, self.agent.steps))
+        self.agent.begin(self.collector, self._worlds_seed())
         self.log.write({"steps": self.agent.steps, "resumed": True, "fresh_seeds": True})
         return False
+
+
+def unfinished(config: LearnerConfig, total_steps: int) -> str | None:
+    """A sentence where exploration has not fallen to its end when training is over, else None."""
+    steps = config.exploration_steps(total_steps)
+    if steps <= total_steps:
+        return None
+    return (
+        f"Exploration falls over {steps:,} steps, but training ends after {total_steps:,}, at "
+        f"{total_steps / steps:.0%} of its way."
+    )
 
 
 TRAINING, EVALUATION, FINAL = 0, 1, 2

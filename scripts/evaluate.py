@@ -11,6 +11,7 @@ import tyro
 from sidestep.agents import evaluate, load_agent, make_vector
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.evaluation import lanes_for
+from sidestep.agents.presets import final_episodes
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.comparison import Evaluated, comparison_figure, comparison_table
 from sidestep.scripts.console import console, guarded, parse, say
@@ -81,7 +82,7 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
     agent, config = load_agent(folder, path)
     episodes = options.episodes
     if episodes is None:
-        episodes = 10_000 if config.env.id.startswith("sidestep/") else 100
+        episodes = final_episodes(config.env.id)
     seed = stream_seed(config.training.seed, FINAL) if options.seed is None else options.seed
     env = make_vector(config.env, lanes_for(episodes, config.env))
     try:

@@ -16,6 +16,7 @@ from sidestep.agents import (
     Agent,
     DeepSarsaConfig,
     EnvConfig,
+    LearnerConfig,
     Progress,
     ReinforceConfig,
     RunConfig,
@@ -25,11 +26,13 @@ from sidestep.agents import (
     make_vector,
 )
 from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
+from sidestep.agents.environments import name_of
 from sidestep.agents.evaluation import lanes_for
 from sidestep.agents.log import read_log
-from sidestep.agents.presets import preset
+from sidestep.agents.presets import final_episodes, preset
+from sidestep.agents.reports import figures_of
 from sidestep.agents.runs import build_agent, create_run, device_of, read_config
-from sidestep.agents.training import FINAL, stream_seed
+from sidestep.agents.training import FINAL, stream_seed, unfinished
 from sidestep.scripts.cli import tell
 from sidestep.scripts.console import console, guarded, parse, progress, say, stoppable
 from sidestep.scripts.curves import learning_curve, save_figure
@@ -94,8 +97,8 @@ class ResumeOptions:
     run: Annotated[Path, tyro.conf.Positional]
     """The run's folder."""
     total_steps: int | None = None
-    """Train to so many steps; what the run was begun with if left out. Other steps bend a learning
-    rate that falls over all of them."""
+    """Train to so many steps; as far as before if left out. Other steps bend what falls over all of
+    them: the learning rate, and exploration as a part of them."""
     episodes: int | None = None
     """Fresh greedy episodes of the table at the end."""
     gif_episodes: int = 6
@@ -134,9 +137,9 @@ def parse_options(learner: str, args: list[str]) -> Any:
     first.add_argument("--memory", default="none")
     known, _ = first.parse_known_args(args)
     try:
-        agent, training = preset(learner, known.env.split(":")[-1], known.memory)
+        agent, training = preset(learner, known.env, known.memory)
     except ValueError:  # an unknown memory: the parser below says so with the flag's name
-        agent, training = preset(learner, known.env.split(":")[-1], "none")
+        agent, training = preset(learner, known.env, "none")
     default = KINDS[learner](env=known.env, agent=agent, training=training)
     return parse(KINDS[learner], f"train {learner}", args, EXAMPLES, default=default)
 
@@ -152,6 +155,9 @@ def train(learner: str, options: Any) -> Path:
         agent = build_agent(run, training.seed, device_of(training.device))
         trainer = make_trainer(agent, env, run, folder)
         create_run(folder, run)  # only now: what fails before leaves nothing behind
+        late = unfinished(run.agent, training.total_steps)
+        if late is not None:
+            say(late)
         with feed_of(folder, options.watch) as feed:
             finish(trainer, run, folder, options.episodes, options.gif_episodes, feed)
     finally:
@@ -170,13 +176,11 @@ def resume(options: ResumeOptions) -> None:
         raise ValueError(
             f"{folder}: expected the configuration of its checkpoint, got a changed config.json"
         )
-    if options.total_steps is not None:
-        training = replace(training, total_steps=options.total_steps)
-        if training != run.training and run.agent.final_learning_rate is not None:
-            console.print(
-                f"The learning rate falls over {training.total_steps:,} steps from here, not over "
-                f"{run.training.total_steps:,}: a run begun with so many would differ."
-            )
+    before = facts.get("total_steps", training.total_steps)
+    asked = before if options.total_steps is None else options.total_steps
+    training = replace(training, total_steps=asked)
+    for words in bent(run.agent, before, training.total_steps, facts["steps"]):
+        say(words)
     if training.total_steps <= facts["steps"] and has_ended(folder, last):
         raise ValueError(
             f"total_steps: expected more than the {facts['steps']} already made, "
@@ -193,6 +197,20 @@ def resume(options: ResumeOptions) -> None:
             finish(trainer, run, folder, options.episodes, options.gif_episodes, feed)
     finally:
         env.close()
+
+
+def bent(config: LearnerConfig, before: int, now: int, steps: int) -> list[str]:
+    """A sentence for every schedule that goes on otherwise, training ending at `now` steps."""
+    told, old, new = [], config.exploration_steps(before), config.exploration_steps(now)
+    if now != before and config.final_learning_rate is not None:
+        told.append(
+            f"The learning rate falls over {now:,} steps from here, not over {before:,}: a run "
+            "begun with so many would differ."
+        )
+    if old != new and steps < max(old, new):
+        told.append(f"Exploration falls over {new:,} steps from here, not over {old:,}.")
+    late = unfinished(config, now)
+    return told if late is None else [*told, late]
 
 
 def has_ended(folder: Path, last: Path) -> bool:
@@ -242,7 +260,7 @@ def finish(
     if stop:
         say(f"Stopped by {stop[0]}; `sidestep train resume {folder}` goes on from here.")
     if episodes is None:
-        episodes = 10_000 if run.env.id.startswith("sidestep/") else 100
+        episodes = final_episodes(run.env.id)
     if stop:
         episodes = min(episodes, 500)
     steps, seconds = trainer.agent.steps, trainer.seconds
@@ -291,22 +309,9 @@ def with_bar(trainer: Trainer, stop: list[str], feed: LiveFeed | None = None) ->
         trainer.run(report)
 
 
-def figures_of(state: Progress) -> str:
-    """The words beside the bar."""
-    rate = state.steps / max(state.seconds, 1e-9)
-    words = [f"{rate / 1000:,.0f}k steps/s"]
-    for name, text in (("return", "return {:.2f}"), ("success", "success {:.0%}")):
-        if name in state.metrics:
-            words.append(text.format(state.metrics[name]))
-    for name in ("epsilon", "entropy"):
-        if name in state.metrics:
-            words.append(f"{name} {state.metrics[name]:.2f}")
-    return "  ".join(words)
-
-
 def default_folder(learner: str, env_id: str) -> Path:
     """runs/LEARNER-ENV-TIME."""
-    name = env_id.split(":")[-1].split("/")[-1]
+    name = name_of(env_id).split("/")[-1]
     return Path("runs") / f"{learner}-{name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from sidestep.agents import EnvConfig, make_single
+from sidestep.agents import EnvConfig, TrainingConfig, make_single
 from sidestep.agents.evaluation import mean_interval
 from sidestep.agents.presets import preset
+from sidestep.agents.runs import build_config, learner_config
 from sidestep.envs import best_memoryless, best_remembering
 from sidestep.scripts.benches.report import markdown_table, write_result
 from sidestep.scripts.benches.trials import FINAL_EPISODES, Outcome, train_trial
@@ -97,6 +98,8 @@ class Job(NamedTuple):
 
 Outcomes = dict[str, list[Outcome]]
 """For each run's key, an outcome for each of its world's tests."""
+UNITS = ("fraction", "steps")
+"""In which the length of exploration is given."""
 EXACT = {
     "glimpse, best, none": ["best policy found", "none"],
     "glimpse, best, perfect": ["best policy", "perfect"],
@@ -167,7 +170,7 @@ def _known(options: Options) -> Outcomes:
     if memory.exists():
         record = json.loads(memory.read_text())
         if record["total_steps"] == options.total_steps:
-            stale = _changed(record.get("settings", {}))
+            stale = _changed(record.get("settings", {}), options.total_steps)
             known |= {
                 key: _outcomes(rows)
                 for key, rows in record["runs"].items()
@@ -186,9 +189,27 @@ def default_settings() -> dict[str, Any]:
     return found
 
 
-def _changed(known: dict[str, Any]) -> set[str]:
-    """Whose runs were made with other settings than today's."""
-    return {name for name, now in default_settings().items() if known.get(name) != now}
+def _changed(known: dict[str, Any], total_steps: int | None) -> set[str]:
+    """Whose runs of `total_steps` were made with other settings than today's."""
+    return {
+        name
+        for name, now in default_settings().items()
+        if name not in known
+        or _course(name, known[name], total_steps) != _course(name, now, total_steps)
+    }
+
+
+def _course(name: str, settings: dict[str, Any], total_steps: int | None) -> Any:
+    """What decides the course of a run: its settings, with exploration in steps."""
+    _, learner, _ = name.split(", ")
+    try:
+        config = learner_config(learner, settings["agent"], name)
+        training = build_config(TrainingConfig, settings["training"], name)
+    except ValueError:  # of another version
+        return settings
+    schedule = {f"{what}_{unit}": None for what in ("epsilon", "entropy") for unit in UNITS}
+    explores = config.exploration_steps(total_steps or training.total_steps)
+    return asdict(config) | schedule, explores, training
 
 
 def _outcomes(rows: list[list[float]]) -> list[Outcome]:

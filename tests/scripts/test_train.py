@@ -71,6 +71,7 @@ def test_a_run_leaves_its_folder_and_ends_with_a_table(
 def test_resuming_equals_never_having_stopped(learner: str, memory: str, tmp_path: Path) -> None:
     options = [learner, "--memory", memory, "--memory-size", 5, "--seed", 3]
     options += ["--final-learning-rate", "None"]  # one that falls knows where the end is
+    options += ["--epsilon-steps" if learner == "deep-sarsa" else "--entropy-steps", 400]
     run(*options, "--total-steps", 600, "--out", tmp_path / "whole")
     run(*options, "--total-steps", 300, "--out", tmp_path / "parts")
     resume(tmp_path / "parts", "--total-steps", 600)

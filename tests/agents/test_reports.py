@@ -1,0 +1,143 @@
+"""What `learn` says, and what callbacks and evaluations on the way do."""
+
+import re
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode
+
+from sidestep.agents import REINFORCE, DeepSARSA, DeepSarsaConfig, NetworkConfig, Progress
+from sidestep.agents.reports import figures_of, line_of
+
+from .toys import Native
+
+ID = "sidestep/MovingObstacles-v0"
+
+
+def small(**keywords: Any) -> DeepSARSA:
+    config = DeepSarsaConfig(network=NetworkConfig((7,)), rollout_steps=8)
+    return DeepSARSA(Native(AutoresetMode.SAME_STEP, 5), config, **keywords)
+
+
+@pytest.mark.parametrize("answer", [None, True, 0, "", [], np.True_])
+def test_a_callback_that_does_not_say_false_goes_on(answer: Any) -> None:
+    seen: list[int] = []
+    small().learn(200, lambda progress: seen.append(progress.steps) or answer)
+    assert seen == [40, 80, 120, 160, 200]
+
+
+@pytest.mark.parametrize("answer", [False, np.False_])
+def test_false_stops(answer: Any) -> None:
+    model = small().learn(200, lambda progress: answer if progress.steps >= 80 else None)
+    assert model.num_timesteps == 80
+
+
+def test_what_is_no_function_is_refused_before_anything_happens() -> None:
+    for wrong in ([print], object(), "stop"):
+        model = small()
+        with pytest.raises(TypeError, match=r"callback: expected a function of a Progress, got an"):
+            model.learn(200, wrong)  # type: ignore[arg-type]
+        assert model.num_timesteps == 0 and model.total_timesteps is None
+
+
+def test_learn_is_silent_until_it_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    small().learn(400)
+    assert capsys.readouterr() == ("", "")
+    small(verbose=1).learn(400, log_interval=4)
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert err == "" and [line.split(" steps")[0] for line in lines] == ["160", "320"]
+    for line in lines:
+        assert re.search(r"steps/s  return -?\d+\.\d\d  success \d+%  epsilon \d\.\d\d$", line)
+
+
+def test_a_bar_shows_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    model = small(verbose=1, total_timesteps=800)
+    for end in (400, 800):
+        model.learn(400, progress_bar=True)
+        out, err = capsys.readouterr()
+        assert "100%" in err and "400/400" in err and "return" in err and "epsilon" in err
+        assert out.splitlines()[-1].startswith(f"{end} steps")
+    model.learn(200, lambda _: False, progress_bar=True)
+    assert "40.0/200" in capsys.readouterr().err
+
+
+def test_speed_is_that_of_this_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress = Progress(3_000_500, 0.25, {}, None)
+    assert figures_of(progress, 3_000_000) == "2,000 steps/s"
+    assert figures_of(Progress(50_000, 2.0, {"success": 0.5}, None)) == "25k steps/s  success 50%"
+    clock = count()
+    monkeypatch.setattr("sidestep.agents.training.time.perf_counter", lambda: next(clock))
+    model, seconds = small(total_timesteps=400), []
+    for _ in range(2):
+        model.learn(200, lambda p: seconds.append(p.seconds))
+    assert seconds == [1, 2, 3, 4, 5] * 2
+
+
+def test_evaluations_on_the_way() -> None:
+    model = REINFORCE(ID, num_envs=4)
+    seen: list[Progress] = []
+    model.learn(1500, seen.append, evaluate_every=500, evaluation_episodes=7)
+    made = [p for p in seen if p.evaluation is not None]
+    assert [p.steps // 500 for p in made] == [1, 2, 3]
+    for p in made:
+        assert p.evaluation is not None and p.evaluation["episodes"] == 7
+        low, high = -1.05 - 0.05 * 100, 0.6
+        assert low <= p.evaluation["return_mean"][0] <= high
+        assert f"evaluation: return {p.evaluation['return_mean'][0]:.2f}, success" in line_of(p)
+    seen.clear()
+    model.learn(600, seen.append)
+    assert not any(p.evaluation for p in seen)
+    model.learn(600, seen.append, evaluate_every=500, evaluation_episodes=3)
+    assert any(p.evaluation for p in seen)
+
+
+def test_evaluations_leave_learning_alone_and_say_what_they_need(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plain, watched = small(), small(verbose=1)
+    plain.learn(200)
+    with pytest.raises(ValueError, match=r"evaluate_every: expected evaluation_env= beside it"):
+        watched.learn(200, evaluate_every=80)
+    own = Native(AutoresetMode.NEXT_STEP, 2)
+    watched.learn(200, evaluate_every=80, evaluation_episodes=5, evaluation_env=own)
+    assert (plain.agent.flat == watched.agent.flat).all()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if "evaluation: return" in line] == ["80", "160"]
+
+
+WRONG = [({"total_timesteps": n}, "total_timesteps") for n in (0, -5, 2.5, "many", None, np.nan)]
+WRONG += [({"total_timesteps": 9, name: n}, name) for name, n in
+          (("log_interval", 0), ("evaluate_every", -1))]  # fmt: skip
+
+
+@pytest.mark.parametrize(("keywords", "name"), WRONG)
+def test_numbers_that_are_no_counts_are_refused(keywords: Any, name: str) -> None:
+    model = small()
+    with pytest.raises(ValueError, match=f"{name}: expected a whole number of at least 1, got"):
+        model.learn(**keywords)
+    assert model.num_timesteps == 0
+    assert model.learn(1e2).num_timesteps == 120  # type: ignore[arg-type]
+    if name == "total_timesteps" and keywords[name] is not None:
+        with pytest.raises(ValueError, match="total_timesteps: expected a whole number"):
+            small(**keywords)
+
+
+def test_representations_tell_what_is_what() -> None:
+    model = DeepSARSA(ID, num_envs=4, seed=3).learn(100)
+    assert repr(model) == (
+        "DeepSARSA('sidestep/MovingObstacles-v0', memory='none', num_envs=4, seed=3, "
+        f"num_timesteps={model.num_timesteps})"
+    )
+    assert repr(small()).startswith("DeepSARSA('Native', memory='none', num_envs=5, seed=0")
+    agent = model.agent
+    assert repr(agent) == (
+        "DeepSarsa(observation=(15,), actions=5, memory='none', "
+        f"parameters={agent.flat.numel():,}, steps={agent.steps:,})"
+    )
+    assert repr(agent.encoder) == "ObservationEncoder(shape=(15,), normalize=False)"
+    trainer = model._trainer
+    assert repr(trainer).startswith("Trainer(DeepSarsa(observation=(15,)")
+    assert f"env_steps={agent.steps:,} of " in repr(trainer)
