@@ -44,7 +44,7 @@ class RunLog:
         """Append one line; `record["steps"]` is its place in time."""
         if self.path is not None:
             with self.path.open("a") as file:
-                file.write(json.dumps(_plain(record), allow_nan=False) + "\n")
+                file.write(json.dumps(plain(record), allow_nan=False) + "\n")
         if self.make_writer is not None:
             self.writer = self.writer or self.make_writer()
             for name, value in _scalars(record):
@@ -78,12 +78,12 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What JSON can hold: numbers that are not finite become null."""
     if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
+        return {name: plain(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

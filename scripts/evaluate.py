@@ -11,11 +11,13 @@ import tyro
 from sidestep.agents import evaluate, load_agent, make_vector
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.evaluation import lanes_for
+from sidestep.agents.log import plain
 from sidestep.agents.presets import final_episodes
 from sidestep.agents.training import FINAL, stream_seed
-from sidestep.scripts.comparison import Evaluated, comparison_figure, comparison_table
+from sidestep.scripts.comparison import comparison_figure, comparison_table
 from sidestep.scripts.console import console, guarded, parse, say
 from sidestep.scripts.curves import save_figure
+from sidestep.scripts.groups import Evaluated, notes_on
 from sidestep.scripts.optimum import optimum_of
 from sidestep.scripts.tables import evaluation_table
 
@@ -48,6 +50,10 @@ class Options:
         """Check that there is a run."""
         if not self.runs:
             raise ValueError("runs: expected at least one run's folder, got none")
+        folders = [folder.resolve() for folder in self.runs]
+        for number, folder in enumerate(folders):
+            if folder in folders[:number]:
+                raise ValueError(f"runs: expected each once, got {self.runs[number]} again")
 
 
 def main(args: list[str] | None = None) -> None:
@@ -66,12 +72,15 @@ def run(options: Options) -> None:
         console.print(evaluation_table(title, summary))
     else:
         console.print(comparison_table(runs))
+        for line in notes_on(runs):
+            say(line)
         path = options.figure or Path("curves.png")
         save_figure(comparison_figure(runs), path)
         say(f"Learning curves: {path}")
     if options.out is not None:
         records = [{"run": str(folder), **summary} for folder, _, summary in runs]
-        write_atomically(options.out, (json.dumps(records, indent=1) + "\n").encode())
+        text = json.dumps(plain(records), indent=1, allow_nan=False)
+        write_atomically(options.out, f"{text}\n".encode())
 
 
 def _evaluated(folder: Path, options: Options) -> Evaluated:
@@ -93,7 +102,9 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
     summary = result.summary(optimum)
     if optimum is not None and optimum.over:
         summary["optimum_over"] = optimum.over
-    return folder, config, {"seed": seed, "greedy": not options.sampled, **summary}
+    facts = {"seed": seed, "greedy": not options.sampled}
+    facts |= {"checkpoint": options.checkpoint, "steps": agent.steps}
+    return folder, config, {**facts, **summary}
 
 
 if __name__ == "__main__":

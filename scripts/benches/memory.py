@@ -12,11 +12,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 
 from sidestep.agents import EnvConfig, TrainingConfig, make_single
-from sidestep.agents.evaluation import mean_interval
 from sidestep.agents.presets import preset
 from sidestep.agents.runs import build_config, learner_config
 from sidestep.envs import best_memoryless, best_remembering
@@ -24,6 +22,7 @@ from sidestep.scripts.benches.report import markdown_table, write_result
 from sidestep.scripts.benches.trials import FINAL_EPISODES, Outcome, train_trial
 from sidestep.scripts.console import console, guarded, parse, progress, table
 from sidestep.scripts.optimum import optimum_of
+from sidestep.scripts.tables import spread
 from sidestep.sequence import MEMORIES
 
 EXAMPLES = """\
@@ -237,13 +236,8 @@ def rows_of(options: Options, finished: Outcomes) -> tuple[list[str], list[list[
 def _figures(outcomes: list[Outcome]) -> list[str]:
     success = [o.success for o in outcomes]
     regrets = [o.regret for o in outcomes if o.regret is not None]
-    regret = _interval(regrets, ".3f") if regrets else "-"
-    return [_interval(success, ".1%"), f"{min(success):.1%}", regret]
-
-
-def _interval(values: list[float], form: str) -> str:
-    mean, low, high = mean_interval(np.array(values))
-    return f"{mean:{form}} ± {(high - low) / 2:{form}}"
+    regret = spread(regrets, ".3f") if regrets else "-"
+    return [spread(success, ".1%"), f"{min(success):.1%}", regret]
 
 
 def _write(options: Options, finished: Outcomes) -> None:
@@ -256,12 +250,12 @@ def _write(options: Options, finished: Outcomes) -> None:
     page = f"""## Where memory pays
 
 Greedy success and regret after training with the default settings, over {FINAL_EPISODES:,} fresh
-episodes of each run: mean over seeds and half its 95 % interval, and the worst seed. The regret is
-the exact optimum minus the mean return; the optimum sees everything, so on worlds that hide things
-no agent can have regret 0. On Crossing-v0 agents train on 64 levels and are measured on these and
-on 64 others. On Glimpse-v0 the best policy with a perfect memory of all that it was shown is exact
-(`best_remembering`); the best without a memory is what a local search over exact values finds
-(`best_memoryless`). Both are means over all starts.
+episodes of each run: mean over seeds and half its 95 % interval (Student's t), and the worst seed.
+The regret is the exact optimum minus the mean return; the optimum sees everything, so on worlds
+that hide things no agent can have regret 0. On Crossing-v0 agents train on 64 levels and are
+measured on these and on 64 others. On Glimpse-v0 the best policy with a perfect memory of all
+that it was shown is exact (`best_remembering`); the best without a memory is what a local search
+over exact values finds (`best_memoryless`). Both are means over all starts.
 
 {markdown_table(*rows_of(options, finished))}"""
     write_result(options.out, "memory", "sidestep bench memory", record, page)

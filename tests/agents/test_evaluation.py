@@ -24,6 +24,7 @@ from sidestep.agents.evaluation import (
     lanes_for,
     mean_interval,
     proportion_interval,
+    student_t,
 )
 
 from .toys import MODES, Counting, Native, Scripted, length_of
@@ -140,11 +141,46 @@ def test_wilson_interval() -> None:
     assert proportion_interval(500, 1000) == pytest.approx((0.5, 0.469070, 0.530930), abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("freedom", "quantile"),  # R: qt(0.975, freedom)
+    [
+        (1, 12.7062047361747),
+        (2, 4.30265272974946),
+        (3, 3.18244630528371),
+        (4, 2.77644510519779),
+        (9, 2.2621571627982),
+        (30, 2.04227245630124),
+        (100, 1.98397151852355),
+        (1000, 1.96233908082641),
+        (10**9, 1.95996398691),
+    ],
+)
+def test_students_t(freedom: int, quantile: float) -> None:
+    assert student_t(freedom) == pytest.approx(quantile, rel=1e-11)
+
+
+def test_students_t_falls_and_joins() -> None:
+    values = [student_t(n) for n in [*range(1, 120), 998, 999, 1000, 1001, 1002, 5000]]
+    assert values == sorted(values, reverse=True) and len(set(values)) == len(values)
+
+
 def test_mean_interval_by_hand() -> None:
     got = mean_interval(np.array([1.0, 2.0, 3.0, 6.0]))  # deviation sqrt(14 / 3), error / 2
-    half = 1.96 * (14 / 3) ** 0.5 / 2
+    half = 3.182446305 * (14 / 3) ** 0.5 / 2
     assert got == pytest.approx((3.0, 3.0 - half, 3.0 + half))
-    assert mean_interval(np.array([7.0])) == (7.0, 7.0, 7.0)
+    assert mean_interval(np.array([0.16, 0.15])) == pytest.approx((0.155, 0.091469, 0.218531))
+    alone = mean_interval(np.array([7.0]))
+    assert alone.value == 7.0 and np.isnan(alone.low) and np.isnan(alone.high)
+
+
+@pytest.mark.parametrize("interval", [mean_interval, iqm_interval])
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 7, 10, 40])
+def test_intervals_hold_the_truth_as_often_as_they_say(interval: Any, count: int) -> None:
+    random, inside = np.random.default_rng(count), 0
+    for _ in range(600):
+        got = interval(random.normal(3.0, 2.0, count))
+        inside += got.low <= 3.0 <= got.high
+    assert inside / 600 > 0.92  # 1.96 errors of two values: 0.70; their bootstrap: 0.50
 
 
 def test_interquartile_mean_by_hand() -> None:
@@ -166,6 +202,14 @@ def test_bootstrap_interval() -> None:
     assert got.low == pytest.approx(np.quantile(draws, 0.025), abs=0.08)
     assert got.high == pytest.approx(np.quantile(draws, 0.975), abs=0.08)
     assert iqm_interval(np.full(20, 3.5)) == (3.5, 3.5, 3.5)
+
+
+def test_interquartile_interval_of_few_values_by_hand() -> None:
+    got = iqm_interval(np.array([9.0, 1.0, 2.0, 3.0, 4.0]))  # kept 2, 3, 4; winsorised 2 2 3 4 4
+    half = 4.302652729749 * (4 / (3 * 2)) ** 0.5
+    assert got == pytest.approx((3.0, 3.0 - half, 3.0 + half))
+    alone = iqm_interval(np.array([7.0]))
+    assert alone.value == 7.0 and np.isnan(alone.low) and np.isnan(alone.high)
 
 
 def test_summary_holds_the_figures() -> None:
@@ -191,6 +235,6 @@ def test_regret_by_hand() -> None:
     flags = np.array([True, False, False, False])
     result = Evaluation(np.array([1.0, 2, 3, 6]), np.array([4, 4, 4, 8]), flags, None, None)
     assert "regret" not in result.summary() and "optimum" not in result.summary()
-    figures, half = result.summary(4.5), 1.96 * (14 / 3) ** 0.5 / 2
+    figures, half = result.summary(4.5), 3.182446305 * (14 / 3) ** 0.5 / 2
     assert figures["optimum"] == 4.5
     assert figures["regret"] == pytest.approx([1.5, 1.5 - half, 1.5 + half])

@@ -9,6 +9,7 @@ from sidestep.agents import EnvConfig
 from sidestep.scripts import bench
 from sidestep.scripts.benches import memory
 from sidestep.scripts.benches.memory import Options, default_settings, rows_of
+from sidestep.scripts.benches.report import markdown_table
 from sidestep.scripts.benches.trials import Outcome
 
 
@@ -29,10 +30,20 @@ def test_rows_are_means_over_seeds() -> None:
         "learner": "reinforce",
         "memory": "gru",
         "seeds": "2",
-        "success": "80.0% ± 19.6%",  # 1.96 x 0.1414 / sqrt(2)
+        "success": "80.0% ± 127.1%",  # 12.706 x 0.1414 / sqrt(2): two runs tell little
         "worst seed": "70.0%",
-        "regret": "0.350 ± 0.196",
+        "regret": "0.350 ± 1.271",
     }
+
+
+def test_the_published_table_is_what_its_record_says() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    record = json.loads((docs / "results" / "memory.json").read_text())
+    runs = {key: [Outcome(*row) for row in rows] for key, rows in record["runs"].items()}
+    assert markdown_table(*rows_of(Options(), runs)) in (docs / "results.md").read_text()
+    one = {key: rows for key, rows in runs.items() if key.endswith("gru, 0")}
+    assert "\u00b1" not in markdown_table(*rows_of(Options(), one))  # of one run nothing is known
+    assert "nan" not in markdown_table(*rows_of(Options(), one))
 
 
 def test_the_best_policies_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
