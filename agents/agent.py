@@ -242,6 +242,24 @@ class Agent(ABC):
         """The learner's values (...) of the observations behind `output` (..., outputs)."""
 
     @abstractmethod
+    def scores(self, output: Tensor, mask: Tensor | None) -> tuple[Tensor, bool]:
+        """What speaks for each action, (..., A), and whether these are probabilities.
+
+        Args:
+            output: (..., outputs) of the network.
+            mask: (..., A) bool, the allowed actions; None: all. Others have a probability of 0, or
+                a value of -inf.
+        """
+
+    @abstractmethod
+    def value(self, output: Tensor, mask: Tensor | None) -> Tensor | None:
+        """What the learner expects of the situation when it acts greedily, or by its policy, (...).
+
+        In the scale that it learned from; None where nothing has learned it. Arguments as those of
+        `scores`.
+        """
+
+    @abstractmethod
     def update(self, rollout: Rollout) -> Metrics:
         """Learn from a rollout; figures for the log."""
 

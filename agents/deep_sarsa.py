@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .agent import Agent, LearnerConfig, Metrics
 from .exploration import Actions, Mask, Scores, epsilon_greedy, linear, steps_of
-from .losses import chosen, expected_value, value_error
+from .losses import chosen, expected_value, masked, value_error
 from .networks import Network
 from .returns import lambda_returns
 from .types import Rollout, select_lanes
@@ -91,6 +91,14 @@ class DeepSarsa(Agent):
     def values(self, output: Tensor, mask: Tensor | None) -> Tensor:
         """The expected action value under the epsilon-greedy policy."""
         return expected_value(output, self.epsilon, mask)
+
+    def scores(self, output: Tensor, mask: Tensor | None) -> tuple[Tensor, bool]:
+        """The action values."""
+        return (output if mask is None else output.masked_fill(~mask, -torch.inf)), False
+
+    def value(self, output: Tensor, mask: Tensor | None) -> Tensor:
+        """The value of the best action that is allowed."""
+        return masked(output, mask).amax(-1)
 
     def targets(self, rollout: Rollout, q: Tensor) -> Tensor:
         """What q_t[a_t] is drawn to, (T, B).

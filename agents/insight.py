@@ -15,8 +15,6 @@ from sidestep.sequence.recurrent import Recurrent
 from sidestep.sequence.window_memory import WindowAttention
 
 from .agent import Agent
-from .losses import masked
-from .reinforce import Reinforce
 from .types import Inputs
 
 Numbers = NDArray[np.float32]
@@ -71,8 +69,9 @@ def look(agent: Agent, inputs: Inputs, state: State) -> Insight:
         state: of the memory, before this tick.
     """
     output, _ = agent.network.step(inputs, state)
-    scores, are_probabilities = _scores(agent, output, inputs)
-    value = _value(agent, output, inputs)
+    scores, are_probabilities = agent.scores(output, inputs.mask)
+    worth = agent.value(output, inputs.mask)
+    value = None if worth is None else worth.item()
     facts: dict[str, Any] = {}
     memory, x = agent.network.memory, agent.network.encode(inputs)
     if isinstance(memory, Recurrent):
@@ -83,7 +82,7 @@ def look(agent: Agent, inputs: Inputs, state: State) -> Insight:
     elif isinstance(memory, WindowAttention):
         y, _ = memory.step(x, state, inputs.reset)
         facts = {"units": _row(y), "attention": _row(memory.look(x, state, inputs.reset))}
-    return Insight(_row(scores), are_probabilities, None if value is None else value[0], **facts)
+    return Insight(_row(scores), are_probabilities, value, **facts)
 
 
 class Worth(NamedTuple):
@@ -112,27 +111,10 @@ def imagine(impression: Impression, obs: Any) -> Worth:
 
     inputs = Inputs(encoded, *(spread(part) for part in inputs[1:]))
     output, _ = agent.network.step(inputs, select_state(impression.state, lanes))
-    scores, _ = _scores(agent, output, inputs)
-    values = _value(agent, output, inputs)
-    actions: NDArray[np.int64] = scores.argmax(-1).cpu().numpy()
-    return Worth(None if values is None else values.astype(np.float32), actions)
-
-
-def _scores(agent: Agent, output: torch.Tensor, inputs: Inputs) -> tuple[torch.Tensor, bool]:
-    """Values (B, A) or probabilities; -inf or 0 where an action is not allowed."""
-    scores = output[..., : agent.num_actions]
-    if isinstance(agent, Reinforce):
-        return masked(scores, inputs.mask).softmax(-1), True
-    return scores if inputs.mask is None else scores.masked_fill(~inputs.mask, -torch.inf), False
-
-
-def _value(agent: Agent, output: torch.Tensor, inputs: Inputs) -> Any:
-    """Values (B,) of acting greedily, or of the policy; None where nothing has learned them."""
-    if isinstance(agent, Reinforce):
-        if agent.config.baseline != "value":
-            return None
-        return agent.values(output, inputs.mask).cpu().numpy()
-    return masked(output, inputs.mask).amax(-1).cpu().numpy()
+    value = agent.value(output, inputs.mask)
+    mask = None if inputs.mask is None else inputs.mask.cpu().numpy()
+    actions = agent.choose(output.cpu().numpy(), mask, greedy=True)
+    return Worth(None if value is None else value.float().cpu().numpy(), actions)
 
 
 def _row(x: torch.Tensor) -> Numbers:

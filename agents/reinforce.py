@@ -129,6 +129,14 @@ class Reinforce(Agent):
         """Seed the lanes; whole episodes begin anew with each batch."""
         collector.begin(seed, learned=self.config.batch != "episodes")
 
+    def scores(self, output: Tensor, mask: Tensor | None) -> tuple[Tensor, bool]:
+        """The policy's probabilities."""
+        return masked(output[..., : self.num_actions], mask).softmax(-1), True
+
+    def value(self, output: Tensor, mask: Tensor | None) -> Tensor | None:
+        """The value baseline, if it is learned."""
+        return self.values(output, mask) if self.config.baseline == "value" else None
+
     def collect(self, collector: Collector) -> Rollout:
         """Whole episodes, or a rollout; all its actions are drawn from the present policy."""
         if self.config.batch == "episodes":

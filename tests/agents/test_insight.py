@@ -11,11 +11,15 @@ from sidestep.agents import (
     Agent,
     DeepSarsa,
     DeepSarsaConfig,
+    LearnerConfig,
     NetworkConfig,
     Reinforce,
     ReinforceConfig,
 )
+from sidestep.agents.exploration import greedy as best
 from sidestep.agents.insight import imagine
+from sidestep.agents.losses import masked
+from sidestep.agents.networks import Network
 from sidestep.agents.player import Player
 from sidestep.sequence import MEMORIES, cells
 
@@ -160,3 +164,48 @@ def test_a_player_goes_back() -> None:
         player.set_state(states[back])
         rest = [player.act(o, back + k == 0) for k, o in enumerate(observations(17)[back:])]
         assert rest == seen[back:]
+
+
+class Tempered(Agent):
+    """Somebody else's policy-gradient learner: logits at half the temperature, and no value."""
+
+    name = "tempered"
+
+    def make_network(self) -> Network:
+        return Network(self.encoder.shape, 4, 4, self.config.network)
+
+    def choose(self, output: Any, mask: Any, greedy: bool) -> Any:
+        return best(output, mask)
+
+    def values(self, output: Any, mask: Any) -> Any:
+        return torch.zeros_like(output[..., 0])
+
+    def scores(self, output: Any, mask: Any) -> Any:
+        return masked(output * 2, mask).softmax(-1), True
+
+    def value(self, output: Any, mask: Any) -> None:
+        return None
+
+    def update(self, rollout: Any) -> Any:
+        return {}
+
+
+def test_any_learner_says_itself_what_its_outputs_are() -> None:
+    agent = Tempered(SPACE, spaces.Discrete(4), LearnerConfig(network=NetworkConfig((11,))))
+    player, (first, *others) = Player(agent), observations(4)
+    mask = np.array([True, False, True, True])
+    player.act(first, True, info={"action_mask": mask})
+    assert player.impression is not None
+    insight = player.impression.insight
+    output, _ = agent.network.step(player.impression.inputs, ())
+    weights = np.exp(2 * output[0].detach().numpy().astype(float)) * mask
+    assert insight.are_probabilities and insight.value is None
+    assert insight.scores.tolist() == pytest.approx((weights / weights.sum()).tolist(), abs=1e-6)
+    imagined = imagine(player.impression, np.stack(others))
+    assert imagined.values is None and 1 not in imagined.actions
+
+    class Silent(Tempered):
+        scores = Agent.scores  # type: ignore[assignment]
+
+    with pytest.raises(TypeError, match=r"abstract class Silent .*scores"):
+        Silent(SPACE, spaces.Discrete(4), LearnerConfig())  # type: ignore[abstract]
