@@ -149,6 +149,9 @@ def settle(
     played, gained = flags[PLAYED, begin:end], reward[begin:end]
     (goal_x, goal_y), hit_ends = goal, rules[HIT_ENDS] != 0
     last_phase, limit = i16(rules[PERIOD] - 1), rules[MAX_TICKS]
+    # not `min(hits[i], 1) if hit_ends else hits[i]` in the loop: LLVM 22 vectorises that wrongly
+    # under numba's bounds checks
+    most = i16(1) if hit_ends else i16(32767)
     goal_reward, hit_reward, step_reward = rewards[GOAL], rewards[HITTING], rewards[TICK]
     for i in range(x.shape[0]):
         struck = hits[i] > 0
@@ -157,8 +160,7 @@ def settle(
         hit[i] |= i16(struck)
         ticks[i] += np.int32(1)
         phase[i] = last_phase if phase[i] == 0 else i16(phase[i] - i16(1))
-        counted = min(hits[i], i16(1)) if hit_ends else hits[i]
-        gained[i] = step_reward + goal_reward * success + hit_reward * counted
+        gained[i] = step_reward + goal_reward * success + hit_reward * min(hits[i], most)
         terminated[i] = success | ends
         truncated[i] = ticks[i] >= limit
         succeeded[i] = success

@@ -1,6 +1,5 @@
 """What the agent is shown: the observations by name, and whether they tell enough."""
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -8,7 +7,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from .level import Cell, Level
+from .level import Level
+from .markov import book_tells, features_tell, planes_tell, window_tells
 from .planes import planes, planes_ground, planes_space, window, window_ground, window_space
 from .vectors import book, book_space, features, features_space, glimpses, no_ground
 from .view import View
@@ -24,13 +24,15 @@ class Observation(NamedTuple):
     """Kernel of (state, clock, level_of, sites, ground, rules, view, out)."""
     ground: Callable[[Sequence[Level], View], NDArray[np.uint8]]
     """What of it never moves, made once; for the partial kernel."""
+    proof: Callable[[Sequence[Level], View, bool], bool] | None = None
+    """Of (levels, view, hit_ends): whether it tells all that decides the future; None: unknown."""
 
 
 OBSERVATIONS = {
-    "features": Observation(features_space, features, glimpses, no_ground),
-    "planes": Observation(planes_space, None, planes, planes_ground),
-    "window": Observation(window_space, None, window, window_ground),
-    "book": Observation(book_space, book, None, no_ground),
+    "features": Observation(features_space, features, glimpses, no_ground, features_tell),
+    "planes": Observation(planes_space, None, planes, planes_ground, planes_tell),
+    "window": Observation(window_space, None, window, window_ground, window_tells),
+    "book": Observation(book_space, book, None, no_ground, book_tells),
 }
 """Every value of the keyword `observation`."""
 
@@ -41,83 +43,11 @@ def empty(space: spaces.Box, lanes: int) -> NDArray[Any]:
 
 
 def is_markov(observation: str, levels: Sequence[Level], view: View, hit_ends: bool) -> bool:
-    """Whether an observation tells all that decides the future, the time limit aside.
+    """Tell whether an observation shows all that decides the future, the time limit aside.
 
-    True is a guarantee. False says that on these levels something that may matter is not shown:
-    the move phase, headings, obstacles, what lies outside the window, which of several levels it
-    is (vectors do not show walls, planes not which obstacles a level has), or how many obstacles
-    stand in a cell (planes) where that matters.
+    True is a guarantee. False says that on these levels something that may matter is not shown
+    (see `markov`), or that nothing is known of the observation: it is not in `OBSERVATIONS`, or
+    its row has no proof.
     """
-    obstacles = any(level.obstacles for level in levels)
-    if observation in ("features", "book") and len(levels) > 1:
-        return False
-    if obstacles and view.period > 1 and (view.hide_phase or observation == "book"):
-        return False
-    if obstacles and view.every > 1:
-        return False
-    if view.hide_headings and any(_turns(level) for level in levels):
-        return False
-    if observation in ("features", "book"):
-        return True
-    if view.hide_headings and any(_are_confused(level) for level in levels):
-        return False
-    longest = max(max(level.width, level.height) for level in levels)
-    if observation == "window" and view.radius < longest - 1:
-        return False
-    if any(_can_pile_up(level, hit_ends) for level in levels):
-        return False
-    return not _look_alike(levels, view, hit_ends)
-
-
-def _turns(level: Level) -> bool:
-    """Whether a patrol's heading matters: on a track of three cells it has one with two ways."""
-    tracks = [level.track(o) for o in level.obstacles if not o.is_wanderer]
-    return any(t.right - t.left + t.bottom - t.top > 1 for t in tracks)
-
-
-def _are_confused(level: Level) -> bool:
-    """Whether one plane for all obstacles leaves open which of them stands where."""
-    patrols = sum(not obstacle.is_wanderer for obstacle in level.obstacles)
-    return patrols > 0 and len(level.obstacles) > 1
-
-
-def _can_pile_up(level: Level, hit_ends: bool, many: int = 3) -> bool:
-    """Whether `many` obstacles may share cell and plane in a way that matters later.
-
-    Of two that share it, one is seen, so both are there; of three, it is not known which are
-    together. Wanderers part again. Patrols of one cell and heading go on together: how many they
-    are only matters where each counts as a hit.
-    """
-    matter = {crowd: size for crowd, size in _crowds(level).items() if crowd[0] or not hit_ends}
-    return max(matter.values(), default=0) >= many
-
-
-def _crowds(level: Level) -> Counter[tuple[bool, Any]]:
-    """Obstacles that can meet in one plane: wanderers (True) by room, patrols (False) by track."""
-    crowds: Counter[tuple[bool, Any]] = Counter()
-    for obstacle in level.obstacles:
-        if obstacle.is_wanderer:
-            crowds[True, min(level.reachable(Cell(obstacle.x, obstacle.y)))] += 1
-        else:
-            crowds[False, (level.track(obstacle), obstacle.heading[0] != 0)] += 1
-    return crowds
-
-
-def _look_alike(levels: Sequence[Level], view: View, hit_ends: bool) -> bool:
-    """Whether levels with the same walls and goal differ in obstacles that planes mix up.
-
-    Two that share a cell are known to be two only where it is known how many each level has.
-    """
-    grounds = defaultdict(list)
-    for level in levels:
-        walls = tuple(level.is_wall(*cell) for cell, _ in level.cells())
-        grounds[level.width, walls, level.goal].append(level)
-    for alike in grounds.values():
-        crowds = [_crowds(level) for level in alike]
-        if all(own == crowds[0] for own in crowds):
-            continue
-        if any(_can_pile_up(level, hit_ends, many=2) for level in alike):
-            return True
-        if view.hide_headings and any(not wanders for own in crowds for wanders, _ in own):
-            return True
-    return False
+    known = OBSERVATIONS.get(observation)
+    return known is not None and known.proof is not None and known.proof(levels, view, hit_ends)

@@ -13,6 +13,7 @@ import pytest
 
 from sidestep.envs import MovingObstaclesEnv
 from sidestep.envs.kernels import HIT
+from sidestep.envs.observations import OBSERVATIONS, Observation, is_markov
 
 BOOK = gym.spec("sidestep/Book-v0").kwargs
 
@@ -142,3 +143,20 @@ def test_default_world_and_glimpse() -> None:
         single: Any = gym.make(env_id)
         assert native.unwrapped.is_markov == single.unwrapped.is_markov == markov
         assert single.unwrapped.config.is_markov == markov
+
+
+def test_nothing_is_guaranteed_of_an_observation_that_has_no_proof(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name that nobody knows, and a new row of the table that says nothing about it."""
+    config = MovingObstaclesEnv(level="S.G").config  # nothing moves: all that is known is Markov
+    for name, row in OBSERVATIONS.items():
+        assert row.proof is not None
+        assert is_markov(name, config.maps, config.view, True)
+    for name in ("", "Features", "features ", "pixels"):
+        assert not is_markov(name, config.maps, config.view, True)
+    kernels = OBSERVATIONS["features"][:4]
+    monkeypatch.setitem(OBSERVATIONS, "mine", Observation(*kernels))
+    assert not MovingObstaclesEnv(level="S.G", observation="mine").is_markov
+    monkeypatch.setitem(OBSERVATIONS, "mine", Observation(*kernels, lambda *_: True))
+    assert MovingObstaclesEnv(level="S.G", observation="mine").is_markov
