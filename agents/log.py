@@ -56,9 +56,14 @@ class RunLog:
         return self.path.stat().st_size if self.path is not None and self.path.exists() else 0
 
     def rewind(self, position: int) -> None:
-        """Forget what was written after `position`."""
+        """Forget what was written after `position`, in TensorBoard's event files too."""
         if self.path is not None and self.position() > position:
             os.truncate(self.path, position)
+        if self.make_writer is not None and self.path is not None:
+            kept = read_log(self.path.parent)
+            after = int(kept[-1]["steps"]) + 1 if kept else 0
+            # TensorBoard hides what the earlier event files hold of this step and of later ones
+            self.make_writer = partial(self.make_writer, purge_step=after)
 
     def close(self) -> None:
         """Close the event files."""

@@ -53,3 +53,39 @@ def test_recent_episodes(tmp_path: Path) -> None:
     assert other.summary() == {"return": 2.0, "length": 3.0}
     other.add([episodes([1.0], [True])])
     assert other.summary()["success"] == pytest.approx(1 / 3)
+
+
+def events_of(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """What TensorBoard shows of a run: steps and values by name."""
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = reader.EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    names = events.Tags()["scalars"]
+    found = {name: [(e.step, e.value) for e in events.Scalars(name)] for name in names}
+    return {name: points for name, points in found.items() if points}
+
+
+def test_event_files_go_back_with_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_700_000_000
+    monkeypatch.setattr("tensorboard.summary.writer.event_file_writer.time.time", lambda: now)
+    log = RunLog(tmp_path, tensorboard=True)
+    for steps in (10, 20, 30):
+        log.write({"steps": steps, "loss": steps / 10})
+        log.write({"steps": steps, "evaluation": {"return_mean": [0.5, 0.0, 1.0]}})
+        position = log.position() if steps <= 20 else position
+    now += 60
+    again = RunLog(tmp_path, tensorboard=True)  # after a kill
+    again.rewind(position)
+    for steps in (25, 35):
+        again.write({"steps": steps, "loss": -1.0})
+    again.close(), log.close()
+    shown = events_of(tmp_path)
+    assert shown["loss"] == [(10, 1.0), (20, 2.0), (25, -1.0), (35, -1.0)]
+    assert shown["evaluation/return_mean"] == [(10, 0.5), (20, 0.5)]
+    assert [line["steps"] for line in read_log(tmp_path)] == [10, 10, 20, 20, 25, 35]
+    now += 60
+    anew = RunLog(tmp_path, tensorboard=True)  # from the very beginning
+    anew.rewind(0)
+    anew.write({"steps": 5, "loss": 9.0})
+    anew.close()
+    assert events_of(tmp_path) == {"loss": [(5, 9.0)]}

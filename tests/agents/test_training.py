@@ -1,6 +1,7 @@
 """Training repeats, resumes bit for bit, and keeps what it should."""
 
 import math
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -275,3 +276,37 @@ def test_evaluations_tell_the_regret_where_the_optimum_is_known(tmp_path: Path) 
     assert written == record and written["optimum"] == 0.6
     assert written["regret"][0] == pytest.approx(0.6 - written["return_mean"][0])
     assert written["regret"][1] <= written["regret"][0] <= written["regret"][2]
+
+
+def test_event_files_of_a_resumed_run_are_those_of_an_undisturbed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = count(1_700_000_000)  # the files are read in the order of the seconds in their names
+    writer = "tensorboard.summary.writer.event_file_writer.time.time"
+    monkeypatch.setattr(writer, lambda: next(clock))
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+
+    def shown(folder: Path) -> dict[str, list[tuple[int, float]]]:
+        events = reader.EventAccumulator(str(folder / "tensorboard"))
+        events.Reload()
+        timed = ("seconds", "steps_per_second")
+        names = [name for name in events.Tags()["scalars"] if name not in timed]
+        return {name: [(e.step, e.value) for e in events.Scalars(name)] for name in names}
+
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir(), parts.mkdir()
+    make_trainer(*CASES[0], whole, tensorboard=True).run()
+    first = make_trainer(*CASES[0], parts, tensorboard=True)
+    with pytest.raises(KeyboardInterrupt):  # killed between two checkpoints
+        first.run(lambda progress: _interrupt() if progress.steps > 550 else True)
+    assert max(step for step, _ in shown(parts)["loss"]) > 400
+    second = make_trainer(*CASES[0], parts, tensorboard=True)
+    assert second.load_state_dict(*load_checkpoint(latest_checkpoint(parts)))
+    assert second.agent.steps < 400
+    second.run()
+    want, got = shown(whole), shown(parts)
+    assert got == want and len(want["loss"]) > 8 and len(want["evaluation/return_mean"]) > 3
+
+
+def _interrupt() -> bool:
+    raise KeyboardInterrupt
