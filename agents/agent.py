@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sidestep.sequence import State
 
-from .checkpoint import check_tensors
+from .checkpoint import Spec, check_module, check_tensors, within
 from .exploration import Actions, Mask, Scores, pack_random, unpack_random
 from .networks import Network, NetworkConfig
 from .normalization import RunningMoments
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from .rollout import Collector
 
 Metrics = dict[str, float]
+
+ADAM = ("exp_avg", "exp_avg_sq")
+"""What Adam keeps of every parameter, beside its number of steps."""
+LEARNING = ("optimizer.", "random", "time_mean")
+"""How the names begin of what acting does not need."""
 
 
 def under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -216,6 +221,42 @@ class Agent(ABC):
             f"steps={self.steps:,})"
         )
 
+    @classmethod
+    def check_architecture(
+        cls,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        config: LearnerConfig,
+        state: dict[str, Tensor],
+    ) -> None:
+        """Refuse another agent's tensors before memory is taken for this one.
+
+        Args:
+            observation_space: of one env.
+            action_space: of one env.
+            config: the learner's configuration.
+            state: a stored `state_dict()`.
+
+        Raises:
+            ValueError: its network is another one.
+            TypeError: a space that cannot be learned from.
+        """
+        weights, network = under(state, "network."), config.network
+        layers = network.memory_layers if network.memory != "none" else 0
+        if max(layers, len(network.hidden_sizes), len(network.channels)) > len(weights) + 2:
+            raise ValueError(f"checkpoint: expected {layers} layers of memory, got fewer tensors")
+        bare = cls.__new__(cls)
+        bare.config, bare.observation_space, bare.action_space = (
+            config, observation_space, action_space
+        )  # fmt: skip
+        bare.encoder = ObservationEncoder(observation_space, config.normalize_observations)
+        check_module(bare.make_network, weights, "network.")
+
+    @property
+    def whole_episodes(self) -> bool:
+        """Whether `collect` plays whole episodes, each lane until its own is over."""
+        return False
+
     @property
     def num_actions(self) -> int:
         """A."""
@@ -329,20 +370,51 @@ class Agent(ABC):
         state["steps"] = torch.tensor(self.steps)
         return state
 
+    def check_state(self, state: dict[str, Tensor], learning: bool = True) -> None:
+        """Refuse what `load_state_dict` could not take.
+
+        Raises:
+            ValueError: a tensor is missing, too many, of another shape or type, or says what no
+                learning can lead to.
+        """
+        own = self._stored(any(name.startswith("optimizer.") for name in state))
+        if not learning:
+            own = {k: v for k, v in own.items() if not k.startswith(LEARNING)}
+            state = {k: v for k, v in state.items() if not k.startswith(LEARNING)}
+        check_tensors(own, state)
+        for name in ("obs_moments", "reward_moments"):
+            for part, least in (("count", 0.0), ("mean", None), ("square", 0.0)):
+                within(state[f"{name}.{part}"], f"{name}.{part}", least)
+        for name in ("steps", "optimizer.step"):
+            if name in state:
+                within(state[name], name, 0.0)
+        if learning:
+            unpack_random(state["random"])
+
+    def _stored(self, optimized: bool) -> dict[str, Tensor | Spec]:
+        """What a stored state holds, by name; `optimized`: the optimizer has made a step."""
+        own: dict[str, Tensor | Spec] = {
+            k: v for k, v in Agent.state_dict(self).items() if not k.startswith("optimizer.")
+        }
+        own["random"] = Spec(torch.uint8, (None,))
+        if optimized:
+            shape = tuple(self.flat.shape)
+            own |= {f"optimizer.{k}": Spec(self.flat.dtype, shape) for k in ADAM}
+            own["optimizer.step"] = Spec(torch.float32, ())
+        return own
+
     def load_state_dict(self, state: dict[str, Tensor], learning: bool = True) -> None:
         """Restore `state_dict()`; without `learning` only what acting needs.
 
         Raises:
-            ValueError: tensors of another architecture; nothing was changed.
+            ValueError: `check_state` refuses it; nothing was changed.
         """
-        network = under(state, "network.")
-        check_tensors(self.network.state_dict(), network)
-        self.network.load_state_dict(network)
+        self.check_state(state, learning)
+        self.network.load_state_dict(under(state, "network."))
         for name, moments in (("obs", self.encoder.moments), ("reward", self.reward_moments)):
             moments.load_state_dict(under(state, f"{name}_moments."))
         self.steps = int(state["steps"])
         if learning:
             self.random = unpack_random(state["random"])
-            adam = under(state, "optimizer.")
-            if adam:
-                self.optimizer.state[self.flat] = {k: v.clone() for k, v in adam.items()}
+            adam = {k: v.to(self.device).clone() for k, v in under(state, "optimizer.").items()}
+            self.optimizer.state[self.flat] = adam

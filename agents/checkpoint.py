@@ -1,40 +1,82 @@
 """Checkpoints: tensors in safetensors, facts in JSON, written atomically; loading runs no code.
 
 A checkpoint is `checkpoint-000123456.json` and the tensors' file that it names, with its size and
-digest: `checkpoint-000123456-1a2b3c4d.safetensors`, the letters being of the digest. The JSON is
-written last, and replaced at once: a kill at any moment leaves every checkpoint as it was, or new.
+digest: `checkpoint-000123456-1a2b3c4d.safetensors`, the letters being of the digest. The JSON has a
+digest of itself too. It is written last, and replaced at once: a kill at any moment leaves every
+checkpoint as it was, or new. Digests tell damage, not malice: what is read is checked by name, type
+and shape as well.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import Tensor
+from torch import Tensor, nn
 
-FORMAT = 1
+from .records import check_entry, entries, read_record, read_regular, shown
+
+FORMAT = 2
+"""Of format 1, which is still read, the JSON has no digest of itself."""
+
+
+class Spec(NamedTuple):
+    """What a stored tensor must be."""
+
+    dtype: torch.dtype
+    shape: tuple[int | None, ...]
+    """None: any size."""
+
+    def __str__(self) -> str:
+        """As errors say it."""
+        return f"{_name(self.dtype)} of shape {_sizes(self.shape)}"
+
+    def fits(self, tensor: Tensor) -> bool:
+        """Whether `tensor` is such a one."""
+        if tensor.dtype != self.dtype or tensor.dim() != len(self.shape):
+            return False
+        pairs = zip(tensor.shape, self.shape, strict=True)
+        return all(expected in (None, size) for size, expected in pairs)
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> "Spec":
+        """That of `tensor`."""
+        return cls(tensor.dtype, tuple(tensor.shape))
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give an OSError that names no file, as that of a full disk, the name of `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` to `path` completely or not at all.
 
     Raises:
-        OSError: a full or read-only disk; what was at `path` is still there.
+        OSError: a full or read-only disk, with the file's name; what was at `path` is still there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with naming(path), temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        with naming(path):
+            temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -58,7 +100,7 @@ def save_checkpoint(
     digest = hashlib.sha256(data).hexdigest()
     file, path = folder / f"{name}-{digest[:8]}.safetensors", folder / f"{name}.json"
     record = {"format": FORMAT, "tensors": file.name, "bytes": len(data), "sha256": digest, **facts}
-    text = json.dumps(record, indent=1) + "\n"
+    text = json.dumps({**record, "digest": facts_digest(record)}, indent=1) + "\n"
     former = [other for other in _tensor_files(path) if other != file]
     write_atomically(file, data)
     try:
@@ -79,45 +121,139 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         FileNotFoundError: one of the two files is missing.
         ValueError: truncated, changed, or of a newer format.
     """
-    try:
-        record = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"checkpoint {path.name}: expected JSON, got {error}") from None
-    if not isinstance(record, dict) or not isinstance(record.get("format"), int):
-        raise ValueError(f"checkpoint {path.name}: expected an entry 'format', got none")
-    if record["format"] > FORMAT:
+    source = f"checkpoint {path.name}"
+    record = entries(read_record(path, source), source, format=int)
+    if not 1 <= record["format"] <= FORMAT:
         raise ValueError(
-            f"checkpoint {path.name}: expected format {FORMAT} or older, got {record['format']}; "
+            f"{source}: expected format {FORMAT} or older, got {record['format']}; "
             "a newer sidestep wrote it"
         )
     missing = [key for key in ("tensors", "bytes", "sha256") if key not in record]
-    if missing or Path(record["tensors"]).name != record["tensors"]:
-        raise ValueError(f"checkpoint {path.name}: expected tensors, bytes and sha256, got others")
+    if missing or Path(str(record["tensors"])).name != record["tensors"]:
+        raise ValueError(f"{source}: expected tensors, bytes and sha256, got others")
+    entries(record, source, bytes=int, sha256=str)
+    if record["format"] > 1 or "digest" in record:
+        entries(record, source, digest=str)
+        if record["digest"] != facts_digest(record):
+            raise ValueError(f"{source}: expected the entries of its digest, got changed ones")
     file = path.with_name(record["tensors"])
-    data = file.read_bytes()
-    if len(data) != record["bytes"] or hashlib.sha256(data).hexdigest() != record["sha256"]:
+    size = file.stat().st_size
+    data = read_regular(file, size) if size == record["bytes"] else b""
+    if size != record["bytes"] or hashlib.sha256(data).hexdigest() != record["sha256"]:
         raise ValueError(
             f"checkpoint {file.name}: expected {record['bytes']} bytes as its JSON says, "
-            f"got {len(data)} bytes or other ones; it is truncated or was changed"
+            f"got {size} bytes or other ones; it is truncated or was changed"
         )
     try:
         return load_tensors(data), record
-    except SafetensorError as error:
-        raise ValueError(f"checkpoint {file.name}: expected safetensors, got {error}") from None
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"checkpoint {file.name}: expected safetensors, got {error!r}") from None
 
 
-def check_tensors(own: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> None:
+def facts_digest(record: Mapping[str, Any]) -> str:
+    """What tells the entries of a checkpoint's JSON from others, the digest itself left out."""
+    text = json.dumps({k: v for k, v in record.items() if k != "digest"}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_tensors(
+    own: Mapping[str, Tensor | Spec], loaded: Mapping[str, Tensor], prefix: str = ""
+) -> None:
     """Refuse tensors of another architecture.
 
+    Args:
+        own: what is expected, by name.
+        loaded: what came.
+        prefix: of the names, for the error.
+
     Raises:
-        ValueError: a name or a shape differs; the first one is told.
+        ValueError: a name, a shape or a type differs; the first one is told.
     """
     for key in sorted(own.keys() | loaded.keys()):
         mine, theirs = own.get(key), loaded.get(key)
-        if mine is None or theirs is None or mine.shape != theirs.shape:
-            expected = "no such tensor" if mine is None else f"shape {tuple(mine.shape)}"
-            got = "none" if theirs is None else f"shape {tuple(theirs.shape)}"
-            raise ValueError(f"checkpoint tensor {key!r}: expected {expected}, got {got}")
+        spec = Spec.of(mine) if isinstance(mine, Tensor) else mine
+        if spec is not None and theirs is not None and spec.fits(theirs):
+            continue
+        expected, got = _told(spec, theirs)
+        raise ValueError(f"checkpoint tensor {prefix + key!r}: expected {expected}, got {got}")
+
+
+def _told(spec: Spec | None, tensor: Tensor | None) -> tuple[str, str]:
+    """What was expected and what came: shapes, or types where these alone differ."""
+    if spec is None or tensor is None:
+        return str(spec or "no such tensor"), str(Spec.of(tensor)) if tensor is not None else "none"
+    if spec._replace(dtype=tensor.dtype).fits(tensor):
+        return _name(spec.dtype), _name(tensor.dtype)
+    return f"shape {_sizes(spec.shape)}", f"shape {_sizes(tuple(tensor.shape))}"
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _sizes(shape: tuple[int | None, ...]) -> str:
+    return str(tuple("any" if size is None else size for size in shape)).replace("'", "")
+
+
+def check_module(make: Callable[[], nn.Module], weights: Mapping[str, Tensor], prefix: str) -> None:
+    """Refuse the weights of another architecture before memory is taken for a module.
+
+    Args:
+        make: the module.
+        weights: what came.
+        prefix: of the names, for the error.
+
+    Raises:
+        ValueError: a name, a shape or a type differs; the first one is told.
+    """
+    try:
+        with torch.device("meta"):
+            own = make().state_dict()
+    except (RuntimeError, TypeError, OverflowError) as error:  # their product is no size any more
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"expected sizes that a module can have, got {reason}") from None
+    check_tensors(own, weights, prefix)
+
+
+def check_course(facts: Mapping[str, Any], clock: str) -> None:
+    """Refuse a checkpoint's facts on how far training was.
+
+    Args:
+        facts: of the checkpoint.
+        clock: the name of what it is counted in.
+
+    Raises:
+        ValueError: one is missing, of another type, or cannot be.
+    """
+    kinds = {clock: int, "seconds": float, "best": float | None, "log_position": int}
+    entries(facts, "checkpoint", **kinds, next=list[int])
+    for name in (clock, "seconds", "log_position"):
+        if not 0 <= facts[name] < 2**63:
+            raise ValueError(f"checkpoint: expected {name} from 0 on, got {shown(facts[name])}")
+    total = facts.get("total_steps")
+    if total is not None:
+        check_entry(total, int, "checkpoint: total_steps")
+        if not 0 < total < 2**63:
+            raise ValueError(f"checkpoint: expected total_steps from 1 on, got {shown(total)}")
+    if len(facts["next"]) != 3 or min(facts["next"]) < 0:
+        raise ValueError(f"checkpoint: expected three due times, got {shown(facts['next'])}")
+
+
+def within(
+    tensor: Tensor, name: str, least: float | None = None, most: float | None = None
+) -> None:
+    """Refuse stored numbers that are not finite or out of bounds.
+
+    Raises:
+        ValueError: one is not from `least` to `most`, as far as these are given.
+    """
+    low = bool((tensor < least).any()) if least is not None else False
+    high = bool((tensor > most).any()) if most is not None else False
+    if low or high or not bool(tensor.isfinite().all()):
+        words = "" if least is None else f" from {least:g} on"
+        words = words if most is None else f" up to {most:g}"
+        words = words if None in (least, most) else f" from {least:g} to {most:g}"
+        raise ValueError(f"checkpoint tensor {name!r}: expected finite numbers{words}, got others")
 
 
 def latest_checkpoint(folder: Path) -> Path:
@@ -146,7 +282,7 @@ def _tensor_files(path: Path) -> list[Path]:
 
 def _names(path: Path, file: Path) -> bool:
     """Whether the JSON at `path`, if any, belongs to this tensors' file."""
-    return path.exists() and file.name in path.read_text()
+    return path.exists() and file.name.encode() in path.read_bytes()
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -3,8 +3,10 @@
 import ast
 import importlib
 import inspect
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,8 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
+OWN = "sidestep.envs"
+"""The module that registers this package's own envs."""
 VECTORIZATIONS = ("auto", "native", "sync", "async")
 MOST_TICKS = 10_000
 """Time limit where an env has none: an agent that never ends an episode must not hang."""
@@ -88,7 +92,42 @@ def is_own(env_id: str) -> bool:
 
 def qualified(env_id: str) -> str:
     """This package's own ids with the module that registers them."""
-    return f"sidestep.envs:{env_id}" if env_id.startswith("sidestep/") else env_id
+    return f"{OWN}:{env_id}" if env_id.startswith("sidestep/") else env_id
+
+
+def check_module_of(config: EnvConfig, source: str, modules: Collection[str] | None = ()) -> None:
+    """Refuse to import, for an id that was read from a file, what nobody has named.
+
+    An id may be `module:id`, and importing a module runs it: a file must not decide that.
+
+    Args:
+        config: as it was read.
+        source: the file, for the error.
+        modules: that the caller has named; those that are imported already need not be. None: any.
+
+    Raises:
+        ValueError: its module is neither named nor imported.
+    """
+    module, colon, _ = config.id.rpartition(":")
+    known = modules is None or module in {OWN, *modules, *sys.modules}
+    if colon and not known:
+        raise ValueError(
+            f"{source}: expected an env in a module that is imported or named, got {config.id!r}; "
+            f"`--modules {module}` or `import {module}` allows it, if you trust it"
+        )
+
+
+@contextmanager
+def making(source: str) -> Iterator[None]:
+    """Turn whatever an env of a file's id and keywords raises into a ValueError on one line."""
+    try:
+        yield
+    except (OSError, ValueError):
+        raise
+    except Exception as error:
+        line = str(error).strip().partition("\n")[0]
+        what = f"{type(error).__name__}: {line}"
+        raise ValueError(f"{source}: expected an env that can be made, got {what}") from error
 
 
 def spec_of(config: EnvConfig) -> EnvSpec:

@@ -93,9 +93,14 @@ def unpack_random(packed: Tensor) -> np.random.Generator:
     Raises:
         ValueError: not the state of a PCG64 generator.
     """
-    state: Any = json.loads(bytes(packed.tolist()).decode())
-    if state.get("bit_generator") != "PCG64":
-        raise ValueError(f"random state: expected PCG64, got {state.get('bit_generator')}")
-    bits = np.random.PCG64()
-    bits.state = state
+    try:
+        state: Any = json.loads(bytes(packed.tolist()).decode())
+        kind = state.get("bit_generator")
+        bits = np.random.PCG64()
+        if kind == "PCG64":
+            bits.state = state
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
+        kind = "something else"
+    if kind != "PCG64":
+        raise ValueError(f"random state: expected PCG64, got {kind!s:.60}")
     return np.random.Generator(bits)

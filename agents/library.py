@@ -18,17 +18,27 @@ from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import concatenate, create_empty_array
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .agent import Agent, LearnerConfig, borrowed
 from .checkpoint import load_checkpoint, save_checkpoint
-from .environments import EnvConfig, check_action_space, make_vector
+from .environments import (
+    EnvConfig,
+    check_action_space,
+    check_module_of,
+    make_vector,
+    making,
+)
 from .evaluation import lanes_for
 from .presets import preset
+from .records import build_config, check_entry, entries, shown
 from .reports import Bar, Lines
 from .runs import LEARNERS, device_of, learner_config
 from .training import Progress, Report, Trainer, unfinished
 from .types import Inputs
 
+MOST_LANES = 2**16
+"""Lanes that a save may ask for; an env that is given may have more."""
 Hidden = tuple[Any, NDArray[np.int64]]
 """What `predict` hands on between calls: the memory's state and the last actions."""
 
@@ -306,7 +316,8 @@ class Algorithm:
 
         Args:
             path: as given to `save`.
-            env: needed where the saved agent was trained in a vector env without an id.
+            env: needed where the saved agent was trained in a vector env without an id, or in one
+                of a `module:id` that is not imported: a file imports no modules.
             device: auto (the CPU) or a torch device.
 
         Raises:
@@ -316,14 +327,58 @@ class Algorithm:
         path = path if path.suffix == ".json" else path.with_name(f"{path.name}.json")
         tensors, facts = load_checkpoint(path)
         if facts.get("learner") != cls.learner:
-            raise ValueError(f"{path}: expected {cls.learner}, got {facts.get('learner')}")
-        if env is None:
-            if facts["env"] is None:
-                raise ValueError(f"{path}: expected env=, it was trained in an env without an id")
-            env = EnvConfig(**{**facts["env"], "kwargs": tuple(facts["env"]["kwargs"])})
+            raise ValueError(f"{path}: expected {cls.learner}, got {facts.get('learner')!s:.60}")
+        kinds = {"env": dict | None, "agent": dict, "seed": int, "num_envs": int}
+        entries(facts, str(path), **kinds)
+        if not (0 <= facts["seed"] < 2**63 and 1 <= facts["num_envs"] <= MOST_LANES):
+            raise ValueError(
+                f"{path}: expected a seed from 0 on and 1 to {MOST_LANES} lanes, "
+                f"got {shown(facts['seed'])} and {shown(facts['num_envs'])}"
+            )
+        total = facts.get("total_timesteps")
+        check_entry(total, int | None, f"{path}: total_timesteps")
+        if total is not None and not 0 <= total < 2**63:
+            raise ValueError(f"{path}: expected total_timesteps from 0 on, got {shown(total)}")
         config = learner_config(cls.learner, facts["agent"], str(path))
-        algorithm = cls(env, config, num_envs=facts["num_envs"], seed=facts["seed"], device=device)
-        algorithm.agent.load_state_dict(tensors)
+        if env is not None:
+            return cls._restored(env, config, tensors, facts, device)
+        if facts["env"] is None:
+            raise ValueError(f"{path}: expected env=, it was trained in an env without an id")
+        found: EnvConfig = build_config(EnvConfig, facts["env"], str(path))
+        check_module_of(found, str(path))
+        with making(f"{path}: env {found.id}"):
+            make_vector(found, 1).close()
+        return cls._restored(found, config, tensors, facts, device)
+
+    @classmethod
+    def _restored(
+        cls,
+        env: str | EnvConfig | VectorEnv[Any, Any, Any],
+        config: LearnerConfig,
+        tensors: dict[str, Tensor],
+        facts: dict[str, Any],
+        device: str,
+    ) -> Self:
+        """The object of a save whose entries are checked; its tensors are checked here."""
+        one = env
+        if not isinstance(one, VectorEnv):
+            one = make_vector(EnvConfig(one) if isinstance(one, str) else one, 1)
+        try:
+            actions = one.single_action_space
+            check_action_space(actions)
+            learner, _ = LEARNERS[cls.learner]
+            learner.check_architecture(one.single_observation_space, actions, config, tensors)
+        finally:
+            if one is not env:
+                one.close()
+        lanes, seed = facts["num_envs"], facts["seed"]
+        algorithm = cls(env, config, num_envs=lanes, seed=seed, device=device)
+        try:
+            algorithm.agent.load_state_dict(tensors)
+        except ValueError:
+            if algorithm.env is not env:
+                algorithm.env.close()
+            raise
         total = facts.get("total_timesteps")
         if total is not None:
             algorithm._state_total(total)

@@ -12,7 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .checkpoint import Spec, check_tensors, naming, within
+from .records import entries, parse_json, read_regular, shown
 from .types import Episodes
+
+SUMMARIES: dict[str, dict[str, Any]] = {
+    "evaluation": {"return_mean": list},
+    "validation": {"loss": float | None},
+}
+"""What a line may hold that has figures of its own, and which of them every one has."""
+INTERVALS = ("return_mean", "return_iqm", "success", "collision", "regret")
+"""Figures of an evaluation that are intervals."""
+MOST_LOG = 2**30
+"""Bytes of a log that are read."""
 
 
 class RunLog:
@@ -43,7 +55,7 @@ class RunLog:
     def write(self, record: dict[str, Any]) -> None:
         """Append one line; `record["steps"]` is its place in time."""
         if self.path is not None:
-            with self.path.open("a") as file:
+            with naming(self.path), self.path.open("a") as file:
                 file.write(json.dumps(plain(record), allow_nan=False) + "\n")
         if self.make_writer is not None:
             self.writer = self.writer or self.make_writer()
@@ -72,15 +84,46 @@ class RunLog:
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """Every line of a run's metrics.jsonl; none before the first, nor a half-written last one."""
-    records: list[dict[str, Any]] = []
+    """Every line of a run's metrics.jsonl; none before the first, nor a half-written last one.
+
+    Raises:
+        ValueError: a line that no run writes.
+    """
     path = folder / "metrics.jsonl"
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return records
+    if not path.exists():
+        return []
+    lines = read_regular(path, MOST_LOG).split(b"\n")
+    return [_record(line, f"{path}, line {n}") for n, line in enumerate(lines[:-1], 1) if line]
+
+
+def _record(line: bytes, source: str) -> dict[str, Any]:
+    """One line of a log: its place in time, and figures; null becomes NaN again."""
+    record = entries(parse_json(line, source), source, steps=int)
+    if not 0 <= record["steps"] < 2**63:
+        raise ValueError(f"{source}: expected steps from 0 on, got {shown(record['steps'])}")
+    read: dict[str, Any] = {}
+    for name, value in record.items():
+        place = f"{source}: {name}"
+        if name in SUMMARIES:
+            found = entries(value, place, **SUMMARIES[name])
+            read[name] = {k: _figure(v, f"{place} {k}", k in INTERVALS) for k, v in found.items()}
+        else:
+            read[name] = value if isinstance(value, bool) else _figure(value, place)
+    return read
+
+
+def _figure(value: Any, source: str, interval: bool = False) -> Any:
+    """A number, or an interval: its value, lower and upper end."""
+    if interval:
+        if not isinstance(value, list) or len(value) != 3:
+            raise ValueError(f"{source}: expected [value, low, high], got {shown(value)}")
+    if isinstance(value, list):
+        return [_figure(part, source) for part in value]
+    if value is None:
+        return math.nan
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < 1e308:
+        raise ValueError(f"{source}: expected a number, got {shown(value)}")
+    return value
 
 
 def plain(value: Any) -> Any:
@@ -141,6 +184,16 @@ class Recent:
         """The rows, for a checkpoint."""
         rows = torch.tensor(list(self.rows), dtype=torch.float64).reshape(-1, 3)
         return {"episodes": torch.tensor(self.episodes), "rows": rows}
+
+    def check_state(self, state: dict[str, Tensor]) -> None:
+        """Refuse what `load_state_dict` could not take.
+
+        Raises:
+            ValueError: a tensor is missing, too many, or of another shape or type.
+        """
+        own = {"episodes": Spec(torch.int64, ()), "rows": Spec(torch.float64, (None, 3))}
+        check_tensors(own, state, "recent.")
+        within(state["episodes"], "recent.episodes", 0)
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore `state_dict()`."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .agent import Agent, LearnerConfig, Metrics
+from .checkpoint import Spec
 from .exploration import Actions, Mask, Scores, linear, sample_categorical, steps_of
 from .exploration import greedy as best
 from .losses import (
@@ -107,6 +108,11 @@ class Reinforce(Agent):
         )
 
     @property
+    def whole_episodes(self) -> bool:
+        """Whether `collect` plays whole episodes, each lane until its own is over."""
+        return self.config.batch == "episodes"
+
+    @property
     def entropy_coefficient(self) -> float:
         """The present weight of the entropy bonus."""
         c = self.config
@@ -139,7 +145,7 @@ class Reinforce(Agent):
 
     def collect(self, collector: Collector) -> Rollout:
         """Whole episodes, or a rollout; all its actions are drawn from the present policy."""
-        if self.config.batch == "episodes":
+        if self.whole_episodes:
             return collector.episodes()
         collector.choose_again()  # the last update came after this action was chosen
         return super().collect(collector)
@@ -224,10 +230,14 @@ class Reinforce(Agent):
         """Everything that learning changes, the `time` baseline included."""
         return {**super().state_dict(), "time_mean": self.time_mean}
 
+    def _stored(self, optimized: bool) -> dict[str, Tensor | Spec]:
+        return {**super()._stored(optimized), "time_mean": Spec(torch.float32, (None,))}
+
     def load_state_dict(self, state: dict[str, Tensor], learning: bool = True) -> None:
         """Restore `state_dict()`."""
         super().load_state_dict(state, learning)
-        self.time_mean = state["time_mean"].clone()
+        if learning:
+            self.time_mean = state["time_mean"].clone()
 
 
 def explained_variance(value: Tensor, returns: Tensor, valid: Tensor) -> float:

@@ -18,6 +18,7 @@ from torch import Tensor
 from sidestep.sequence import flatten_state, select_state, unflatten_state
 
 from .agent import Policy, under
+from .checkpoint import Spec, check_tensors, within
 from .environments import MOST_TICKS, longest_episode
 from .episode_count import EpisodeCount
 from .exploration import Actions
@@ -335,6 +336,36 @@ class Collector:
         state["action"] = torch.from_numpy(self.action.copy())
         state["ended"] = torch.from_numpy(self.ended.copy())
         return {**state, **self.count.state_dict()}
+
+    def check_state(self, state: dict[str, Tensor], whole_episodes: bool = False) -> None:
+        """Refuse what `load_state_dict` could not take.
+
+        Args:
+            state: of another collector.
+            whole_episodes: lanes that have ended may be left out of the memory.
+
+        Raises:
+            ValueError: a tensor is missing, too many, of another shape or type, or holds an action
+                that there is not.
+        """
+        memory = ("state.", "next_state.")
+        own: dict[str, Tensor | Spec] = {
+            k: v for k, v in self.state_dict().items() if not k.startswith((*memory, "inputs.mask"))
+        }
+        if "inputs.mask" in state:
+            own["inputs.mask"] = Spec(torch.bool, (self.num_envs, self.num_actions))
+        cleared = flatten_state(self.policy.initial_state(1))
+        for part in memory:
+            rows = self.num_envs
+            if whole_episodes:  # those that have ended may be left out
+                found = [v.shape[1] for k, v in state.items() if k.startswith(part) and v.dim() > 1]
+                rows = min([rows, *found])
+            for name, leaf in cleared.items():
+                shape = (leaf.shape[0], rows, *leaf.shape[2:]) if leaf.dim() > 1 else leaf.shape
+                own[part + name] = Spec(leaf.dtype, tuple(shape))
+        check_tensors(own, state, "collector.")
+        for name in ("action", "inputs.last_action"):
+            within(state[name], f"collector.{name}", 0, self.num_actions - 1)
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from `state_dict()`; the env must be restored beside it."""

@@ -2,20 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
-from functools import reduce
-from operator import getitem
+from collections.abc import Collection
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from .agent import Agent, LearnerConfig, under
-from .checkpoint import latest_checkpoint, load_checkpoint, write_atomically
+from .checkpoint import check_course, latest_checkpoint, load_checkpoint, write_atomically
 from .deep_sarsa import DeepSarsa, DeepSarsaConfig
-from .environments import EnvConfig, make_vector
+from .environments import EnvConfig, check_module_of, make_vector, making
+from .lock import check_new
 from .networks import NetworkConfig
+from .records import build_config, entries, parse_json, read_record, shown
 from .reinforce import Reinforce, ReinforceConfig
 from .settings import TrainingConfig
 
@@ -34,82 +36,68 @@ class RunConfig:
     env: EnvConfig
     agent: LearnerConfig
     training: TrainingConfig
-    absent: tuple[tuple[str, ...], ...] = ()
-    """Paths of fields that its config.json lacks, being of an earlier version."""
 
     def to_json(self) -> str:
         """The text of config.json."""
-        record = asdict(self)
-        del record["absent"]
-        return json.dumps(record, indent=1) + "\n"
+        return json.dumps(asdict(self), indent=1) + "\n"
 
     def identity(self) -> str:
-        """A digest of all that decides the course of training; how long it lasts does not.
-
-        Fields that came after the run was begun are left out, so that it stays what it was.
-        """
-        record = json.loads(self.to_json())
-        record["training"]["total_steps"] = 1
-        for *parents, name in self.absent:
-            del _inside(record, parents)[name]
-        return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+        """A digest of all that decides the course of training; how long it lasts does not."""
+        return identity_of(asdict(self))
 
     @classmethod
     def from_json(cls, text: str, source: str = "config.json") -> "RunConfig":
         """Read config.json.
 
         Raises:
-            ValueError: not JSON, or of another version's fields.
+            ValueError: not JSON, of another version's fields, or another command's run.
         """
-        try:
-            record = json.loads(text)
-            config = cls(
-                record["learner"],
-                build_config(EnvConfig, record["env"], source),
-                learner_config(record["learner"], record["agent"], source),
-                build_config(TrainingConfig, record["training"], source),
-            )
-            return replace(config, absent=tuple(_absent(json.loads(config.to_json()), record)))
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{source}: expected a run's configuration, got {error!r}") from None
+        return cls.of(parse_json(text, source), source)
+
+    @classmethod
+    def of(cls, record: Any, source: str) -> "RunConfig":
+        """The configuration from the dict of a config.json; see `build_config` for older ones.
+
+        Raises:
+            ValueError: another version's fields, values out of range, or another command's run.
+        """
+        kind = record.get("kind") if isinstance(record, dict) else None
+        if kind is not None:
+            raise ValueError(f"{source}: expected a run of `sidestep train`, got one of {kind!r}")
+        entries(record, source, learner=str, env=dict, agent=dict, training=dict)
+        return cls(
+            record["learner"],
+            build_config(EnvConfig, record["env"], source),
+            learner_config(record["learner"], record["agent"], source),
+            build_config(TrainingConfig, record["training"], source),
+        )
 
 
-def _absent(full: dict[str, Any], given: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Paths of the entries of `full` that `given` lacks."""
-    for name, value in full.items():
-        if name not in given:
-            yield (name,)
-        elif isinstance(value, dict):
-            yield from ((name, *path) for path in _absent(value, given[name]))
+def identity_of(record: dict[str, Any]) -> str:
+    """What tells one run from another, from the dict of its config.json.
 
-
-def _inside(record: dict[str, Any], path: list[str]) -> dict[str, Any]:
-    """The dict at `path`."""
-    return reduce(getitem, path, record)
+    It is of the entries that were written, and not of the configuration that is made of them: a
+    field that a later version has more is not among them, and the run stays what it was.
+    """
+    training = {**record["training"], "total_steps": 1}  # how long it lasts does not matter
+    text = json.dumps({**record, "training": training}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def learner_config(learner: str, values: dict[str, Any], source: str) -> LearnerConfig:
     """A learner's configuration from the dict that was written.
 
     Raises:
-        ValueError: fields of another version.
+        ValueError: no such learner, or fields of another version.
     """
+    if learner not in LEARNERS:
+        names = ", ".join(LEARNERS)
+        raise ValueError(f"{source}: expected one of the learners {names}, got {shown(learner)}")
     _, kind = LEARNERS[learner]
-    network = build_config(NetworkConfig, values["network"], source)
-    config: LearnerConfig = build_config(kind, {**values, "network": network}, source)
+    values = dict(entries(values, source, network=dict))
+    values["network"] = build_config(NetworkConfig, values["network"], source)
+    config: LearnerConfig = build_config(kind, values, source)
     return config
-
-
-def build_config(kind: Any, values: dict[str, Any], source: str) -> Any:
-    """A configuration dataclass from the dict that was written; lists become tuples.
-
-    Raises:
-        ValueError: fields of another version.
-    """
-    unknown = sorted(values.keys() - {f.name for f in fields(kind)})
-    if unknown:
-        raise ValueError(f"{source}: expected fields of {kind.__name__}, got {', '.join(unknown)}")
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
 def create_run(folder: Path, config: RunConfig) -> None:
@@ -127,51 +115,104 @@ def create_folder(folder: Path, text: str) -> None:
     Raises:
         FileExistsError: the folder is there already and not empty.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder}: expected a new folder for the run, got one in use")
+    check_new(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "config.json", text.encode())
 
 
-def read_config(folder: Path) -> RunConfig:
+def read_config(folder: Path, modules: Collection[str] | None = ()) -> RunConfig:
     """The run's configuration.
+
+    Args:
+        folder: of the run.
+        modules: that may be imported for its env; by default none that is not yet, None: any.
 
     Raises:
         FileNotFoundError: no such folder, or no config.json in it.
+        ValueError: no configuration, or one whose env is in a module that was not named.
     """
+    config, _ = _read(folder)
+    check_module_of(config.env, f"{folder}/config.json", modules)
+    return config
+
+
+def _read(folder: Path) -> tuple[RunConfig, str]:
+    """The configuration, and which run it is."""
     path = folder / "config.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder}: expected a run's folder with a config.json in it")
-    return RunConfig.from_json(path.read_text(), str(path))
+    record = read_record(path)
+    return RunConfig.of(record, str(path)), identity_of(record)
 
 
-def load_agent(folder: Path | str, checkpoint: Path | str | None = None) -> tuple[Agent, RunConfig]:
-    """The trained agent of a run, ready to act; its running statistics are frozen.
+class Restored(NamedTuple):
+    """A run's configuration and one of its checkpoints, which belong together."""
+
+    config: RunConfig
+    path: Path
+    """Of the checkpoint's JSON."""
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+
+
+def read_checkpoint(
+    folder: Path, checkpoint: Path | str | None = None, modules: Collection[str] = ()
+) -> Restored:
+    """Read a run and a checkpoint of it: the one way to a trained agent.
 
     Args:
         folder: of the run.
         checkpoint: the JSON file of one checkpoint; None: the latest.
+        modules: that may be imported for the run's env; by default none that is not yet.
 
     Raises:
         FileNotFoundError: no run, or no checkpoint in it.
-        ValueError: a damaged checkpoint, or one of another architecture.
+        ValueError: a damaged checkpoint, one of another run, or a changed config.json.
     """
-    folder = Path(folder)
-    config = read_config(folder)
+    config, identity = _read(folder)
     path = latest_checkpoint(folder) if checkpoint is None else Path(checkpoint)
     if not path.is_file():
         there = ", ".join(sorted(p.stem for p in folder.glob("*.json") if p.stem != "config"))
         raise FileNotFoundError(f"{path}: expected a checkpoint ({there or 'none is there'})")
     tensors, facts = load_checkpoint(path)
+    check_course(facts, "steps")
     if facts.get("learner") != config.learner:
         raise ValueError(
-            f"checkpoint {path.name}: expected learner {config.learner}, got {facts.get('learner')}"
+            f"checkpoint {path.name}: expected learner {config.learner}, "
+            f"got {shown(facts.get('learner'))}"
         )
-    agent = build_agent(config, seed=0)
-    agent.load_state_dict(under(tensors, "agent."), learning=False)
-    agent.schedule(facts.get("total_steps", config.training.total_steps))
+    if facts.get("run") != identity:
+        raise ValueError(
+            f"{folder}: expected the configuration of its checkpoint, got a changed config.json"
+        )
+    check_module_of(config.env, f"{folder}/config.json", modules)
+    return Restored(config, path, tensors, facts)
+
+
+def load_agent(
+    folder: Path | str,
+    checkpoint: Path | str | None = None,
+    modules: Collection[str] = (),
+) -> tuple[Agent, RunConfig]:
+    """The trained agent of a run, ready to act; its running statistics are frozen.
+
+    Args:
+        folder: of the run.
+        checkpoint: the JSON file of one checkpoint; None: the latest.
+        modules: that may be imported for the run's env, where its id is `module:id`; one that is
+            imported already need not be named.
+
+    Raises:
+        FileNotFoundError: no run, or no checkpoint in it.
+        ValueError: a damaged checkpoint, one of another architecture, a changed config.json, or
+            an env in a module that was neither named nor imported.
+    """
+    run = read_checkpoint(Path(folder), checkpoint, modules)
+    agent = build_agent(run.config, 0, tensors=under(run.tensors, "agent."))
+    agent.load_state_dict(under(run.tensors, "agent."), learning=False)
+    agent.schedule(run.facts.get("total_steps") or run.config.training.total_steps)
     agent.encoder.frozen = True
-    return agent, config
+    return agent, run.config
 
 
 def device_of(name: str) -> str:
@@ -189,14 +230,28 @@ def device_of(name: str) -> str:
     return name
 
 
-def build_agent(config: RunConfig, seed: int, device: str = "cpu") -> Agent:
-    """A fresh agent for the run's env."""
-    env = make_vector(config.env, 1)
+def build_agent(
+    config: RunConfig, seed: int, device: str = "cpu", tensors: dict[str, Tensor] | None = None
+) -> Agent:
+    """A fresh agent for the run's env.
+
+    Args:
+        config: of the run.
+        seed: of the parameters.
+        device: where the network lives.
+        tensors: an agent's, that it will be given; they are checked before it is made.
+
+    Raises:
+        ValueError: `tensors` of another architecture.
+    """
+    with making(f"env {config.env.id}") if tensors is not None else nullcontext():
+        env = make_vector(config.env, 1)
     try:
         learner, _ = LEARNERS[config.learner]
-        agent = learner(
-            env.single_observation_space, env.single_action_space, config.agent, seed, device
-        )
+        spaces = env.single_observation_space, env.single_action_space
+        if tensors is not None:
+            learner.check_architecture(*spaces, config.agent, tensors)
+        agent = learner(*spaces, config.agent, seed, device)
         agent.schedule(config.training.total_steps)
         return agent
     finally:

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from .agent import Agent, LearnerConfig, Metrics, under
 from .checkpoint import (
+    check_course,
+    check_tensors,
     from_arrays,
     remove_checkpoint,
     remove_leftovers,
@@ -245,7 +247,14 @@ class Trainer:
 
         Returns:
             Whether the worlds were restored too; if not, they begin new episodes on fresh seeds.
+
+        Raises:
+            ValueError: tensors or facts that no such training writes; nothing was changed.
         """
+        worlds = under(tensors, "env.")
+        self._check(tensors, facts)
+        if self.worlds is not None:  # the only part that checks and changes in one
+            self.worlds.set_state(to_arrays(worlds, self.worlds.get_state()))
         self.agent.load_state_dict(under(tensors, "agent."))
         self.recent.load_state_dict(under(tensors, "recent."))
         self.seconds, best = facts["seconds"], facts["best"]
@@ -255,14 +264,27 @@ class Trainer:
         if self.folder is not None:
             remove_leftovers(self.folder)
             self.written = sorted(self.folder.glob("checkpoint-*.json"))
-        worlds = under(tensors, "env.")
-        if worlds and self.worlds is not None:
-            self.worlds.set_state(to_arrays(worlds, self.worlds.get_state()))
+        if self.worlds is not None:
             self.collector.load_state_dict(under(tensors, "collector."))
             return True
         self.agent.begin(self.collector, self._worlds_seed())
         self.log.write({"steps": self.agent.steps, "resumed": True, "fresh_seeds": True})
         return False
+
+    def _check(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Refuse a checkpoint that `load_state_dict` could not take."""
+        check_course(facts, "steps")
+        self.agent.check_state(under(tensors, "agent."))
+        if facts["steps"] != int(tensors["agent.steps"]):
+            raise ValueError(
+                f"checkpoint: expected {facts['steps']} steps, got {tensors['agent.steps']}"
+            )
+        self.recent.check_state(under(tensors, "recent."))
+        self.collector.check_state(under(tensors, "collector."), self.agent.whole_episodes)
+        own = {} if self.worlds is None else from_arrays(self.worlds.get_state())
+        check_tensors(own, under(tensors, "env."), "env.")
+        parts = ("agent.", "recent.", "collector.", "env.")
+        check_tensors({}, {k: v for k, v in tensors.items() if not k.startswith(parts)})
 
 
 def unfinished(config: LearnerConfig, total_steps: int) -> str | None:

@@ -40,7 +40,6 @@ def learning_curve(records: list[dict[str, Any]], title: str) -> Figure:
         title: above the figure.
     """
     lines = [r for r in records if "return" in r]
-    points = [r for r in records if "evaluation" in r]
     with_success = any("success" in r for r in lines)
     figure = Figure(figsize=(9 if with_success else 5.5, 3.6), dpi=120, layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
@@ -50,6 +49,7 @@ def learning_curve(records: list[dict[str, Any]], title: str) -> Figure:
     for axes, (name, key, label) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
     ):
+        points = [r for r in records if key in r.get("evaluation", {})]
         axes.plot(
             [r["steps"] for r in lines],
             [r.get(name, 0.0) for r in lines],  # some envs tell nothing but successes

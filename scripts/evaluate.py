@@ -45,6 +45,8 @@ class Options:
     """Also write the figures to this JSON file."""
     figure: Path | None = None
     """Where the learning curves of several runs go; curves.png if left out."""
+    modules: tuple[str, ...] = ()
+    """Modules that may be imported for an env whose id is `module:id`."""
 
     def __post_init__(self) -> None:
         """Check that there is a run."""
@@ -88,7 +90,7 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
     path = None
     if options.checkpoint != "last":
         path = folder / f"{options.checkpoint.removesuffix('.json')}.json"
-    agent, config = load_agent(folder, path)
+    agent, config = load_agent(folder, path, options.modules)
     episodes = options.episodes
     if episodes is None:
         episodes = final_episodes(config.env.id)

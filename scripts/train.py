@@ -25,13 +25,21 @@ from sidestep.agents import (
     evaluate,
     make_vector,
 )
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
+from sidestep.agents.agent import under
+from sidestep.agents.checkpoint import Spec, check_tensors, latest_checkpoint
 from sidestep.agents.environments import name_of
 from sidestep.agents.evaluation import lanes_for
+from sidestep.agents.lock import writing
 from sidestep.agents.log import read_log
 from sidestep.agents.presets import final_episodes, preset
 from sidestep.agents.reports import figures_of
-from sidestep.agents.runs import build_agent, create_run, device_of, read_config
+from sidestep.agents.runs import (
+    build_agent,
+    create_run,
+    device_of,
+    read_checkpoint,
+    read_config,
+)
 from sidestep.agents.training import FINAL, stream_seed, unfinished
 from sidestep.scripts.cli import tell
 from sidestep.scripts.console import console, guarded, parse, progress, say, stoppable
@@ -105,6 +113,8 @@ class ResumeOptions:
     """Greedy episodes of greedy.gif; 0: none."""
     watch: bool = False
     """See the latest policy play in a window of its own; training goes on at its pace."""
+    modules: tuple[str, ...] = ()
+    """Modules that may be imported for an env whose id is `module:id`."""
 
 
 KINDS: dict[str, Any] = {"deep-sarsa": DeepSarsaOptions, "reinforce": ReinforceOptions}
@@ -153,13 +163,14 @@ def train(learner: str, options: Any) -> Path:
     env = make_vector(run.env, training.num_envs)
     try:
         agent = build_agent(run, training.seed, device_of(training.device))
-        trainer = make_trainer(agent, env, run, folder)
-        create_run(folder, run)  # only now: what fails before leaves nothing behind
-        late = unfinished(run.agent, training.total_steps)
-        if late is not None:
-            say(late)
-        with feed_of(folder, options.watch) as feed:
-            finish(trainer, run, folder, options.episodes, options.gif_episodes, feed)
+        trainer = make_trainer(agent, env, run, folder, run.identity())
+        with writing(folder, new=True):  # only now: what fails before leaves nothing behind
+            create_run(folder, run)
+            late = unfinished(run.agent, training.total_steps)
+            if late is not None:
+                say(late)
+            with feed_of(folder, options.watch) as feed:
+                finish(trainer, run, folder, options.episodes, options.gif_episodes, feed)
     finally:
         env.close()
     return folder
@@ -167,16 +178,20 @@ def train(learner: str, options: Any) -> Path:
 
 def resume(options: ResumeOptions) -> None:
     """Go on with a run."""
+    read_config(options.run, options.modules)  # before a lock is put into what is no run's folder
+    with writing(options.run):
+        _resume(options)
+
+
+def _resume(options: ResumeOptions) -> None:
     folder = options.run
-    run = read_config(folder)
+    run, last, tensors, facts = read_checkpoint(folder, modules=options.modules)
     training = run.training
-    last = latest_checkpoint(folder)
-    tensors, facts = load_checkpoint(last)
-    if facts.get("run") != run.identity():
-        raise ValueError(
-            f"{folder}: expected the configuration of its checkpoint, got a changed config.json"
-        )
-    before = facts.get("total_steps", training.total_steps)
+    check_tensors(
+        {"collector.action": Spec(torch.int64, (training.num_envs,))},
+        {k: v for k, v in tensors.items() if k == "collector.action"},
+    )
+    before = facts.get("total_steps") or training.total_steps
     asked = before if options.total_steps is None else options.total_steps
     training = replace(training, total_steps=asked)
     for words in bent(run.agent, before, training.total_steps, facts["steps"]):
@@ -189,8 +204,10 @@ def resume(options: ResumeOptions) -> None:
     torch.set_num_threads(training.threads)
     env = make_vector(run.env, training.num_envs)
     try:
-        agent = build_agent(run, training.seed, device_of(training.device))
-        trainer = make_trainer(agent, env, replace(run, training=training), folder)
+        device = device_of(training.device)
+        agent = build_agent(run, training.seed, device, under(tensors, "agent."))
+        trained = replace(run, training=training)
+        trainer = make_trainer(agent, env, trained, folder, facts["run"])
         if not trainer.load_state_dict(tensors, facts):
             console.print("This env cannot restore its state: new episodes begin on fresh seeds.")
         with feed_of(folder, options.watch) as feed:
@@ -219,13 +236,13 @@ def has_ended(folder: Path, last: Path) -> bool:
     return curve.exists() and curve.stat().st_mtime_ns >= last.stat().st_mtime_ns
 
 
-def make_trainer(agent: Agent, env: Any, run: RunConfig, folder: Path) -> Trainer:
-    """The trainer of a run, with an evaluation env of its own."""
+def make_trainer(agent: Agent, env: Any, run: RunConfig, folder: Path, identity: str) -> Trainer:
+    """The trainer of a run, with an evaluation env of its own; `identity`: which run it is."""
     evaluation_env = None
     if run.training.evaluate_every:
         lanes = lanes_for(run.training.evaluation_episodes, run.env)
         evaluation_env = make_vector(run.env, lanes)
-    facts = {"run": run.identity()}
+    facts = {"run": identity}
     optimum = optimum_of(run.env, show=True)
     return Trainer(agent, env, run.training, evaluation_env, folder, facts, optimum)
 

@@ -51,6 +51,8 @@ class Options:
     """The world of the optimum, where there is no run; sidestep/MovingObstacles-v0 if left out."""
     env_kwargs: tuple[str, ...] = ()
     """Keywords of that env, as name=value."""
+    modules: tuple[str, ...] = ()
+    """Modules that may be imported for a run's env whose id is `module:id`."""
 
     def __post_init__(self) -> None:
         """Check every field."""

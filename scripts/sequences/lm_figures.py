@@ -105,9 +105,9 @@ def language_table(
         if best is not last:
             name = f"the best, {best['steps']:,} updates"
             rows.append((name, *_figures(best["validation"]["loss"])))
-    rate = sum(r["characters_per_second"] for r in records[-8:] if "loss" in r)
-    number = sum("loss" in r for r in records[-8:])
-    speed = f", {rate / number:,.0f} characters/s in training" if number else ""
+    rates = [r["characters_per_second"] for r in records[-8:] if "characters_per_second" in r]
+    mean = sum(rates) / max(len(rates), 1)
+    speed = f", {mean:,.0f} characters/s in training" if rates else ""
     size = sum(p.numel() for p in task.module.parameters())
     heading = (
         f"{len(task.validation):,} held-out characters of {len(task.vocabulary)} kinds\n"

@@ -138,7 +138,7 @@ def translation_curve(records: list[dict[str, Any]], title: str) -> Figure:
         title: above the figure.
     """
     lines = [r for r in records if "loss" in r]
-    points = [r for r in records if "validation" in r]
+    points = [r for r in records if "exact" in r.get("validation", {})]
     figure = Figure(figsize=(9, 3.4), dpi=120, layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     left, right = figure.subplots(1, 2)

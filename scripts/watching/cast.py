@@ -9,7 +9,7 @@ import numpy as np
 from sidestep.agents import Agent, EnvConfig, load_agent
 from sidestep.agents.log import read_log
 from sidestep.agents.player import Player
-from sidestep.agents.runs import read_config
+from sidestep.agents.runs import read_checkpoint
 from sidestep.scripts.panels.moment import Curve
 from sidestep.scripts.watching.minds import OptimalMind
 from sidestep.scripts.watching.oracle import Oracle, oracle_of
@@ -52,6 +52,10 @@ class Flags(Protocol):
     @property
     def env_kwargs(self) -> tuple[str, ...]:
         """Of that env."""
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """That may be imported for the run's env."""
 
 
 def check_cast(flags: Flags) -> None:
@@ -114,13 +118,13 @@ class Cast:
                 config = EnvConfig(flags.env, flags.env_kwargs)
             return cls(config, None, f"{config.id} (optimum)")
         if flags.optimum:
-            run = read_config(flags.run)
+            run = read_checkpoint(flags.run, modules=flags.modules).config
             title = f"{flags.run.name} (optimum)"
             return cls(run.env, None, title, discount=run.agent.discount)
         path = None
         if flags.checkpoint != "last":
             path = flags.run / f"{flags.checkpoint.removesuffix('.json')}.json"
-        agent, run = load_agent(flags.run, path)
+        agent, run = load_agent(flags.run, path, flags.modules)
         curve = Curve.of(read_log(flags.run), run.training.total_steps)
         title = f"{flags.run.name} ({agent.name})"
         greedy = not flags.sampled

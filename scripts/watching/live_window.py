@@ -94,7 +94,7 @@ def main(run: Path, policy: Path) -> None:
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     torch.set_num_threads(1)
-    config = read_config(run)
+    config = read_config(run, modules=None)  # training, which started this, has imported it
     agent = build_agent(config, config.training.seed)  # as training begins
     over = threading.Event()
     threading.Thread(target=_wait_for_the_end, args=(over,), daemon=True).start()

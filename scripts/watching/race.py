@@ -8,7 +8,7 @@ import pygame
 
 from sidestep.agents import EnvConfig, load_agent, make_single
 from sidestep.agents.player import Player
-from sidestep.agents.runs import read_config
+from sidestep.agents.runs import read_checkpoint
 from sidestep.envs import Level, MovingObstaclesEnv, palette, rendering, solve_levels, sprites
 from sidestep.envs.window import fitted
 from sidestep.scripts.watching.stage import Drawing, Pixels, Tally, drawing_of, picture_size
@@ -98,7 +98,7 @@ def world_of(against: str | None) -> EnvConfig:
     """
     if against is None or against == OPTIMUM:
         return EnvConfig()
-    return read_config(Path(against)).env
+    return read_checkpoint(Path(against)).config.env
 
 
 def rival_of(against: str, config: EnvConfig) -> Rival:

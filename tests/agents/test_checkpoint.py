@@ -55,7 +55,7 @@ def test_round_trip_bit_for_bit(tmp_path: Path) -> None:
     assert path == tmp_path / "checkpoint-000000000007.json"
     loaded, facts = load_checkpoint(path)
     assert {k: bits(v) for k, v in loaded.items()} == {k: bits(v) for k, v in saved.items()}
-    assert facts["steps"] == 7 and facts["best"] is None and facts["format"] == 1
+    assert facts["steps"] == 7 and facts["best"] is None and facts["format"] == 2
     assert len(files(tmp_path)) == 2
     assert facts["tensors"] in files(tmp_path)
 
@@ -182,7 +182,7 @@ DAMAGES: dict[str, Any] = {
     "empty": lambda path, file, data: file.write_bytes(b""),
     "changed": lambda path, file, data: file.write_bytes(data[:-1] + bytes([data[-1] ^ 1])),
     "missing": lambda path, file, data: file.unlink(),
-    "newer": lambda path, file, data: edit(path, format=2),
+    "newer": lambda path, file, data: edit(path, format=3),
     "no format": lambda path, file, data: edit(path, format=None),
     "no digest": lambda path, file, data: edit(path, sha256=None),
     "elsewhere": lambda path, file, data: edit(path, tensors="../" + file.name),
@@ -199,13 +199,13 @@ DAMAGES: dict[str, Any] = {
         ("empty", ValueError, "got 0 bytes"),
         ("changed", ValueError, "it is truncated or was changed"),
         ("missing", FileNotFoundError, "No such file"),
-        ("newer", ValueError, "expected format 1 or older, got 2; a newer sidestep wrote it"),
+        ("newer", ValueError, "expected format 2 or older, got 3; a newer sidestep wrote it"),
         ("no format", ValueError, "expected an entry 'format', got none"),
         ("no digest", ValueError, "expected tensors, bytes and sha256, got others"),
         ("elsewhere", ValueError, "expected tensors, bytes and sha256, got others"),
         ("not JSON", ValueError, "expected JSON, got"),
         ("not text", ValueError, "expected JSON, got"),
-        ("list", ValueError, "expected an entry 'format', got none"),
+        ("list", ValueError, r"expected a dict of entries, got \[1\]"),
     ],
 )
 def test_damage_is_named(tmp_path: Path, kind: str, error: Any, message: str) -> None:

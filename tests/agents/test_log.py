@@ -17,10 +17,10 @@ def test_the_log_goes_back_to_a_position(tmp_path: Path) -> None:
     assert log.position() == 0 and read_log(tmp_path) == []
     log.write({"steps": 1, "loss": 0.5})
     position = log.position()
-    log.write({"steps": 2, "loss": math.nan, "evaluation": {"success": [1.0, math.inf, 0.0]}})
+    log.write({"steps": 2, "loss": math.nan, "evaluation": {"return_mean": [1.0, math.inf, 0.0]}})
     last = (tmp_path / "metrics.jsonl").read_text().splitlines()[-1]
     strict = json.loads(last, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-    assert strict == {"steps": 2, "loss": None, "evaluation": {"success": [1.0, None, 0.0]}}
+    assert strict == {"steps": 2, "loss": None, "evaluation": {"return_mean": [1.0, None, 0.0]}}
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"steps": 3, "lo')  # a kill in the middle of a line
     assert [line["steps"] for line in read_log(tmp_path)] == [1, 2]
