@@ -68,14 +68,14 @@ def events_of(folder: Path) -> dict[str, list[tuple[int, float]]]:
 def test_event_files_go_back_with_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_700_000_000
     monkeypatch.setattr("tensorboard.summary.writer.event_file_writer.time.time", lambda: now)
-    log = RunLog(tmp_path, tensorboard=True)
+    log, positions = RunLog(tmp_path, tensorboard=True), list[int]()
     for steps in (10, 20, 30):
         log.write({"steps": steps, "loss": steps / 10})
         log.write({"steps": steps, "evaluation": {"return_mean": [0.5, 0.0, 1.0]}})
-        position = log.position() if steps <= 20 else position
+        positions.append(log.position())
     now += 60
     again = RunLog(tmp_path, tensorboard=True)  # after a kill
-    again.rewind(position)
+    again.rewind(positions[1])
     for steps in (25, 35):
         again.write({"steps": steps, "loss": -1.0})
     again.close(), log.close()
