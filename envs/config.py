@@ -138,7 +138,10 @@ class WorldConfig:
         known = tuple(field.name for field in dataclass_fields(cls))
         for name in fields:
             if name not in known:
-                raise TypeError(f"keyword: expected one of {', '.join(known)}, got {name!r}")
+                raise TypeError(  # Python's own words at the end: other libraries look for them
+                    f"keyword: expected one of {', '.join(known)}, "
+                    f"got an unexpected keyword argument {name!r}"
+                )
         return cls(**fields)
 
     @property

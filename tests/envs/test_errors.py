@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from gymnasium.error import NameNotFound, ResetNeeded
 
-from sidestep.envs import MovingObstaclesEnv, MovingObstaclesVectorEnv
+from sidestep.envs import (
+    ENV_IDS,
+    Level,
+    MovingObstaclesEnv,
+    MovingObstaclesVectorEnv,
+    WorldConfig,
+)
 
 DEFAULT = "sidestep/MovingObstacles-v0"
 
@@ -268,3 +274,32 @@ def test_no_such_lane() -> None:
     for lane in (-1, 2):
         with pytest.raises(IndexError, match=f"lane: expected 0 to 1, got {lane}"):
             env.scene(lane)
+
+
+@pytest.mark.parametrize("name", ["frameskip", "render_modes", "levle"])
+def test_a_refused_keyword_is_told_in_python_s_words(name: str) -> None:
+    """torchrl's `GymEnv` passes `frameskip`, and tries again without where these words come back.
+
+    Gymnasium looks for the same ones about `render_mode`.
+    """
+
+    def own() -> None:
+        pass
+
+    with pytest.raises(TypeError) as python:
+        own(**{name: 1})  # type: ignore[call-arg]
+    words = str(python.value).split("() got an ")[1].split(".")[0]  # 3.13 asks "Did you mean"
+    assert words == f"unexpected keyword argument '{name}'"
+    ids = [*ENV_IDS, *(f"sidestep.envs:{env_id}" for env_id in ENV_IDS)]
+    makers = [
+        lambda **k: MovingObstaclesEnv(**k),
+        lambda **k: MovingObstaclesVectorEnv(2, **k),
+        lambda **k: WorldConfig(**k),
+        lambda **k: WorldConfig.of(**k),
+        lambda **k: Level.random(0, **k),
+        *(lambda env_id=env_id, **k: gym.make(env_id, **k) for env_id in ids),
+        *(lambda env_id=env_id, **k: gym.make_vec(env_id, num_envs=2, **k) for env_id in ids),
+    ]
+    for make in makers:
+        with pytest.raises(TypeError, match=f"got an {words}"):
+            make(**{name: 1})
