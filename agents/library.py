@@ -30,6 +30,7 @@ from .environments import (
     making,
 )
 from .evaluation import lanes_for
+from .infos import read_mask
 from .presets import preset
 from .records import build_config, check_entry, entries, shown
 from .reports import Bar, Lines
@@ -248,23 +249,27 @@ class Algorithm:
         self,
         observation: Any,
         state: Hidden | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
+        episode_start: NDArray[np.bool_] | bool | None = None,
         deterministic: bool = False,
+        action_masks: Any = None,
     ) -> tuple[NDArray[np.int64], Hidden]:
         """Actions for one observation or a batch of them.
 
         Args:
             observation: of the env's space, or a batch (B, ...) of such.
             state: what the last call returned; None at the beginning.
-            episode_start: (B,) bool, True where the memory is to be cleared; None: where `state`
-                is None.
+            episode_start: (B,) bool, or one for all, True where the memory is to be cleared; it is
+                everywhere where `state` is None.
             deterministic: without exploration.
+            action_masks: (B, A), or (A,) for one observation, True where an action is allowed;
+                None: all are, as in rows that allow nothing. The name is sb3-contrib's.
 
         Returns:
             (B,) int64 actions (() for one observation), and the state for the next call.
 
         Raises:
-            ValueError: the agent takes its last reward as an input, which this call cannot give.
+            ValueError: the agent takes its last reward as an input, which this call cannot give;
+                or arguments of other shapes, or observations that are not finite.
         """
         if self.agent.config.network.last_reward:
             raise ValueError("predict: expected an agent without last_reward, got one with it")
@@ -275,16 +280,19 @@ class Algorithm:
             observation = concatenate(space, [observation], empty)
         with borrowed(self.agent, self.agent.random):
             encoded = self.agent.encoder(observation, self.agent.device)
-            lanes = len(encoded)
-            if episode_start is None:
-                episode_start = np.full(lanes, state is None)
+            lanes, device = len(encoded), self.agent.device
+            start = _starts(lanes, state, episode_start)
+            if single and action_masks is not None and np.ndim(action_masks) == 1:
+                action_masks = [action_masks]
+            mask = read_mask({"action_mask": action_masks}, lanes, self.agent.num_actions)
             if state is None:
                 state = (self.agent.initial_state(lanes), np.zeros(lanes, dtype=np.int64))
             inputs = Inputs(
                 encoded,
-                torch.from_numpy(np.asarray(episode_start, dtype=np.bool_)).to(self.agent.device),
-                torch.from_numpy(state[1]).to(self.agent.device),
-                torch.zeros(lanes, device=self.agent.device),
+                torch.from_numpy(start).to(device),
+                torch.from_numpy(state[1]).to(device),
+                torch.zeros(lanes, device=device),
+                None if mask is None else torch.from_numpy(mask).to(device),
             )
             actions, memory = self.agent.act(inputs, state[0], deterministic)
         return (actions[0] if single else actions), (memory, actions)
@@ -418,6 +426,20 @@ def _whole(name: str, number: Any) -> int:
     if whole != number or whole < 1 or isinstance(number, str):
         raise ValueError(f"{name}: expected a whole number of at least 1, got {number!r}")
     return whole
+
+
+def _starts(lanes: int, state: Hidden | None, told: Any) -> NDArray[np.bool_]:
+    """(lanes,) where an episode starts.
+
+    Raises:
+        ValueError: a state or an `episode_start` of another number of lanes.
+    """
+    if state is not None and len(state[1]) != lanes:
+        raise ValueError(f"state: expected one of {lanes} observations, got {len(state[1])}")
+    start = np.asarray(False if told is None else told, dtype=np.bool_)
+    if start.shape not in ((), (lanes,)):
+        raise ValueError(f"episode_start: expected shape ({lanes},), got {start.shape}")
+    return np.full(lanes, state is None) | start
 
 
 def is_single(space: spaces.Space[Any], observation: Any) -> bool:

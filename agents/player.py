@@ -10,6 +10,7 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from sidestep.sequence import State
 
 from .agent import Agent, borrowed
+from .infos import read_mask
 from .insight import Impression
 from .types import Inputs
 
@@ -53,6 +54,9 @@ class Player:
             episode_start: True for the observation of `reset`.
             reward: what came with `obs`; only agents with `last_reward` look at it.
             info: what came with `obs`; only its `action_mask` is looked at.
+
+        Raises:
+            ValueError: a mask of another shape, or an observation that is not finite.
         """
         agent, space = self.agent, self.agent.observation_space
         empty: Any = create_empty_array(space, 1)
@@ -76,14 +80,13 @@ class Player:
     def _inputs(
         self, encoded: torch.Tensor, episode_start: bool, reward: float, info: dict[str, Any]
     ) -> Inputs:
-        device, mask = self.agent.device, None
-        if "action_mask" in info:
-            allowed = np.asarray(info["action_mask"], dtype=np.bool_)[None]
-            mask = torch.from_numpy(allowed | ~allowed.any()).to(device)
+        device, told = self.agent.device, info.get("action_mask")
+        told = None if told is None else [told]
+        mask = read_mask({"action_mask": told}, 1, self.agent.num_actions)
         return Inputs(
             encoded,
             torch.tensor([episode_start], device=device),
             torch.tensor([self.action], device=device),
             torch.tensor([float(reward) * self.agent.reward_scale], device=device),
-            mask,
+            None if mask is None else torch.from_numpy(mask).to(device),
         )
