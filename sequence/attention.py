@@ -6,13 +6,14 @@ what can be computed once for a memory stands in the `ProjectedMemory` that the 
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from .checks import shape
+from .initialisation import draw, refresh
 
 Score = Literal["dot", "scaled_dot", "general", "additive", "location"]
 Window = Literal["global", "monotonic", "predictive"]
@@ -84,6 +85,8 @@ class Attention(nn.Module):
         half_width: D >= 1 of a local window.
         max_positions: longest T of the location score.
         generator: draws the weights; None takes torch's global one.
+        device: of the parameters.
+        dtype: of the parameters.
 
     Source: additive: Bahdanau, Cho & Bengio (2015), arXiv 1409.0473, appendix A.1.2; dot, general,
     location and the windows: Luong, Pham & Manning (2015), arXiv 1508.04025, eq. 8-10; scaled dot:
@@ -101,6 +104,8 @@ class Attention(nn.Module):
         half_width: int = 10,
         max_positions: int | None = None,
         generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         """Check that the options fit one another, and make the parameters."""
         super().__init__()
@@ -122,8 +127,14 @@ class Attention(nn.Module):
         self.half_width, self.max_positions = half_width, max_positions
         hidden = memory_size if hidden_size is None else hidden_size
         for name, size in self._parameter_sizes(hidden).items():
-            weight = nn.init.xavier_uniform_(torch.empty(size), generator=generator)
-            self.register_parameter(name, nn.Parameter(weight))
+            weight = nn.Parameter(torch.empty(size, device=device, dtype=dtype))
+            self.register_parameter(name, weight)
+        self.reset_parameters(generator)
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw all parameters anew by Glorot's uniform."""
+        for weight in self.parameters():
+            draw(weight, generator, lambda w: nn.init.xavier_uniform_(w, generator=generator))
 
     def _parameter_sizes(self, hidden: int) -> dict[str, tuple[int, int]]:
         sizes: dict[str, tuple[int, int]] = {}
@@ -139,6 +150,10 @@ class Attention(nn.Module):
             sizes["position_weight"] = (hidden, self.query_size)
             sizes["position_score"] = (1, hidden)
         return sizes
+
+    def _weight(self, name: str) -> Tensor:
+        """A parameter, or what stands in its place: a plain tensor, a parametrisation's result."""
+        return cast(Tensor, getattr(self, name))
 
     def extra_repr(self) -> str:
         """The sizes and the kind."""
@@ -156,6 +171,7 @@ class Attention(nn.Module):
             ValueError: a wrong shape, or T > max_positions of the location score.
             TypeError: valid is not boolean.
         """
+        refresh(self)
         if memory.ndim != 3 or memory.shape[-1] != self.memory_size:
             raise ValueError(
                 f"expected memory of shape (T, B, {self.memory_size}), got {shape(memory)}"
@@ -173,7 +189,7 @@ class Attention(nn.Module):
         values = memory.masked_fill(~valid.unsqueeze(-1), 0).transpose(0, 1)  # (B, T, M)
         keys = values
         if self.score in ("general", "additive"):
-            keys = linear(values, self.get_parameter("memory_weight"))
+            keys = linear(values, self._weight("memory_weight"))
         return ProjectedMemory(values, keys, valid.t())
 
     def forward(
@@ -218,12 +234,12 @@ class Attention(nn.Module):
     def _scores(self, query: Tensor, memory: ProjectedMemory) -> Tensor:
         """(..., B, T)."""
         if self.score == "location":
-            scores = linear(query, self.get_parameter("query_weight"))
+            scores = linear(query, self._weight("query_weight"))
             return scores[..., : memory.keys.shape[1]]
         if self.score == "additive":
-            projected = linear(query, self.get_parameter("query_weight")).unsqueeze(-2)
+            projected = linear(query, self._weight("query_weight")).unsqueeze(-2)
             hidden = torch.tanh(projected + memory.keys)  # (..., B, T, H)
-            return linear(hidden, self.get_parameter("score_weight")).squeeze(-1)
+            return linear(hidden, self._weight("score_weight")).squeeze(-1)
         scores = torch.einsum("...bq,btq->...bt", query, memory.keys)
         return scores / math.sqrt(self.memory_size) if self.score == "scaled_dot" else scores
 
@@ -233,8 +249,8 @@ class Attention(nn.Module):
         """The weights of a local window: scores and valid (..., B, T)."""
         places = torch.arange(scores.shape[-1], device=scores.device)  # (T,)
         if position is None:
-            hidden = torch.tanh(linear(query, self.get_parameter("position_weight")))
-            share = torch.sigmoid(linear(hidden, self.get_parameter("position_score")))
+            hidden = torch.tanh(linear(query, self._weight("position_weight")))
+            share = torch.sigmoid(linear(hidden, self._weight("position_score")))
             center = share * valid.sum(-1, keepdim=True)  # (..., B, 1)
         else:
             center = torch.as_tensor(position, device=scores.device).unsqueeze(-1)

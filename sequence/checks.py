@@ -16,6 +16,8 @@ def autocast_dtype(x: Tensor) -> torch.dtype | None:
     if x.is_cpu:  # spares the look-up of the device's name, which a step would feel
         return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
     kind = x.device.type
+    if not torch.amp.is_autocast_available(kind):  # the meta device
+        return None
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
 
 
@@ -102,8 +104,10 @@ def check_lengths(lengths: object, steps: int, batch: int, device: torch.device)
         raise ValueError(f"expected lengths of shape ({batch},), got {shape(lengths)}")
     if lengths.device != device:
         raise ValueError(f"expected lengths on {device} as x, got {lengths.device}")
-    if torch.compiler.is_compiling() or not batch:
-        return  # the values are not known while tracing
+    if torch.compiler.is_compiling() or lengths.is_meta or not batch:
+        return  # the values are not known
+    while torch._C._functorch.is_functorch_wrapped_tensor(lengths):
+        lengths = torch._C._functorch.get_unwrapped(lengths)  # all rows of a vmap at once
     low, high = int(lengths.min()), int(lengths.max())
     if low < 0 or high > steps:
         raise ValueError(f"expected lengths in 0..{steps}, got {low}..{high}")

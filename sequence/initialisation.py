@@ -1,16 +1,45 @@
-"""How the weights of a recurrent layer start."""
+"""How weights start, and how they are kept as hooks want them."""
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 Init = Literal["orthogonal", "torch"]
 INITS = ("orthogonal", "torch")
 
 
-@torch.no_grad()
+def draw(
+    weight: Tensor, generator: torch.Generator | None, fill: Callable[[Tensor], object]
+) -> None:
+    """Fill a parameter where random numbers can be drawn for it.
+
+    That is on the generator's device (the weights of a seed are the same on every device), and in
+    float32 for dtypes of 16 bits. A meta tensor has no numbers and stays as it is.
+
+    Args:
+        weight: filled in place.
+        generator: the source of randomness; None takes the global one of the weight's device.
+        fill: fills a tensor like `weight` in place.
+    """
+    if weight.is_meta:
+        return
+    device = weight.device if generator is None else generator.device
+    dtype = torch.float32 if weight.itemsize < 4 else weight.dtype
+    with torch.no_grad():
+        if (device, dtype) == (weight.device, weight.dtype):
+            fill(weight)
+        else:
+            drawn = torch.empty(weight.shape, device=device, dtype=dtype)
+            fill(drawn)
+            weight.copy_(drawn)
+
+
 def initialise(
     name: str,
     weight: Tensor,
@@ -36,6 +65,22 @@ def initialise(
     Source: Saxe et al. (2014), arXiv 1312.6120 (orthogonal); Glorot & Bengio (2010), eq. 16;
     Jozefowicz et al. (2015), section 2.2 (forget bias 1).
     """
+
+    def fill(weight: Tensor) -> None:
+        _fill(name, weight, gates, init, forget_gate, generator)
+
+    draw(weight, generator, fill)
+
+
+def _fill(
+    name: str,
+    weight: Tensor,
+    gates: int,
+    init: Init,
+    forget_gate: int | None,
+    generator: torch.Generator | None,
+) -> None:
+    """Do what `initialise` says."""
     if name.startswith("norm"):
         weight.fill_(1)
     elif init == "torch":
@@ -51,6 +96,20 @@ def initialise(
                 nn.init.orthogonal_(block, generator=generator)
             else:
                 nn.init.xavier_uniform_(block, generator=generator)
+
+
+_HOOKS = (BasePruningMethod, WeightNorm, SpectralNorm)
+
+
+def refresh(module: nn.Module) -> None:
+    """Let pruning and torch's older norms of weights act, whose hooks run before `forward` only.
+
+    Every other method that reads weights calls this first: they would be those of the last
+    `forward`.
+    """
+    for hook in module._forward_pre_hooks.values():
+        if isinstance(hook, _HOOKS):
+            hook(module, ())
 
 
 def embedding_layer(

@@ -72,22 +72,23 @@ class RNN(Recurrent):
         """All steps by the masked recurrence."""
         return (rnn_recurrence(x, parts[0], *weights[:4], reset, self.nonlinearity),)
 
-    def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:
+    def run_fused(self, x: Tensor, parts: Parts, flat: list[Tensor]) -> tuple[Tensor, Parts] | None:
         """All layers by cuDNN; torch's loop on a CPU is slower than the masked recurrence."""
         if x.is_cpu:
             return None
         run = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
-        y, h = run(x, parts[0], *self.fused_arguments(x))
+        y, h = run(x, parts[0], flat, *self.fused_options())
         return y, (h,)
 
     @classmethod
     def from_torch(cls, module: nn.RNN) -> "RNN":
-        """A layer with the weights of `module`; it computes the same.
+        """A layer with the weights of `module`, frozen where they are; it computes the same.
 
         Raises:
+            TypeError: `module` is another layer.
             ValueError: `module` is batch_first.
         """
-        layer = cls(nonlinearity=module.nonlinearity, **torch_options(module))
+        layer = cls(nonlinearity=module.nonlinearity, **torch_options(module, nn.RNN))
         return copy_weights(module, layer)
 
     def to_torch(self) -> nn.RNN:
@@ -96,7 +97,9 @@ class RNN(Recurrent):
         Raises:
             ValueError: the layer has layer normalisation.
         """
-        return copy_weights(self, nn.RNN(nonlinearity=self.nonlinearity, **torch_options(self)))
+        return copy_weights(
+            self, nn.RNN(nonlinearity=self.nonlinearity, **torch_options(self, RNN))
+        )
 
 
 class LSTM(Recurrent):
@@ -141,19 +144,20 @@ class LSTM(Recurrent):
         """All steps by the masked recurrence."""
         return lstm_recurrence(x, parts[0], parts[1], *weights[:4], reset)
 
-    def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:
+    def run_fused(self, x: Tensor, parts: Parts, flat: list[Tensor]) -> tuple[Tensor, Parts] | None:
         """All layers by oneDNN or cuDNN."""
-        y, h, c = torch.lstm(x, parts, *self.fused_arguments(x))
+        y, h, c = torch.lstm(x, parts, flat, *self.fused_options())
         return y, (h, c)
 
     @classmethod
     def from_torch(cls, module: nn.LSTM) -> "LSTM":
-        """A layer with the weights of `module`; it computes the same.
+        """A layer with the weights of `module`, frozen where they are; it computes the same.
 
         Raises:
+            TypeError: `module` is another layer.
             ValueError: `module` is batch_first or has a projection.
         """
-        return copy_weights(module, cls(**torch_options(module)))
+        return copy_weights(module, cls(**torch_options(module, nn.LSTM)))
 
     def to_torch(self) -> nn.LSTM:
         """A torch.nn.LSTM with these weights; it computes the same.
@@ -161,7 +165,7 @@ class LSTM(Recurrent):
         Raises:
             ValueError: the layer has layer normalisation.
         """
-        return copy_weights(self, nn.LSTM(**torch_options(self)))
+        return copy_weights(self, nn.LSTM(**torch_options(self, LSTM)))
 
 
 class GRU(Recurrent):
@@ -218,21 +222,22 @@ class GRU(Recurrent):
         """All steps by the masked recurrence."""
         return (gru_recurrence(x, parts[0], *weights[:4], reset, self.reset_after),)
 
-    def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:
+    def run_fused(self, x: Tensor, parts: Parts, flat: list[Tensor]) -> tuple[Tensor, Parts] | None:
         """All layers by cuDNN, for its own convention; see `RNN.run_fused` for the CPU."""
         if x.is_cpu or not self.reset_after:
             return None
-        y, h = torch.gru(x, parts[0], *self.fused_arguments(x))
+        y, h = torch.gru(x, parts[0], flat, *self.fused_options())
         return y, (h,)
 
     @classmethod
     def from_torch(cls, module: nn.GRU) -> "GRU":
-        """A layer with the weights of `module`; it computes the same.
+        """A layer with the weights of `module`, frozen where they are; it computes the same.
 
         Raises:
+            TypeError: `module` is another layer.
             ValueError: `module` is batch_first.
         """
-        return copy_weights(module, cls(**torch_options(module)))
+        return copy_weights(module, cls(**torch_options(module, nn.GRU)))
 
     def to_torch(self) -> nn.GRU:
         """A torch.nn.GRU with these weights; it computes the same.
@@ -245,7 +250,7 @@ class GRU(Recurrent):
                 "expected reset_after=True: torch.nn.GRU cannot compute the GRU that resets before "
                 "the product"
             )
-        return copy_weights(self, nn.GRU(**torch_options(self)))
+        return copy_weights(self, nn.GRU(**torch_options(self, GRU)))
 
 
 def _step_before(x: Tensor, h: Tensor, weights: Any) -> Tensor:

@@ -16,6 +16,9 @@ from .window_memory import WindowAttention
 class Memory(Protocol):
     """What every memory offers; all are `nn.Module`.
 
+    What a call returns has memory of its own: the output can be changed in place, and neither the
+    new state, nor the one before, nor x changes with it.
+
     Attributes:
         input_size: D, features of x.
         output_size: features of y.
@@ -77,9 +80,9 @@ class NoMemory(nn.Module):
     def step(
         self, x: Tensor, state: State = (), reset: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Return x; see `Memory.step`."""
+        """Return a copy of x; see `Memory.step`."""
         self._check(x, "B", state, reset)
-        return x, ()
+        return x.clone(), ()
 
     def forward(
         self,
@@ -88,12 +91,12 @@ class NoMemory(nn.Module):
         reset: Tensor | None = None,
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        """Return x, zero at padding; see `Memory`."""
+        """Return a copy of x, zero at padding; see `Memory`."""
         self._check(x, "T, B", () if state is None else state, reset)
-        if lengths is not None:
-            check_lengths(lengths, x.shape[0], x.shape[1], x.device)
-            x = x.masked_fill(padding(lengths, x.shape[0]).unsqueeze(-1), 0)
-        return x, ()
+        if lengths is None:
+            return x.clone(), ()
+        check_lengths(lengths, x.shape[0], x.shape[1], x.device)
+        return x.masked_fill(padding(lengths, x.shape[0]).unsqueeze(-1), 0), ()
 
     def _check(self, x: Tensor, axes: str, state: State, reset: Tensor | None) -> None:
         check_input(x, axes, self.input_size, x)

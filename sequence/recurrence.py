@@ -13,16 +13,24 @@ export, and a hand-written backward:
 All take x (T, B, D), states (B, H), torch.nn's weights and row orders, and `reset` (T, B) boolean
 or None: True where an episode starts at t, the state is cleared before x[t] is consumed, and no
 gradient crosses. Tensors share one floating dtype and device. They give the states after each step,
-(T, B, H). Second derivatives raise a `RuntimeError`.
+(T, B, H).
+
+An operator knows its first derivative, in reverse mode. Inside torch.func's transforms and for
+dual tensors the cells run one step after another instead, in ordinary operations: slower, and right
+at every order (`transformed`). A second derivative by `create_graph=True`, which cannot be foreseen
+here, raises a `RuntimeError`.
 """
 
 from torch import Tensor
 
-from .cells import Nonlinearity
+from .cells import GRUStep, LSTMStep, Nonlinearity, RNNStep, gru_step, lstm_step, rnn_step
 from .recurrence_gru import gru
 from .recurrence_gru_before import gru_before
 from .recurrence_lstm import lstm
 from .recurrence_rnn import rnn
+from .recurrence_tools import step_by_step, transformed
+
+Parts = tuple[Tensor, ...]
 
 
 def _sum(b_ih: Tensor | None, b_hh: Tensor | None) -> Tensor | None:
@@ -40,7 +48,15 @@ def rnn_recurrence(
     nonlinearity: Nonlinearity = "tanh",
 ) -> Tensor:
     """`cells.rnn_step` over time: h (B, H) is the first state; returns all, (T, B, H)."""
-    states: Tensor = rnn(x, h, w_ih, w_hh, _sum(b_ih, b_hh), reset, nonlinearity == "relu")
+    states: Tensor
+    if transformed(x, h, w_ih, w_hh, b_ih, b_hh):
+
+        def step(x_t: Tensor, parts: Parts) -> RNNStep:
+            return rnn_step(x_t, *parts, w_ih, w_hh, b_ih, b_hh, nonlinearity=nonlinearity)
+
+        states = step_by_step(step, RNNStep, x, (h,), reset).h
+        return states
+    states = rnn(x, h, w_ih, w_hh, _sum(b_ih, b_hh), reset, nonlinearity == "relu")
     return states
 
 
@@ -55,6 +71,13 @@ def lstm_recurrence(
     reset: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """`cells.lstm_step` over time: h, c (B, H) are the first states; returns all h and all c."""
+    if transformed(x, h, c, w_ih, w_hh, b_ih, b_hh):
+
+        def step(x_t: Tensor, parts: Parts) -> LSTMStep:
+            return lstm_step(x_t, *parts, w_ih, w_hh, b_ih, b_hh)
+
+        record: LSTMStep = step_by_step(step, LSTMStep, x, (h, c), reset)
+        return record.h, record.c
     hs, cs, _ = lstm(x, h, c, w_ih, w_hh, _sum(b_ih, b_hh), reset)
     return hs, cs
 
@@ -71,7 +94,13 @@ def gru_recurrence(
 ) -> Tensor:
     """`cells.gru_step` over time (z weighs the past): h (B, H) is the first; returns all states."""
     states: Tensor
-    if reset_after:
+    if transformed(x, h, w_ih, w_hh, b_ih, b_hh):
+
+        def step(x_t: Tensor, parts: Parts) -> GRUStep:
+            return gru_step(x_t, *parts, w_ih, w_hh, b_ih, b_hh, reset_after=reset_after)
+
+        states = step_by_step(step, GRUStep, x, (h,), reset).h
+    elif reset_after:
         states, _ = gru(x, h, w_ih, w_hh, b_ih, b_hh, reset)
     else:
         states, _ = gru_before(x, h, w_ih, w_hh, _sum(b_ih, b_hh), reset)

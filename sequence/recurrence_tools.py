@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 sigmoid_backward: Callable[..., Tensor] = torch.ops.aten.sigmoid_backward.grad_input
 """g * s * (1 - s) into `grad_input`."""
@@ -45,6 +46,51 @@ class Resets:
         """Clear the gradient (B, H) that step t passes to the step before, where t starts anew."""
         if self.any[t]:
             grad.masked_fill_(self.rows[t], 0)
+
+
+def transformed(*tensors: Tensor | None) -> bool:
+    """Whether more is asked than an ordinary backward pass, which is all that an operator knows.
+
+    True inside torch.func's transforms (jvp, jacfwd, grad, jacrev, hessian, vmap and their like),
+    and where a tensor is dual (forward-mode derivatives): an operator would drop its tangent.
+    """
+    if torch._C._are_functorch_transforms_active():
+        return True
+    if torch.compiler.is_compiling():
+        return False
+    return any(t is not None and forward_ad.unpack_dual(t).tangent is not None for t in tensors)
+
+
+def step_by_step(
+    step: Callable[[Tensor, tuple[Tensor, ...]], Any],
+    record: Any,
+    x: Tensor,
+    parts: tuple[Tensor, ...],
+    reset: Tensor | None,
+) -> Any:
+    """Run a cell over time in ordinary operations, which every transform of torch knows (slow).
+
+    Args:
+        step: takes x[t] (B, D) and the states (B, H); returns a record, states first.
+        record: the type of that record.
+        x: (T, B, D).
+        parts: the states before all, (B, H) each.
+        reset: (T, B) boolean, or None.
+
+    Returns:
+        The record of all steps, (T, B, H) each.
+    """
+    steps = []
+    for t in range(x.shape[0]):
+        if reset is not None:
+            cleared = reset[t].unsqueeze(-1)
+            parts = tuple(part.masked_fill(cleared, 0) for part in parts)
+        steps.append(step(x[t], parts))
+        parts = tuple(steps[-1][: len(parts)])
+    if not steps:
+        empty = x.new_empty(0, *parts[0].shape)
+        return record._make([empty] * len(record._fields))
+    return record._make(torch.stack(column) for column in zip(*steps, strict=True))
 
 
 def read_states(states: Tensor, first: Tensor, reset: Tensor | None) -> Tensor:

@@ -8,9 +8,11 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
+from torch.nn.utils.parametrize import is_parametrized
 
 from .checks import autocast_dtype, check_input, check_leaf, check_lengths, check_parts, check_reset
-from .initialisation import INITS, Init, initialise
+from .initialisation import INITS, Init, initialise, refresh
+from .recurrence_tools import transformed
 from .state import State
 from .unroll import Parts, Trace, Weights, bare, run_layers
 
@@ -82,9 +84,22 @@ class Recurrent(nn.Module):
         return dict(zip(_PARAMETERS, sizes, strict=False))
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw all parameters anew; see `initialise`."""
-        for name, weight in self.named_parameters():
-            initialise(name, weight, self.gates, self.init, self.forget_gate, generator)
+        """Draw all parameters anew; see `initialise`.
+
+        Raises:
+            RuntimeError: one of them is a plain tensor, or made by a hook.
+        """
+        options = (self.gates, self.init, self.forget_gate, generator)
+        for name in [name for names in self._names.values() for name in names]:
+            weight = self._parameters.get(name)
+            if weight is not None:
+                initialise(name, weight, *options)
+            elif is_parametrized(self, name):
+                drawn = torch.empty_like(getattr(self, name))
+                initialise(name, drawn, *options)
+                setattr(self, name, drawn)  # by the parametrisation's inverse
+            elif getattr(self, name) is not None:
+                raise RuntimeError(f"expected {name} to be a parameter to draw, got a plain tensor")
 
     def extra_repr(self) -> str:
         """The sizes, and what differs from the defaults."""
@@ -104,15 +119,22 @@ class Recurrent(nn.Module):
         return bare(parts)
 
     def weights(self, suffix: str, dtype: torch.dtype | None) -> Weights:
-        """The parameters with this ending, in `dtype` unless it is None."""
-        found: list[Any] = [self._parameters[name] for name in self._names[suffix]]
+        """The parameters with this ending, in `dtype` unless it is None.
+
+        Each is asked for by its name, as torch.nn's layers do: it may be a plain tensor, or made
+        by a parametrisation.
+        """
+        found: list[Any] = [getattr(self, name) for name in self._names[suffix]]
         if dtype is not None:
             found = [None if weight is None else weight.to(dtype) for weight in found]
         return Weights(*found)
 
     @property
     def _like(self) -> Tensor:
-        return cast(Tensor, self._parameters["weight_hh_l0"])
+        """A tensor with the dtype and device of the weights; runs no parametrisation."""
+        plain = self._parameters.get("weight_hh_l0")
+        found = next(self.parameters(), None) if plain is None else plain
+        return cast(Tensor, self.weight_hh_l0 if found is None else found)
 
     # What the kinds of cell define.
 
@@ -126,25 +148,24 @@ class Recurrent(nn.Module):
         """All steps of one direction: x (T, B, D), parts (B, H); each state (T, B, H)."""
         raise NotImplementedError
 
-    def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:
-        """All layers by torch's own kernel: parts (L, B, H); None where it computes otherwise."""
+    def run_fused(self, x: Tensor, parts: Parts, flat: list[Tensor]) -> tuple[Tensor, Parts] | None:
+        """All layers by torch's own kernel; None where it computes otherwise.
+
+        Args:
+            x: (T, B, D).
+            parts: the states, (L, B, H) each.
+            flat: the parameters of all layers and directions in torch's order.
+        """
         raise NotImplementedError
 
     def fast_step(self, x: Tensor, parts: Parts, weights: Any) -> Parts:
         """One step of acting: the new states only, each (B, H)."""
         raise NotImplementedError
 
-    def fused_arguments(self, x: Tensor) -> tuple[list[Tensor], bool, int, float, bool, bool, bool]:
-        """What torch.lstm, torch.gru and their like take after x and the state."""
-        flat = [
-            weight
-            for level in range(self.num_layers)
-            for suffix in self.suffixes(level)
-            for weight in self.weights(suffix, x.dtype)
-            if weight is not None
-        ]
+    def fused_options(self) -> tuple[bool, int, float, bool, bool, bool]:
+        """What torch.lstm, torch.gru and their like take after the parameters."""
         layers, dropout, directions = self.num_layers, self.dropout, self.bidirectional
-        return flat, self.bias, layers, dropout, self.training, directions, False
+        return self.bias, layers, dropout, self.training, directions, False
 
     # What a user calls.
 
@@ -157,7 +178,7 @@ class Recurrent(nn.Module):
             reset: (B,) boolean, True: the row's state is cleared before x is consumed.
 
         Returns:
-            The output (B, H) and the new state.
+            The output (B, H) and the new state, which share no memory.
 
         Raises:
             ValueError: a wrong shape or device, or the layer is bidirectional.
@@ -165,6 +186,8 @@ class Recurrent(nn.Module):
         """
         if self.bidirectional:
             raise ValueError("expected a layer of one direction to step, got a bidirectional one")
+        if self._forward_pre_hooks:
+            refresh(self)
         parts: Any = state if isinstance(state, tuple) else (state,)
         if not self._fits(x, parts):
             check_input(x, "B", self.input_size, self._like)
@@ -177,21 +200,24 @@ class Recurrent(nn.Module):
         if dtype is not None:
             with torch.autocast(x.device.type, enabled=False):
                 return self._step(x.to(dtype), tuple(part.to(dtype) for part in parts), dtype)
-        if not self._simple:
+        if not self._simple or torch._C._are_functorch_transforms_active() or not x.is_cpu:
             return self._step(x, parts, None)
         found: Any = self._parameters  # a tenth of getattr's time, which a step would feel
         w_ih, w_hh, b_ih, b_hh = self._names["l0"]
-        weights = (found[w_ih], found[w_hh], found[b_ih], found[b_hh])
+        try:
+            weights = (found[w_ih], found[w_hh], found[b_ih], found[b_hh])
+        except KeyError:  # one is no parameter
+            weights = self.weights("l0", None)[:4]
         if len(parts) == 1:
             h = self.fast_step(x, (parts[0].squeeze(0),), weights)[0]
-            return h, h.unsqueeze(0)
+            return h.clone(), h.unsqueeze(0)  # what is done to the output leaves the state alone
         h, c = self.fast_step(x, (parts[0].squeeze(0), parts[1].squeeze(0)), weights)
-        return h, (h.unsqueeze(0), c.unsqueeze(0))
+        return h.clone(), (h.unsqueeze(0), c.unsqueeze(0))
 
     def _fits(self, x: Tensor, parts: tuple[Any, ...]) -> bool:
         """Whether input and state are right, in the least time; else the checks say what is not."""
-        like: Any = self._parameters["weight_hh_l0"]
-        if not isinstance(x, Tensor) or not x.is_cpu or x.ndim != 2:
+        like: Any = self._parameters.get("weight_hh_l0")
+        if like is None or not isinstance(x, Tensor) or not x.is_cpu or x.ndim != 2:
             return False
         dtype, expected = like.dtype, (self.num_layers, x.shape[0], self.hidden_size)
         if x.shape[1] != self.input_size or x.dtype != dtype or not like.is_cpu:
@@ -207,18 +233,21 @@ class Recurrent(nn.Module):
 
     def _step(self, x: Tensor, parts: Parts, dtype: torch.dtype | None) -> tuple[Tensor, State]:
         """One tick of any stack, without checks."""
+        weights = [self.weights(f"l{level}", dtype) for level in range(self.num_layers)]
+        known = [weight for found in weights for weight in found]
+        by_cells = self.layer_norm or transformed(x, *parts, *known)  # torch's cells know no vmap
         columns: list[Parts] = []
         for level, rows in enumerate(zip(*(part.unbind(0) for part in parts), strict=True)):
             if level and self.dropout and self.training:
                 x = dropout(x, self.dropout)
-            weights = self.weights(f"l{level}", dtype)
-            if self.layer_norm:
-                new = tuple(self.cell_step(x, rows, weights)[: len(parts)])
+            if by_cells:
+                new = tuple(self.cell_step(x, rows, weights[level])[: len(parts)])
             else:
-                new = self.fast_step(x, rows, weights[:4])
+                new = self.fast_step(x, rows, weights[level][:4])
             columns.append(new)
             x = new[0]
-        return x, bare(tuple(torch.stack(column) for column in zip(*columns, strict=True)))
+        new = bare(tuple(torch.stack(column) for column in zip(*columns, strict=True)))
+        return x.clone(), new
 
     def forward(
         self,
@@ -260,6 +289,7 @@ class Recurrent(nn.Module):
 
         Everything in the record is part of the autograd graph.
         """
+        refresh(self)
         return Trace(*self._sequence(x, state, reset, lengths, traced=True))
 
     # How it is done.

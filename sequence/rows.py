@@ -43,7 +43,8 @@ def reverse_reset(reset: Tensor, lengths: Tensor | None) -> Tensor:
     Returns:
         (T, B) boolean, in the flipped time of `flip_rows`.
     """
-    before = torch.cat([reset[1:], torch.zeros_like(reset[:1])])
+    last = torch.arange(reset.shape[0], device=reset.device).unsqueeze(1) == reset.shape[0] - 1
+    before = reset.roll(-1, 0) & ~last  # of one size with reset, which export must see
     return flip_rows(before, lengths)
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import dropout
 
+from .recurrence_tools import step_by_step, transformed
 from .rows import at_end, flip_rows, padding, reverse_reset
 from .state import State
 
@@ -55,7 +56,7 @@ class Layer(Protocol):
     def weights(self, suffix: str, dtype: torch.dtype | None) -> Weights:
         """The parameters with this ending."""
 
-    def run_fused(self, x: Tensor, parts: Parts) -> tuple[Tensor, Parts] | None:
+    def run_fused(self, x: Tensor, parts: Parts, flat: list[Tensor]) -> tuple[Tensor, Parts] | None:
         """All layers by torch's own kernel, parts (L, B, H); None where it cannot."""
 
     def run_direction(
@@ -81,9 +82,14 @@ def run_layers(
         The output (T, B, H * directions), the state after the rows' ends, and when `traced` a
         record for each layer and direction.
     """
+    suffixes = [layer.suffixes(level) for level in range(layer.num_layers)]
+    weights = [[layer.weights(suffix, x.dtype) for suffix in level] for level in suffixes]
     plain = reset is None and lengths is None and not (traced or layer.layer_norm)
     if plain and not torch.compiler.is_compiling() and x.shape[0]:
-        fused = layer.run_fused(x, parts)
+        fused = None
+        flat = [weight for level in weights for found in level for weight in found[:4]]
+        if not transformed(x, *parts, *flat):
+            fused = layer.run_fused(x, parts, [weight for weight in flat if weight is not None])
         if fused is not None:
             return fused[0], bare(fused[1]), ()
     pad = None
@@ -93,19 +99,24 @@ def run_layers(
         reset = None if reset is None else reset & ~pad
     cells: list[Any] = []
     finals: list[Parts] = []
-    for level in range(layer.num_layers):
+    for level, (names, found) in enumerate(zip(suffixes, weights, strict=True)):
         if level and layer.dropout and layer.training:
             x = dropout(x, layer.dropout)
         outputs = []
-        for suffix in layer.suffixes(level):
+        for suffix, matrices in zip(names, found, strict=True):
             start = tuple(part[len(finals)] for part in parts)
-            record, final = _direction(layer, x, start, suffix, reset, lengths, pad, traced)
+            reverse = suffix.endswith("reverse")
+            record, final = _direction(
+                layer, x, start, matrices, reverse, reset, lengths, pad, traced
+            )
             cells.append(record)
             finals.append(final)
             outputs.append(record[0])
         x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
     if pad is not None:
         x = x.masked_fill(pad.unsqueeze(-1), 0)
+    elif traced:
+        x = x.clone()  # the record holds the states themselves
     new = tuple(torch.stack(column) for column in zip(*finals, strict=True))
     return x, bare(new), tuple(cells) if traced else ()
 
@@ -114,21 +125,22 @@ def _direction(
     layer: Layer,
     x: Tensor,
     start: Parts,
-    suffix: str,
+    weights: Weights,
+    reverse: bool,
     reset: Tensor | None,
     lengths: Tensor | None,
     pad: Tensor | None,
     traced: bool,
 ) -> tuple[Any, Parts]:
-    weights = layer.weights(suffix, x.dtype)
-    reverse = suffix.endswith("reverse")
     if reverse:
         x = flip_rows(x, lengths)
         reset = None if reset is None else reverse_reset(reset, lengths)
     if pad is not None:
         reset = pad if reset is None else reset | pad  # keeps the states of the padding bounded
     if traced or layer.layer_norm:
-        record = _loop(layer, x, start, weights, reset)
+        record = step_by_step(
+            lambda x_t, parts: layer.cell_step(x_t, parts, weights), layer.record, x, start, reset
+        )
     else:
         record = layer.run_direction(x, start, weights, reset)
     ends = zip(record, start, strict=False)  # the states come first
@@ -137,21 +149,6 @@ def _direction(
         flipped = [flip_rows(field, lengths) for field in record]
         record = layer.record._make(flipped) if traced else tuple(flipped)
     return record, final
-
-
-def _loop(layer: Layer, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None) -> Any:
-    """The specification over all steps: a record of (T, B, H)."""
-    steps = []
-    for t in range(x.shape[0]):
-        if reset is not None:
-            cleared = reset[t].unsqueeze(-1)
-            parts = tuple(part.masked_fill(cleared, 0) for part in parts)
-        steps.append(layer.cell_step(x[t], parts, weights))
-        parts = tuple(steps[-1][: len(parts)])
-    if not steps:
-        empty = x.new_empty(0, x.shape[1], layer.hidden_size)
-        return layer.record._make([empty] * len(layer.record._fields))
-    return layer.record._make(torch.stack(column) for column in zip(*steps, strict=True))
 
 
 def bare(parts: Parts) -> State:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from .checks import check_input, check_leaf, check_lengths, check_parts, check_reset
+from .initialisation import draw, refresh
 from .rows import padding
 from .state import State
 
@@ -76,13 +77,12 @@ class WindowAttention(nn.Module):
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw the parameters: Glorot's uniform, small lag vectors, zero biases."""
-        with torch.no_grad():
-            for weight in (self.embed_weight, self.score_weight, self.output_weight):
-                nn.init.xavier_uniform_(weight, generator=generator)
-            for lags in (self.lag_scores, self.lag_values):
-                lags.normal_(std=0.02, generator=generator)
-            self.embed_bias.zero_()
-            self.output_bias.zero_()
+        for weight in (self.embed_weight, self.score_weight, self.output_weight):
+            draw(weight, generator, lambda w: nn.init.xavier_uniform_(w, generator=generator))
+        for lags in (self.lag_scores, self.lag_values):
+            draw(lags, generator, lambda w: w.normal_(std=0.02, generator=generator))
+        for bias in (self.embed_bias, self.output_bias):
+            draw(bias, None, Tensor.zero_)
 
     def extra_repr(self) -> str:
         """The sizes."""
@@ -90,7 +90,7 @@ class WindowAttention(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """No embedding yet: zeros (K, batch, H) and counts (1, batch)."""
-        buffer = self.embed_weight.new_zeros(self.window, batch, self.hidden_size)
+        buffer = self.embed_bias.new_zeros(self.window, batch, self.hidden_size)
         return buffer, torch.zeros(1, batch, dtype=torch.int64, device=buffer.device)
 
     def step(self, x: Tensor, state: State, reset: Tensor | None = None) -> tuple[Tensor, State]:
@@ -110,7 +110,8 @@ class WindowAttention(nn.Module):
         self, x: Tensor, state: State, reset: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Embedding (B, H), buffer and count with it, and the weights (B, K) of one tick."""
-        check_input(x, "B", self.input_size, self.embed_weight)
+        refresh(self)
+        check_input(x, "B", self.input_size, self.embed_bias)
         buffer, count = self._check_state(state, x)
         if reset is not None:
             check_reset(reset, (x.shape[0],), x.device)
@@ -130,7 +131,7 @@ class WindowAttention(nn.Module):
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """A whole sequence; see `Memory.forward`."""
-        check_input(x, "T, B", self.input_size, self.embed_weight)
+        check_input(x, "T, B", self.input_size, self.embed_bias)
         steps, batch, _ = x.shape
         buffer, count = self._check_state(self.initial_state(batch) if state is None else state, x)
         if reset is not None:

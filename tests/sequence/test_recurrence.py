@@ -1,6 +1,7 @@
 """The masked recurrence with its hand-written backward, against the loop over cells."""
 
 import warnings
+from typing import Any
 
 import pytest
 import torch
@@ -216,25 +217,40 @@ def test_frozen_parameters_leave_the_input_its_gradient(kind: str) -> None:
 class Reader(nn.Module):
     """A layer whose signature has tensors only, as export wants."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, **options: Any) -> None:
         super().__init__()
-        self.layer = make(kind, 3, 5, num_layers=2, dtype=torch.float32)
+        self.layer = make(kind, 3, 5, num_layers=2, dtype=torch.float32, **options)
 
-    def forward(self, x: Tensor, reset: Tensor) -> tuple[Tensor, ...]:
-        y, state = self.layer(x, None, reset)
+    def forward(
+        self, x: Tensor, reset: Tensor | None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        y, state = self.layer(x, None, reset, lengths)
         return (y, *leaves(state))
 
 
 @kinds
-def test_export_with_dynamic_time_and_batch(kind: str) -> None:
-    reader = Reader(kind)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("given", ["", "reset", "lengths", "reset lengths"])
+def test_export_with_dynamic_time_and_batch(kind: str, bidirectional: bool, given: str) -> None:
+    torch.manual_seed(8)
+    reader = Reader(kind, bidirectional=bidirectional)
     steps, batch = torch.export.Dim("steps", min=2), torch.export.Dim("batch", min=2)
-    shapes = {"x": {0: steps, 1: batch}, "reset": {0: steps, 1: batch}}
-    example = torch.randn(4, 3, 3), torch.rand(4, 3) < 0.3
-    program = torch.export.export(reader, example, dynamic_shapes=shapes)
+    sizes = {0: steps, 1: batch}
+    shapes = {
+        "x": sizes,
+        "reset": sizes if "reset" in given else None,
+        "lengths": {0: batch} if "lengths" in given else None,
+    }
+
+    def example(t: int, b: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        reset = torch.rand(t, b) < 0.3 if "reset" in given else None
+        lengths = torch.randint(0, t + 1, (b,)) if "lengths" in given else None
+        return torch.randn(t, b, 3), reset, lengths
+
+    program = torch.export.export(reader, example(4, 3), dynamic_shapes=shapes)
     for t, b in ((7, 5), (13, 2)):
-        x, reset = torch.randn(t, b, 3), torch.rand(t, b) < 0.3
-        assert gap(tuple(program.module()(x, reset)), reader(x, reset)) < 1e-6
+        arguments = example(t, b)
+        assert gap(tuple(program.module()(*arguments)), reader(*arguments)) < 1e-6
 
 
 @kinds
