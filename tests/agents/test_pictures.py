@@ -9,10 +9,12 @@ import pytest
 import torch
 from gymnasium import spaces
 from gymnasium.vector import SyncVectorEnv
-from gymnasium.wrappers import FrameStackObservation
+from gymnasium.wrappers import FlattenObservation, FrameStackObservation, TransformObservation
 
 from sidestep.agents import (
+    REINFORCE,
     Collector,
+    DeepSARSA,
     DeepSarsa,
     DeepSarsaConfig,
     NetworkConfig,
@@ -178,3 +180,43 @@ def test_every_learner_and_memory_learns_from_what_it_acted_on(
     before = agent.flat.detach().clone()
     Trainer(agent, env, TrainingConfig(40, 3, evaluate_every=0)).run()
     assert agent.steps >= 40 and not torch.equal(agent.flat, before)
+
+
+def turned(env: Any, function: Any) -> Any:
+    """The env with `function` applied to what it shows."""
+    space = env.observation_space
+    shown = function(space.low)
+    box = spaces.Box(shown.min(), float(space.high.max()), shown.shape, space.dtype.type)
+    return TransformObservation(env, function, box)
+
+
+PAIRS: list[tuple[Any, Any]] = [
+    (stacked_cart_pole, lambda: FlattenObservation(stacked_cart_pole())),
+    (MAKERS["five"], lambda: FlattenObservation(MAKERS["five"]())),
+    (MAKERS["float"], lambda: turned(MAKERS["float"](), lambda x: x.transpose(2, 0, 1))),
+    (MAKERS["grey"], lambda: turned(MAKERS["grey"](), lambda x: x[None])),
+    (
+        MAKERS["stacked"],
+        lambda: turned(MAKERS["stacked"](), lambda x: np.concatenate(x.transpose(0, 3, 1, 2))),
+    ),
+]
+
+
+@pytest.mark.parametrize("kind", [DeepSARSA, REINFORCE])
+@pytest.mark.parametrize("memory", ["none", "gru"])
+@pytest.mark.parametrize("pair", PAIRS, ids=["stack", "five", "float", "grey", "stacked"])
+def test_what_is_learned_is_that_of_the_same_numbers_in_the_plain_layout(
+    pair: Any, memory: str, kind: Any
+) -> None:
+    config = DeepSarsaConfig if kind is DeepSARSA else ReinforceConfig
+    network = NetworkConfig((7,), memory, 5, channels=(2,))
+    models = []
+    for maker in pair:
+        env = SyncVectorEnv([maker] * 3)
+        models.append(kind(env, config(network=network, rollout_steps=6)).learn(100))
+    shapes = [model.env.single_observation_space.shape for model in models]
+    assert shapes[0] != shapes[1]
+    assert torch.equal(models[0].agent.flat, models[1].agent.flat)
+    one, batch = (model.env.single_observation_space.sample() for model in models)
+    assert np.ndim(models[0].predict(one)[0]) == 0
+    assert models[1].predict(batch[None])[0].shape == (1,)
