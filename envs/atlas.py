@@ -30,8 +30,9 @@ def find_level(source: Any) -> Level:
     """The level that `source` means.
 
     Args:
-        source: a `Level`; the name of a shipped one; a map as text; or the path of a text file
-            (ends with `.txt`, or has a slash in it).
+        source: a `Level`, or the dict that `dataclasses.asdict` makes of one; the name of a
+            shipped one; a map as text; or the path of a text file (ends with `.txt`, or has a
+            slash in it).
 
     Raises:
         TypeError: anything else.
@@ -39,6 +40,11 @@ def find_level(source: Any) -> Level:
     """
     if isinstance(source, Level):
         return source
+    if isinstance(source, dict) and list(source) == ["rows"]:  # Gymnasium's JSON of a `Level`
+        rows = source["rows"]
+        if not isinstance(rows, list | tuple):
+            raise TypeError(f"level: expected a list of rows, got {rows!r}")
+        return Level.parse("\n".join(map(str, rows)))
     if isinstance(source, os.PathLike):
         return read_level(Path(source))
     if not isinstance(source, str):

@@ -6,11 +6,13 @@ from typing import Any, ClassVar, Literal
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from .checks import check_options, check_render_mode, check_state_alone
 from .config import WorldConfig
 from .level import Level
+from .specs import plain
 from .world import Scene, State, World
 
 RENDER_FPS = 5
@@ -136,6 +138,16 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
         self._before: NDArray[np.int16] | None = None
         self._started = False
         self._window: Any = None
+        self._spec: EnvSpec | None = None
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # Gymnasium's is an attribute
+        """What `gym.make` made this from, with keywords that survive JSON; else None."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = plain(spec)
 
     @property
     def is_markov(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from .checks import (
 )
 from .config import WorldConfig
 from .env import RENDER_FPS
+from .specs import plain
 from .world import Scene, State, World
 
 Batch = tuple[
@@ -84,7 +86,17 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         self._before: NDArray[np.int16] | None = None
         self._started = False
         self._nobody_plays = False
+        self._spec: EnvSpec | None = None
         self._buffers = None if copy else (self.world.observe(), *self._outcome())
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # Gymnasium's is an attribute
+        """What `gym.make_vec` made this from, with keywords that survive JSON; else None."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = plain(spec)
 
     def reset(
         self,
