@@ -237,7 +237,7 @@ class Reinforce(Agent):
         """Restore `state_dict()`."""
         super().load_state_dict(state, learning)
         if learning:
-            self.time_mean = state["time_mean"].clone()
+            self.time_mean = state["time_mean"].to(self.device).clone()
 
 
 def explained_variance(value: Tensor, returns: Tensor, valid: Tensor) -> float:

@@ -368,10 +368,17 @@ class Collector:
             within(state[name], f"collector.{name}", 0, self.num_actions - 1)
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on from `state_dict()`; the env must be restored beside it."""
-        self.inputs = Inputs(**under(state, "inputs."))
-        self.state = unflatten_state(under(state, "state."))
-        self.next_state = unflatten_state(under(state, "next_state."))
+        """Go on from `state_dict()`; the env must be restored beside it.
+
+        What the network is given goes to the policy's device, wherever it was saved.
+        """
+
+        def there(prefix: str) -> dict[str, Tensor]:
+            return {name: leaf.to(self.device) for name, leaf in under(state, prefix).items()}
+
+        self.inputs = Inputs(**there("inputs."))
+        self.state = unflatten_state(there("state."))
+        self.next_state = unflatten_state(there("next_state."))
         self.action = state["action"].numpy().copy()
         if self.rewards is not None:
             self.rewards.running = state["running_return"].clone()
