@@ -58,7 +58,9 @@ class Evaluation(NamedTuple):
         }
         for name, values in (("success", self.success), ("collision", self.collision)):
             if values is not None:
-                figures[name] = list(proportion_interval(np.count_nonzero(values), len(values)))
+                figures[name] = list(
+                    proportion_interval(int(np.count_nonzero(values)), len(values))
+                )
         if optimum is not None:
             figures["optimum"] = optimum
             figures["regret"] = [optimum - mean.value, optimum - mean.high, optimum - mean.low]
@@ -137,7 +139,8 @@ def _flags(
         np.zeros(len(lane), dtype=np.bool_) if part is None else part
         for part, lane in zip(parts, lanes, strict=True)
     ]
-    return np.concatenate(told)[order]
+    flags: NDArray[np.bool_] = np.concatenate(told)[order]
+    return flags
 
 
 def mean_interval(values: NDArray[np.float64]) -> Interval:
@@ -180,7 +183,7 @@ def student_t(freedom: int) -> float:
             (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
             (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
         )
-        return sum(term / freedom**power for power, term in enumerate(terms))
+        return math.fsum(term / freedom**power for power, term in enumerate(terms))
     low, high = 1.9, 13.0
     while (middle := (low + high) / 2) not in (low, high):
         low, high = (middle, high) if _within(middle, freedom) < 0.95 else (low, middle)

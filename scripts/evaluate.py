@@ -104,9 +104,8 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
     summary = result.summary(optimum)
     if optimum is not None and optimum.over:
         summary["optimum_over"] = optimum.over
-    facts = {"seed": seed, "greedy": not options.sampled}
-    facts |= {"checkpoint": options.checkpoint, "steps": agent.steps}
-    return folder, config, {**facts, **summary}
+    how = {"seed": seed, "greedy": not options.sampled, "checkpoint": options.checkpoint}
+    return folder, config, {**how, "steps": agent.steps, **summary}
 
 
 if __name__ == "__main__":
