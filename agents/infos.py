@@ -14,9 +14,17 @@ TRUTH = "biuf"
 """Kinds of numpy types that can be true or false."""
 
 
-def final_facts(info: dict[str, Any]) -> dict[str, Any]:
-    """The columns of `info["final_info"]` (SAME_STEP): a dict of them, or a dict for each lane."""
-    final = info.get("final_info", {})
+def final_facts(info: dict[str, Any], otherwise: dict[str, Any]) -> dict[str, Any]:
+    """What was told with the last tick of episodes in SAME_STEP, as columns.
+
+    Args:
+        info: of a vector env; its `final_info` is a dict of columns, or a dict or None for each
+            lane.
+        otherwise: comes back where there is no `final_info`.
+    """
+    final = info.get("final_info")
+    if final is None:
+        return otherwise
     if isinstance(final, dict):
         return final
     rows = [row or {} for row in final]
@@ -74,7 +82,7 @@ def read_mask(info: dict[str, Any], num_envs: int, num_actions: int) -> NDArray[
     if column is None:
         return None
     told = _told(info, "action_mask", num_envs)
-    if isinstance(column, np.ndarray) and column.dtype != object:
+    if isinstance(column, np.ndarray) and (column.dtype != object or column.ndim == 2):
         mask = as_mask(column, (num_envs, num_actions))
     else:
         _check_length("action_mask", column, num_envs)
@@ -95,6 +103,7 @@ def as_mask(values: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     values = values.cpu() if isinstance(values, Tensor) else values
     try:
         mask = np.asarray(values)
+        mask = np.asarray(mask.tolist()) if mask.dtype == object else mask
     except ValueError:  # rows of different lengths
         mask = np.empty(0, dtype=object)
     if mask.dtype.kind not in TRUTH:

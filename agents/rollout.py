@@ -118,15 +118,17 @@ class Collector:
                 them or acts on them.
         """
         obs, reward, terminated, truncated, info = self.env.step(self.action)
-        terminated, truncated = np.array(terminated), np.array(truncated)  # buffers may be reused
-        over, everywhere = terminated | truncated, np.ones(self.num_envs, dtype=np.bool_)
+        terminated = np.array(terminated, dtype=np.bool_)  # the env may reuse its buffers
+        truncated = np.array(truncated, dtype=np.bool_) & ~terminated
+        everywhere = np.ones(self.num_envs, dtype=np.bool_)
         waits = self.mode is AutoresetMode.NEXT_STEP  # a lane that is over restarts a tick later
-        valid, restarted = (~self.ended, self.ended) if waits else (everywhere, over)
+        played = ~self.ended if waits else everywhere
+        over = (terminated | truncated) & played  # a restart ends nothing, whatever it says
+        valid, restarted = played, self.ended if waits else over
         valid = valid if alive is None else valid & alive
         reward = self._rewards(reward, valid)
-        ended, truncated = over & valid, truncated & ~terminated & valid
-        facts = final_facts(info) if "final_info" in info else info
-        self.count.add(reward, ended, truncated, valid, facts)
+        ended, truncated = over & valid, truncated & valid
+        self.count.add(reward, ended, truncated, valid, final_facts(info, info))
         if self.rewards is not None:
             self.rewards.count(*map(torch.from_numpy, (reward, ended, valid)))
         learned = ~over if waits else everywhere  # lanes that act on what comes now
@@ -248,7 +250,7 @@ class Collector:
         if peeks and self.mode is AutoresetMode.NEXT_STEP:
             used = learned | truncated
         elif peeks and self.mode is AutoresetMode.SAME_STEP:
-            last = self._final_obs(info["final_obs"], truncated), self._mask(final_facts(info))
+            last = self._final_obs(info["final_obs"], truncated), self._mask(final_facts(info, {}))
         elif peeks:  # before the reset, which may write into the same arrays
             last = encoder(obs, device, count=False, used=truncated), mask
         if self.mode is AutoresetMode.DISABLED and over.any():

@@ -73,6 +73,8 @@ def _settings(run: Evaluated) -> dict[str, Any]:
     _, config, summary = run
     settings = _flat(json.loads(config.to_json()))
     del settings["training.seed"]
+    keywords = sorted(config.env.keywords().items())  # in any order, and 0.5 however written
+    settings["env.kwargs"] = [f"{name}={value}" for name, value in keywords]
     steps = summary.get("steps") if summary.get("checkpoint", "last") == "last" else None
     settings["steps"] = None if steps is None or _is_as_long(config, steps) else steps
     settings["optimum"] = summary.get("optimum")

@@ -104,12 +104,15 @@ def test_a_training_that_was_told_of_a_success_goes_on_showing_the_share(mode: A
 
 def test_a_dict_for_each_lane_is_read_like_columns_of_them() -> None:
     rows = np.array([{"is_success": np.bool_(True)}, None, {"is_success": False}, {}], dtype=object)
-    facts = final_facts({"final_info": rows})
+    facts = final_facts({"final_info": rows}, {})
     assert facts == {"is_success": [True, None, False, None]}
     lanes = np.array([0, 1, 2, 3])
     flags = read_flags(facts, "is_success", lanes, 4)
     assert flags is not None and flags.tolist() == [True, False, False, False]
     assert read_flags(facts, "is_collision", lanes, 4) is None
+    columns = {"is_success": np.ones(4, np.bool_)}
+    assert final_facts({"final_info": columns}, {}) is columns
+    assert final_facts({"final_info": None}, columns) is final_facts({}, columns) is columns
 
 
 def test_flags_of_lanes_that_did_not_tell_are_false() -> None:
@@ -156,6 +159,7 @@ def objects(rows: list[Any]) -> Any:
         np.array(MASK),
         np.array(MASK, dtype=np.int8),
         np.array(MASK, dtype=np.float64),
+        np.array(MASK, dtype=object),
         objects(MASK),
         objects([MASK[0], None, MASK[2]]),
         [np.array(MASK[0], np.int8), torch.tensor(MASK[1]), MASK[2]],

@@ -174,6 +174,21 @@ class Endless(Scripted):
         return obs, reward, terminated and goes_on, truncated and goes_on, info
 
 
+def test_a_restart_that_says_it_is_over_ends_nothing() -> None:
+    class Insisting(Native):
+        """Says `terminated` of a lane until the episode after has begun."""
+
+        def step(self, actions: Any) -> Any:
+            over = self.ended.copy()
+            obs, reward, terminated, *rest = super().step(actions)
+            return obs, reward, (terminated | over).astype(np.int8), *rest
+
+    mode = AutoresetMode.NEXT_STEP
+    assert data_of(Insisting(mode)) == data_of(Native(mode))
+    got, want = (evaluate(Counting(), kind(mode), 20, seed=0) for kind in (Insisting, Native))
+    assert got.lengths.tolist() == want.lengths.tolist()
+
+
 @pytest.fixture
 def _at_most_200_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("rollout", "environments"):

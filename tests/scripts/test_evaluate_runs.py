@@ -73,6 +73,12 @@ def test_runs_that_differ_in_their_seed_only_are_one_group():
     assert groups_of(runs)[0].name == "deep-sarsa, MovingObstacles-v0"
 
 
+def test_keywords_are_the_same_in_any_order():
+    kwargs = ("size=6", "step_reward=-0.1"), ("step_reward=-.10", "size=6")
+    runs = [a_run(f"{n}", n, env=EnvConfig(kwargs=kwargs[n])) for n in (0, 1)]
+    assert pooled(*runs) == [["0", "1"]] and notes_on(runs) == []
+
+
 def network(**options: Any) -> DeepSarsaConfig:
     return DeepSarsaConfig(network=NetworkConfig(**options))
 
@@ -88,7 +94,7 @@ def network(**options: Any) -> DeepSarsaConfig:
         ({"stop_at_success": 0.5}, "stop_at_success 0.0 in a; stop_at_success 0.5 in b"),
         (
             {"env": EnvConfig(kwargs=("step_reward=-0.1", "size=6"))},
-            "no env kwargs in a; step_reward=-0.1 size=6 in b",
+            "no env kwargs in a; size=6 step_reward=-0.1 in b",
         ),
         (
             {"env": EnvConfig(kwargs=("level=maze.txt",))},
