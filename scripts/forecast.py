@@ -14,18 +14,18 @@ from rich.table import Table
 
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.log import read_log
-from sidestep.agents.runs import build_config
+from sidestep.agents.records import build_config, entries
 from sidestep.scripts.console import console, guarded, parse, table
 from sidestep.scripts.curves import save_figure
-from sidestep.scripts.sequences.fitting import Fitter, FittingConfig
+from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, check_fits
 from sidestep.scripts.sequences.fitting_runs import (
-    begin_run,
+    begun,
     conduct,
     facts_of,
     fitting_curve,
     leave,
     load_fitted,
-    read_run,
+    resumed,
     resumption,
 )
 from sidestep.scripts.sequences.forecast_figures import forecast_figure
@@ -36,6 +36,7 @@ from sidestep.scripts.sequences.forecast_task import (
     record_of,
 )
 from sidestep.scripts.sequences.series import Series, read_series
+from sidestep.sequence.forecasting import LatentForecaster
 
 EXAMPLES = """\
   sidestep forecast
@@ -98,23 +99,27 @@ def begin(options: Options) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     folder = options.out or Path("runs") / f"forecast-{name}-{stamp}"
     fitter = Fitter(task, options.fitting, folder, facts_of(record))
-    begin_run(folder, "forecast", record)  # only now: what fails before leaves nothing behind
-    finish(fitter, task, folder)
+    with begun(folder, "forecast", record):  # only now: what fails before leaves nothing behind
+        finish(fitter, task, folder)
     return folder
 
 
 def resume(options: ResumeOptions) -> None:
     """Go on with a run."""
     folder = options.run
-    record = read_run(folder, "forecast")
-    config, tensors, facts = resumption(folder, record, options.updates)
-    torch.set_num_threads(config.threads)
-    series = _series_of(folder, record, options.file)
-    models = build_config(ForecastConfig, record["forecast"], f"{folder}/config.json")
-    task = ForecastTask(series, models, config)
-    fitter = Fitter(task, config, folder, facts_of(record))
-    fitter.load_state_dict(tensors, facts)
-    finish(fitter, task, folder)
+    with resumed(folder, "forecast") as record:
+        source = f"{folder}/config.json"
+        entries(record, source, series=dict, forecast=dict)
+        kinds = {"path": str | None, "column": str | None, "values": int, "sha256": str}
+        entries(record["series"], f"{source}: series", **kinds)
+        models: ForecastConfig = build_config(ForecastConfig, record["forecast"], source)
+        config, tensors, facts = resumption(folder, record, options.updates)
+        check_fits(lambda: LatentForecaster(models.cell, models.hidden_size), tensors)
+        torch.set_num_threads(config.threads)
+        task = ForecastTask(_series_of(folder, record, options.file), models, config)
+        fitter = Fitter(task, config, folder, facts_of(record))
+        fitter.load_state_dict(tensors, facts)
+        finish(fitter, task, folder)
 
 
 def _series_of(folder: Path, record: dict[str, Any], file: Path | None) -> Series:

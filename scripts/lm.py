@@ -16,13 +16,13 @@ from sidestep.scripts.cli import tell
 from sidestep.scripts.console import console, guarded, parse
 from sidestep.scripts.curves import save_figure
 from sidestep.scripts.sequences import lm_paint, lm_sample
-from sidestep.scripts.sequences.fitting import Fitter, FittingConfig
+from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, check_fits
 from sidestep.scripts.sequences.fitting_runs import (
-    begin_run,
+    begun,
     conduct,
     facts_of,
     leave,
-    read_run,
+    resumed,
     resumption,
 )
 from sidestep.scripts.sequences.lm_figures import counted_nats, language_curve, language_table
@@ -30,12 +30,11 @@ from sidestep.scripts.sequences.lm_task import (
     LanguageTask,
     StreamConfig,
     configs_of,
-    naming,
     read_text,
     record_of,
     text_of,
 )
-from sidestep.sequence.language import LanguageConfig
+from sidestep.sequence.language import LanguageConfig, LanguageModel
 
 EXAMPLES = """\
   sidestep lm train
@@ -105,24 +104,24 @@ def train(options: TrainOptions) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     folder = options.out or Path("runs") / f"lm-{options.model.cell}-{stamp}"
     fitter = Fitter(task, options.fitting, folder, facts_of(record))
-    begin_run(folder, "lm", record)  # only now: what fails before leaves nothing behind
-    finish(fitter, task, folder)
+    with begun(folder, "lm", record):  # only now: what fails before leaves nothing behind
+        finish(fitter, task, folder)
     return folder
 
 
 def resume(options: ResumeOptions) -> None:
     """Go on with a run."""
     folder = options.run
-    record = read_run(folder, "lm")
-    _, model, stream = configs_of(folder, record)
-    config, tensors, facts = resumption(folder, record, options.updates)
-    torch.set_num_threads(config.threads)
-    with naming(folder):
+    with resumed(folder, "lm") as record:
+        vocabulary, model, stream = configs_of(folder, record)
+        config, tensors, facts = resumption(folder, record, options.updates)
+        check_fits(lambda: LanguageModel(len(vocabulary), model), tensors, model.num_layers)
+        torch.set_num_threads(config.threads)
         text = text_of(folder, record, options.file)
-    task = LanguageTask(text, model, stream, config)
-    fitter = Fitter(task, config, folder, facts_of(record))
-    fitter.load_state_dict(tensors, facts)
-    finish(fitter, task, folder)
+        task = LanguageTask(text, model, stream, config)
+        fitter = Fitter(task, config, folder, facts_of(record))
+        fitter.load_state_dict(tensors, facts)
+        finish(fitter, task, folder)
 
 
 def finish(fitter: Fitter, task: LanguageTask, folder: Path) -> None:

@@ -15,13 +15,13 @@ from sidestep.scripts.cli import tell
 from sidestep.scripts.console import console, guarded, parse, table
 from sidestep.scripts.curves import save_figure
 from sidestep.scripts.sequences import translate_run
-from sidestep.scripts.sequences.fitting import Fitter, FittingConfig
+from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, check_fits
 from sidestep.scripts.sequences.fitting_runs import (
-    begin_run,
+    begun,
     conduct,
     facts_of,
     leave,
-    read_run,
+    resumed,
     resumption,
 )
 from sidestep.scripts.sequences.hangul import check_font
@@ -40,6 +40,7 @@ from sidestep.scripts.sequences.translate_search import (
 from sidestep.scripts.sequences.translate_task import (
     TranslationTask,
     corpus_again,
+    make_model,
     record_of,
     run_of,
 )
@@ -117,9 +118,9 @@ def train(options: TrainOptions) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     folder = options.out or Path("runs") / f"translate-{corpus.languages.name}-{stamp}"
     fitter = Fitter(task, options.fitting, folder, facts_of(record))
-    begin_run(folder, "translate", record)  # only now: what fails before leaves nothing behind
-    console.print(corpus.words)
-    finish(fitter, task, folder)
+    with begun(folder, "translate", record):  # only now: what fails before leaves nothing behind
+        console.print(corpus.words)
+        finish(fitter, task, folder)
     return folder
 
 
@@ -127,14 +128,16 @@ def resume(options: ResumeOptions) -> None:
     """Go on with a run."""
     folder = options.run
     check_font()
-    record = read_run(folder, "translate")
-    run = run_of(folder, record)
-    config, tensors, facts = resumption(folder, record, options.updates)
-    torch.set_num_threads(config.threads)
-    task = TranslationTask(corpus_again(folder, run, options.file), run.data, run.model, config)
-    fitter = Fitter(task, config, folder, facts_of(record))
-    fitter.load_state_dict(tensors, facts)
-    finish(fitter, task, folder)
+    with resumed(folder, "translate") as record:
+        run = run_of(folder, record)
+        config, tensors, facts = resumption(folder, record, options.updates)
+        check_fits(lambda: make_model(run.languages, run.model), tensors)
+        torch.set_num_threads(config.threads)
+        corpus = corpus_again(folder, run, options.file)
+        task = TranslationTask(corpus, run.data, run.model, config)
+        fitter = Fitter(task, config, folder, facts_of(record))
+        fitter.load_state_dict(tensors, facts)
+        finish(fitter, task, folder)
 
 
 def finish(fitter: Fitter, task: TranslationTask, folder: Path) -> None:

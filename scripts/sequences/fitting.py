@@ -24,14 +24,19 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sidestep.agents.agent import descend, flatten_parameters, under
+from sidestep.agents.agent import ADAM, descend, flatten_parameters, under
 from sidestep.agents.checkpoint import (
+    Spec,
+    check_course,
+    check_module,
     check_tensors,
     remove_checkpoint,
     remove_leftovers,
     save_checkpoint,
+    within,
 )
 from sidestep.agents.log import RunLog
+from sidestep.agents.records import entries
 from sidestep.agents.training import Every
 from sidestep.scripts.sequences.fitting_task import FittingConfig as FittingConfig
 from sidestep.scripts.sequences.fitting_task import Loss as Loss
@@ -183,13 +188,12 @@ class Fitter:
         """Go on from a checkpoint.
 
         Raises:
-            ValueError: tensors of another architecture; nothing was changed.
+            ValueError: tensors or facts that no such fitting writes; nothing was changed.
         """
+        self._check(tensors, facts)
         load_module(self.task.module, tensors)
-        adam = under(tensors, "optimizer.")
-        if adam:
-            state = {k: v.to(self.flat.device) if v.dim() else v.clone() for k, v in adam.items()}
-            self.optimizer.state[self.flat] = state
+        adam = {k: v.to(self.flat.device).clone() for k, v in under(tensors, "optimizer.").items()}
+        self.optimizer.state[self.flat] = adam
         self.task.load_state_dict(under(tensors, "task."))
         self.random = under(tensors, "random.")
         self.updates, self.seconds, best = facts["updates"], facts["seconds"], facts["best"]
@@ -201,6 +205,23 @@ class Fitter:
             remove_leftovers(self.folder)
             self.written = sorted(self.folder.glob("checkpoint-*.json"))
 
+    def _check(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Refuse a checkpoint that `load_state_dict` could not take."""
+        check_course(facts, "updates")
+        entries(facts, "checkpoint", window=list[float])
+        if len(facts["window"]) != 3 or not all(map(math.isfinite, facts["window"])):
+            raise ValueError(f"checkpoint: expected window of 3 numbers, got {facts['window']}")
+        check_tensors(self.task.module.state_dict(), under(tensors, "module."))
+        if any(name.startswith("optimizer.") for name in tensors):
+            own = {k: Spec(self.flat.dtype, tuple(self.flat.shape)) for k in ADAM}
+            own["step"] = Spec(torch.float32, ())
+            check_tensors(own, under(tensors, "optimizer."), "optimizer.")
+            within(tensors["optimizer.step"], "optimizer.step", 0)
+        _check_random(under(tensors, "random."))
+        self.task.check_state(under(tensors, "task."))
+        parts = ("module.", "optimizer.", "random.", "task.")
+        check_tensors({}, {k: v for k, v in tensors.items() if not k.startswith(parts)})
+
 
 def load_module(module: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Put a checkpoint's weights into `module`.
@@ -211,6 +232,32 @@ def load_module(module: nn.Module, tensors: dict[str, Tensor]) -> None:
     weights = under(tensors, "module.")
     check_tensors(module.state_dict(), weights)
     module.load_state_dict(weights)
+
+
+def module_of(make: Callable[[], nn.Module], tensors: dict[str, Tensor], layers: int = 1) -> Any:
+    """A module with a checkpoint's weights, set to evaluation.
+
+    Args:
+        make: it, with any weights.
+        tensors: of the checkpoint.
+        layers: that it has; a number that the file cannot hold is refused.
+
+    Raises:
+        ValueError: tensors of another architecture, before memory is taken for the module.
+    """
+    check_fits(make, tensors, layers)
+    with seeded(0):
+        module = make()
+    load_module(module, tensors)
+    return module.eval()
+
+
+def check_fits(make: Callable[[], nn.Module], tensors: dict[str, Tensor], layers: int = 1) -> None:
+    """Raise ValueError where `module_of` would, and make nothing."""
+    weights = under(tensors, "module.")
+    if layers > len(weights):
+        raise ValueError(f"checkpoint: expected {layers} layers, got {len(weights)} tensors")
+    check_module(make, weights, "module.")
 
 
 def _module_state(task: Task) -> dict[str, Tensor]:
@@ -228,6 +275,17 @@ def seeded(seed: int) -> Iterator[None]:
 def _random_state(device: torch.device) -> dict[str, Tensor]:
     state = {"cpu": torch.get_rng_state()}
     return state | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def _check_random(state: dict[str, Tensor]) -> None:
+    """Refuse what is not the state of torch's generators."""
+    own = {k: Spec(torch.uint8, (None,)) for k in ("cpu", "cuda") if k == "cpu" or k in state}
+    check_tensors(own, state, "random.")
+    try:
+        torch.Generator().set_state(state["cpu"])
+    except (RuntimeError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"checkpoint tensor 'random.cpu': expected a state, {reason}") from None
 
 
 def _set_random_state(state: dict[str, Tensor], device: torch.device) -> None:

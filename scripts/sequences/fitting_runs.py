@@ -3,22 +3,25 @@
 A command's use of it, with `record` a JSON-serialisable dict that holds all settings:
 
     fitter = Fitter(task, config, folder, facts_of(record))
-    begin_run(folder, "lm", record)           # only now: what fails before leaves nothing behind
-    stopped = conduct(fitter, "lm", "sidestep lm resume")
+    with begun(folder, "lm", record):         # only now: what fails before leaves nothing behind
+        stopped = conduct(fitter, "lm", "sidestep lm resume")
 
-    record = read_run(folder, "lm")           # resuming: the task is made again from the record
-    config, tensors, facts = resumption(folder, record, updates)
-    fitter = Fitter(task, config, folder, facts_of(record))
-    fitter.load_state_dict(tensors, facts)
-    stopped = conduct(fitter, "lm", "sidestep lm resume")
+    with resumed(folder, "lm") as record:     # resuming: the task is made again from the record
+        config, tensors, facts = resumption(folder, record, updates)
+        fitter = Fitter(task, config, folder, facts_of(record))
+        fitter.load_state_dict(tensors, facts)
+        stopped = conduct(fitter, "lm", "sidestep lm resume")
 
-    facts = load_fitted(module, folder)       # using it
+    tensors, facts = read_fitted(folder)      # using it
+    module = module_of(make, tensors)
 """
 
 import hashlib
 import json
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +29,10 @@ from typing import Any
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
-from sidestep.agents.runs import build_config, create_folder
+from sidestep.agents.checkpoint import check_course, latest_checkpoint, load_checkpoint
+from sidestep.agents.lock import writing
+from sidestep.agents.records import build_config, entries, read_record, shown
+from sidestep.agents.runs import create_folder
 from sidestep.scripts.console import console, progress, stoppable
 from sidestep.scripts.curves import BLUE, GREY, plain_axes
 from sidestep.scripts.sequences.fitting import FitProgress, Fitter, FittingConfig, load_module
@@ -58,6 +63,32 @@ def begin_run(folder: Path, kind: str, record: dict[str, Any]) -> None:
     create_folder(folder, json.dumps({"kind": kind, **record}, indent=1) + "\n")
 
 
+@contextmanager
+def begun(folder: Path, kind: str, record: dict[str, Any]) -> Iterator[None]:
+    """Begin a run, and be its only writer in this context; see `begin_run`.
+
+    Raises:
+        FileExistsError: the folder is there already and not empty.
+        BlockingIOError: another process is writing to it.
+    """
+    with writing(folder, new=True):
+        begin_run(folder, kind, record)
+        yield
+
+
+@contextmanager
+def resumed(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
+    """Be the only writer of a run in this context, which gets its record; see `read_run`.
+
+    Raises:
+        FileNotFoundError, ValueError: no run, or not one of this command.
+        BlockingIOError: another process is writing to it.
+    """
+    read_run(folder, kind)  # before a lock is put into what is no run's folder
+    with writing(folder):
+        yield read_run(folder, kind)
+
+
 def read_run(folder: Path, kind: str) -> dict[str, Any]:
     """The record that `begin_run` wrote.
 
@@ -68,14 +99,11 @@ def read_run(folder: Path, kind: str) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder}: expected a run's folder with a config.json in it")
-    try:
-        record = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: expected a run's configuration, got {error}") from None
-    found = record.get("kind", "train") if isinstance(record, dict) else None
+    record = read_record(path)
+    found = record.pop("kind", "train")
     if found != kind or not isinstance(record.get("fitting"), dict):
-        raise ValueError(f"{path}: expected a run of `sidestep {kind}`, got one of {found!r}")
-    return {k: v for k, v in record.items() if k != "kind"}
+        raise ValueError(f"{path}: expected a run of `sidestep {kind}`, got one of {shown(found)}")
+    return record
 
 
 def resumption(
@@ -93,11 +121,7 @@ def resumption(
         ValueError: config.json was changed, the checkpoint is damaged, or nothing is left to do.
     """
     config: FittingConfig = build_config(FittingConfig, record["fitting"], f"{folder}/config.json")
-    tensors, facts = load_checkpoint(latest_checkpoint(folder))
-    if facts.get("run") != facts_of(record)["run"]:
-        raise ValueError(
-            f"{folder}: expected the configuration of its checkpoint, got a changed config.json"
-        )
+    tensors, facts = _checked(folder, latest_checkpoint(folder), record)
     if updates is not None and updates != config.updates and config.schedule == "cosine":
         console.print(
             f"The learning rate falls over {updates:,} updates from here, not over "
@@ -111,19 +135,29 @@ def resumption(
     return config, tensors, facts
 
 
-def load_fitted(module: nn.Module, folder: Path, checkpoint: str = "best") -> dict[str, Any]:
-    """Put a run's weights into `module`, and set it to evaluation.
+def _checked(
+    folder: Path, path: Path, record: dict[str, Any]
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A checkpoint's tensors and facts, if it is one of this run."""
+    tensors, facts = load_checkpoint(path)
+    check_course(facts, "updates")
+    if facts.get("run") != facts_of(record)["run"]:
+        raise ValueError(
+            f"{folder}: expected the configuration of its checkpoint, got a changed config.json"
+        )
+    return tensors, facts
+
+
+def read_fitted(folder: Path, checkpoint: str = "best") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and facts of a run's checkpoint.
 
     Args:
-        module: of the run's architecture.
         folder: of the run.
         checkpoint: best (by validation; the last where nothing was validated), last, or a name.
 
-    Returns:
-        The checkpoint's facts; "updates" among them.
-
     Raises:
-        FileNotFoundError, ValueError: no checkpoint, a damaged one, or another architecture's.
+        FileNotFoundError: no run, or no checkpoint.
+        ValueError: a damaged one, another run's, or a changed config.json.
     """
     path = folder / f"{checkpoint.removesuffix('.json')}.json"
     if checkpoint == "last" or (checkpoint == "best" and not path.is_file()):
@@ -131,7 +165,25 @@ def load_fitted(module: nn.Module, folder: Path, checkpoint: str = "best") -> di
     if not path.is_file():
         there = ", ".join(sorted(p.stem for p in folder.glob("*.json") if p.stem != "config"))
         raise FileNotFoundError(f"{path}: expected a checkpoint ({there or 'none is there'})")
-    tensors, facts = load_checkpoint(path)
+    record = entries(read_record(folder / "config.json"), f"{folder}/config.json", fitting=dict)
+    return _checked(folder, path, {k: v for k, v in record.items() if k != "kind"})
+
+
+def load_fitted(module: nn.Module, folder: Path, checkpoint: str = "best") -> dict[str, Any]:
+    """Put a run's weights into `module`, and set it to evaluation.
+
+    Args:
+        module: of the run's architecture.
+        folder: of the run.
+        checkpoint: see `read_fitted`.
+
+    Returns:
+        The checkpoint's facts; "updates" among them.
+
+    Raises:
+        FileNotFoundError, ValueError: as `read_fitted`, or another architecture's tensors.
+    """
+    tensors, facts = read_fitted(folder, checkpoint)
     load_module(module, tensors)
     module.eval()
     return facts

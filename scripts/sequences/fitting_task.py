@@ -49,6 +49,10 @@ class Task(Protocol):
         """What the next batches depend on beside the module; tensors, for safetensors."""
         ...
 
+    def check_state(self, state: dict[str, Tensor]) -> None:
+        """Raise ValueError unless `load_state_dict` can take `state`; see `check_tensors`."""
+        ...
+
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore `state_dict()`."""
         ...

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sidestep.agents.checkpoint import check_tensors, within
 from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.fitting import FittingConfig, Loss, seeded
 from sidestep.scripts.sequences.series import Series
@@ -144,6 +145,16 @@ class ForecastTask:
         numbers = [state["state"]["state"], state["state"]["inc"]]
         words = [n >> shift & 0xFFFFFFFF for n in numbers for shift in (96, 64, 32, 0)]
         return {"random": torch.tensor([*words, state["has_uint32"], state["uinteger"]])}
+
+    def check_state(self, state: dict[str, Tensor]) -> None:
+        """Refuse what `load_state_dict` could not take.
+
+        Raises:
+            ValueError: not ten 32-bit words, of which the ninth says yes or no.
+        """
+        check_tensors(self.state_dict(), state, "task.")
+        within(state["random"], "task.random", 0, 2**32 - 1)
+        within(state["random"][8], "task.random[8]", 0, 1)
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore `state_dict()`."""

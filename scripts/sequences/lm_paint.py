@@ -14,7 +14,6 @@ from sidestep.scripts.sequences.fitting_runs import read_run
 from sidestep.scripts.sequences.lm_task import (
     configs_of,
     load_language_model,
-    naming,
     read_text,
     split_text,
     text_of,
@@ -108,8 +107,7 @@ def _text(options: PaintOptions, vocabulary: Vocabulary) -> str:
         return read_text(options.file)
     record = read_run(options.run, "lm")
     _, _, stream = configs_of(options.run, record)
-    with naming(options.run):
-        text = text_of(options.run, record)
+    text = text_of(options.run, record)
     _, held_out = split_text(vocabulary.encode(text), stream)
     return text[-len(held_out) :]
 

@@ -1,8 +1,6 @@
 """What `sidestep lm` fits: a text, its split, and a character model on a stream of it."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sidestep.agents.runs import build_config, device_of
-from sidestep.scripts.sequences.fitting import FittingConfig, Loss, seeded
-from sidestep.scripts.sequences.fitting_runs import load_fitted, read_run
+from sidestep.agents.checkpoint import Spec, check_tensors, within
+from sidestep.agents.records import build_config, entries
+from sidestep.agents.runs import device_of
+from sidestep.scripts.sequences.fitting import FittingConfig, Loss, module_of, seeded
+from sidestep.scripts.sequences.fitting_runs import read_fitted, read_run
 from sidestep.sequence.language import (
     LanguageConfig,
     LanguageModel,
@@ -157,6 +157,30 @@ class LanguageTask:
             ),
         }
 
+    def check_state(self, state: dict[str, Tensor]) -> None:
+        """Refuse what `load_state_dict` could not take.
+
+        Raises:
+            ValueError: a tensor is missing, too many, of another shape or type, or has numbers
+                that this text and vocabulary do not.
+        """
+        own: dict[str, Tensor | Spec] = {
+            "position": Spec(torch.int64, ()),
+            "sampled_at": Spec(torch.int64, (None,)),
+            "samples": Spec(torch.int64, (None,)),
+        }
+        if any(name.startswith("state") for name in state):
+            own |= flatten_state(self.module.initial_state(self.stream.x.shape[1]))
+        check_tensors(own, state, "task.")
+        within(state["position"], "task.position", 0, len(self.stream.x) - 1)
+        within(state["sampled_at"], "task.sampled_at", 0)
+        within(state["samples"], "task.samples", 0, len(self.vocabulary) - 1)
+        if len(state["samples"]) != SAMPLE * len(state["sampled_at"]):
+            raise ValueError(
+                f"checkpoint tensor 'task.samples': expected {SAMPLE} characters for each of "
+                f"{len(state['sampled_at'])}, got {len(state['samples'])}"
+            )
+
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore `state_dict()`."""
         self.stream.position = int(state["position"])
@@ -230,17 +254,6 @@ def text_of(folder: Path, record: dict[str, Any], file: Path | None = None) -> s
     return text
 
 
-@contextmanager
-def naming(folder: Path) -> Iterator[None]:
-    """Turn what a config.json lacks into one line that names it."""
-    try:
-        yield
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{folder}/config.json: expected a run of `sidestep lm`, got {error!r}"
-        ) from None
-
-
 def configs_of(
     folder: Path, record: dict[str, Any]
 ) -> tuple[Vocabulary, LanguageConfig, StreamConfig]:
@@ -250,12 +263,13 @@ def configs_of(
         ValueError: the record is of another version.
     """
     source = f"{folder}/config.json"
-    with naming(folder):
-        return (
-            Vocabulary(record["vocabulary"]),
-            build_config(LanguageConfig, record["model"], source),
-            build_config(StreamConfig, record["stream"], source),
-        )
+    entries(record, source, text=dict, vocabulary=str, model=dict, stream=dict)
+    entries(record["text"], f"{source}: text", path=str | None, characters=int, sha256=str)
+    return (
+        Vocabulary(record["vocabulary"]),
+        build_config(LanguageConfig, record["model"], source),
+        build_config(StreamConfig, record["stream"], source),
+    )
 
 
 def load_language_model(
@@ -273,7 +287,6 @@ def load_language_model(
     """
     folder = Path(folder)
     vocabulary, config, _ = configs_of(folder, read_run(folder, "lm"))
-    with seeded(0):
-        model = LanguageModel(len(vocabulary), config)
-    load_fitted(model, folder, checkpoint)
+    tensors, _ = read_fitted(folder, checkpoint)
+    model = module_of(lambda: LanguageModel(len(vocabulary), config), tensors, config.num_layers)
     return model, vocabulary

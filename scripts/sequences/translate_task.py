@@ -7,9 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sidestep.agents.runs import build_config, device_of
-from sidestep.scripts.sequences.fitting import FittingConfig, Loss, seeded
-from sidestep.scripts.sequences.fitting_runs import load_fitted, read_run
+from sidestep.agents.checkpoint import check_tensors
+from sidestep.agents.records import build_config, entries
+from sidestep.agents.runs import device_of
+from sidestep.scripts.sequences.fitting import FittingConfig, Loss, module_of, seeded
+from sidestep.scripts.sequences.fitting_runs import read_fitted, read_run
 from sidestep.scripts.sequences.translate_data import (
     Corpus,
     DataConfig,
@@ -84,6 +86,10 @@ class TranslationTask:
     def state_dict(self) -> dict[str, Tensor]:
         """Nothing: see above."""
         return {}
+
+    def check_state(self, state: dict[str, Tensor]) -> None:
+        """Refuse any tensor."""
+        check_tensors({}, state, "task.")
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Nothing to restore."""
@@ -172,23 +178,25 @@ def run_of(folder: Path, record: dict[str, Any]) -> Run:
         ValueError: the record is of another version.
     """
     source = f"{folder}/config.json"
-    try:
-        languages = Languages(
-            record["name"],
-            TokenVocabulary(record["source_symbols"]),
-            TokenVocabulary(record["target_symbols"]),
-            tuple(record["units"]),
-        )
-        return Run(
-            languages,
-            build_config(DataConfig, record["data"], source),
-            build_config(Seq2SeqConfig, record["model"], source),
-            record["file"],
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{source}: expected a run of `sidestep translate`, got {error!r}"
-        ) from None
+    words = list[str]
+    entries(record, source, file=dict | None, name=str, units=words, data=dict, model=dict)
+    entries(record, source, source_symbols=words, target_symbols=words)
+    if len(record["units"]) != 2:
+        raise ValueError(f"{source}: expected units of two languages, got {record['units']}")
+    if record["file"] is not None:
+        entries(record["file"], f"{source}: file", path=str, pairs=int, sha256=str)
+    languages = Languages(
+        record["name"],
+        TokenVocabulary(record["source_symbols"]),
+        TokenVocabulary(record["target_symbols"]),
+        tuple(record["units"]),
+    )
+    return Run(
+        languages,
+        build_config(DataConfig, record["data"], source),
+        build_config(Seq2SeqConfig, record["model"], source),
+        record["file"],
+    )
 
 
 def corpus_again(folder: Path, run: Run, file: Path | None = None) -> Corpus:
@@ -235,7 +243,5 @@ def load_translator(folder: Path | str, checkpoint: str = "best") -> tuple[Seq2S
     """
     folder = Path(folder)
     run = run_of(folder, read_run(folder, "translate"))
-    with seeded(0):
-        model = make_model(run.languages, run.model)
-    load_fitted(model, folder, checkpoint)
-    return model, run
+    tensors, _ = read_fitted(folder, checkpoint)
+    return module_of(lambda: make_model(run.languages, run.model), tensors), run

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
+from sidestep.agents.checkpoint import check_tensors, latest_checkpoint, load_checkpoint
 from sidestep.agents.log import read_log
 from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, Loss, seeded
 from sidestep.scripts.sequences.fitting_runs import (
@@ -55,6 +55,9 @@ class Toy:
     def state_dict(self) -> dict[str, Tensor]:
         return {"random": self.random.get_state(), "carried": self.carried}
 
+    def check_state(self, state: dict[str, Tensor]) -> None:
+        check_tensors(self.state_dict(), state, "task.")
+
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         self.random.set_state(state["random"])
         self.carried = state["carried"]
@@ -83,7 +86,7 @@ def contents(folder: Path) -> tuple[Any, ...]:
     tensors, facts = load_checkpoint(path)
     clocks = {"seconds", "values_per_second"}
     log = [{k: v for k, v in line.items() if k not in clocks} for line in read_log(folder)]
-    others = {k: v for k, v in facts.items() if k not in ("seconds", "log_position")}
+    others = {k: v for k, v in facts.items() if k not in ("seconds", "log_position", "digest")}
     return path.name, {k: v.numpy().tobytes() for k, v in tensors.items()}, others, log
 
 
@@ -216,7 +219,7 @@ def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match=r"got a changed config\.json"):
         resumption(folder, {**record, "size": 5}, 29)
     (folder / "config.json").write_text("{")
-    with pytest.raises(ValueError, match="expected a run's configuration"):
+    with pytest.raises(ValueError, match=r"config\.json: expected JSON"):
         read_run(folder, "toy")
     (folder / "config.json").write_text(json.dumps({"learner": "x"}))
     with pytest.raises(ValueError, match="a run of `sidestep toy`, got one of 'train'"):

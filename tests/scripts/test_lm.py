@@ -215,10 +215,10 @@ def test_a_folder_in_use_is_not_touched(
     assert "expected a new folder for the run, got one in use" in line
     config = folder / "config.json"
     config.write_text(config.read_text().replace('"cell": "lstm"', '"cell": "gru"'))
-    assert "checkpoint tensor" in fails(capsys, "sample", folder)
+    assert "got a changed config.json" in fails(capsys, "sample", folder)
     assert "got a changed config.json" in fails(capsys, "resume", folder, "--updates", 9)
     config.write_text('{"kind": "lm", "fitting": {}}')
-    assert "config.json: expected a run of `sidestep lm`" in fails(capsys, "sample", folder)
+    assert "config.json: expected an entry 'text', got none" in fails(capsys, "sample", folder)
     config.write_bytes(before["config.json"])
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
 

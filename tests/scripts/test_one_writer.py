@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sidestep.scripts import evaluate, forecast, lm, train
+from sidestep.scripts import evaluate, forecast, lm, train, translate
 
 OLD = Path(__file__).parent / "golden" / "first_format"
 HOLDER = """
@@ -72,6 +72,7 @@ def test_resuming_beside_a_writer_is_refused(
     [
         (train.main, ["deep-sarsa", "--total-steps", "50", "--gif-episodes", "0"]),
         (lm.main, ["train", str(OLD / "lm" / "text.txt"), "--updates", "1", "--rows", "2"]),
+        (translate.main, ["train", "--task", "dates", "--updates", "1", "--hidden-size", "4"]),
         (forecast.main, ["--updates", "1"]),
     ],
 )

@@ -275,5 +275,5 @@ def test_a_damaged_record_is_told(
     record = json.loads((folder / "config.json").read_text())
     del record["units"]
     (folder / "config.json").write_text(json.dumps(record))
-    message = "config.json: expected a run of `sidestep translate`, got KeyError('units')"
+    message = "config.json: expected an entry 'units', got none"
     assert message in failing(capsys, f"run {folder}")
