@@ -52,7 +52,7 @@ def rnn_recurrence(
     if transformed(x, h, w_ih, w_hh, b_ih, b_hh):
 
         def step(x_t: Tensor, parts: Parts) -> RNNStep:
-            return rnn_step(x_t, *parts, w_ih, w_hh, b_ih, b_hh, nonlinearity=nonlinearity)
+            return rnn_step(x_t, parts[0], w_ih, w_hh, b_ih, b_hh, nonlinearity=nonlinearity)
 
         states = step_by_step(step, RNNStep, x, (h,), reset).h
         return states
@@ -74,7 +74,7 @@ def lstm_recurrence(
     if transformed(x, h, c, w_ih, w_hh, b_ih, b_hh):
 
         def step(x_t: Tensor, parts: Parts) -> LSTMStep:
-            return lstm_step(x_t, *parts, w_ih, w_hh, b_ih, b_hh)
+            return lstm_step(x_t, parts[0], parts[1], w_ih, w_hh, b_ih, b_hh)
 
         record: LSTMStep = step_by_step(step, LSTMStep, x, (h, c), reset)
         return record.h, record.c
@@ -97,7 +97,7 @@ def gru_recurrence(
     if transformed(x, h, w_ih, w_hh, b_ih, b_hh):
 
         def step(x_t: Tensor, parts: Parts) -> GRUStep:
-            return gru_step(x_t, *parts, w_ih, w_hh, b_ih, b_hh, reset_after=reset_after)
+            return gru_step(x_t, parts[0], w_ih, w_hh, b_ih, b_hh, reset_after=reset_after)
 
         states = step_by_step(step, GRUStep, x, (h,), reset).h
     elif reset_after:

@@ -246,8 +246,8 @@ class Recurrent(nn.Module):
                 new = self.fast_step(x, rows, weights[level][:4])
             columns.append(new)
             x = new[0]
-        new = bare(tuple(torch.stack(column) for column in zip(*columns, strict=True)))
-        return x.clone(), new
+        stacked = tuple(torch.stack(column) for column in zip(*columns, strict=True))
+        return x.clone(), bare(stacked)
 
     def forward(
         self,
