@@ -135,6 +135,29 @@ class LearnerConfig:
         return 0
 
 
+def discrete(space: spaces.Space[Any]) -> spaces.Discrete:
+    """The action space, which is Discrete.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(space, spaces.Discrete):
+        raise TypeError(f"action space: expected Discrete, got {space}")
+    return space
+
+
+def encoder_of(space: spaces.Space[Any], config: LearnerConfig) -> ObservationEncoder:
+    """The encoder of a learner's observations.
+
+    Raises:
+        TypeError: a space that cannot be learned from, or that leaves open what is to be convolved.
+    """
+    network = config.network
+    if network.channels:
+        check_picture(space, network.channels_axis)
+    return ObservationEncoder(space, config.normalize_observations, network.channels_axis)
+
+
 class Policy(Protocol):
     """What plays: training, evaluation, watching and recording all go through this `act`."""
 
@@ -191,14 +214,9 @@ class Agent(ABC):
         device: torch.device | str = "cpu",
     ) -> None:
         """Make network and optimizer."""
-        if not isinstance(action_space, spaces.Discrete):
-            raise TypeError(f"action space: expected Discrete, got {action_space}")
-        self.observation_space, self.action_space = observation_space, action_space
+        self.observation_space, self.action_space = observation_space, discrete(action_space)
         self.config, self.seed, self.device = config, seed, torch.device(device)
-        axis = config.network.channels_axis
-        if config.network.channels:
-            check_picture(observation_space, axis)
-        self.encoder = ObservationEncoder(observation_space, config.normalize_observations, axis)
+        self.encoder = encoder_of(observation_space, config)
         self.reward_moments = RunningMoments(())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -246,10 +264,9 @@ class Agent(ABC):
         if max(layers, len(network.hidden_sizes), len(network.channels)) > len(weights) + 2:
             raise ValueError(f"checkpoint: expected {layers} layers of memory, got fewer tensors")
         bare = cls.__new__(cls)
-        bare.config, bare.observation_space, bare.action_space = (
-            config, observation_space, action_space
-        )  # fmt: skip
-        bare.encoder = ObservationEncoder(observation_space, config.normalize_observations)
+        bare.config, bare.observation_space = config, observation_space
+        bare.action_space = discrete(action_space)
+        bare.encoder = encoder_of(observation_space, config)
         check_module(bare.make_network, weights, "network.")
 
     @property

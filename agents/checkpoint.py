@@ -211,7 +211,9 @@ def check_module(make: Callable[[], nn.Module], weights: Mapping[str, Tensor], p
             own = make().state_dict()
     except (RuntimeError, TypeError, OverflowError) as error:  # their product is no size any more
         reason = str(error).partition("\n")[0]
-        raise ValueError(f"checkpoint: expected sizes that a module can have, got {reason}") from None
+        raise ValueError(
+            f"checkpoint: expected sizes that a module can have, got {reason}"
+        ) from None
     check_tensors(own, weights, prefix)
 
 

@@ -106,8 +106,8 @@ class Algorithm:
 
     def __repr__(self) -> str:
         """Name the env, the memory, and how far it is."""
-        env = self.env_config
-        env = env.id if isinstance(env, EnvConfig) else type(env).__name__
+        config = self.env_config
+        env = config.id if isinstance(config, EnvConfig) else type(config).__name__
         memory, seed = self.agent.config.network.memory, self.training.seed
         return (
             f"{type(self).__name__}({env!r}, memory={memory!r}, num_envs={self.env.num_envs}, "

@@ -161,8 +161,8 @@ class Network(nn.Module):
             return obs
         if self.rank != 3:
             return obs.flatten(-self.rank)
-        planes = obs.reshape(-1, *obs.shape[-3:])
-        return self.convolution(planes).reshape(*obs.shape[:-3], -1)
+        planes: Tensor = self.convolution(obs.reshape(-1, *obs.shape[-3:]))
+        return planes.reshape(*obs.shape[:-3], -1)
 
 
 def _convolution(shape: tuple[int, ...], channels: tuple[int, ...]) -> nn.Module:

@@ -174,7 +174,7 @@ def _shape(space: spaces.Space[Any], channels_axis: str = "auto") -> tuple[int, 
     )
 
 
-def _parts(space: spaces.Dict | spaces.Tuple) -> list[spaces.Space[Any]]:
+def _parts(space: "spaces.Dict | spaces.Tuple[Any]") -> list[spaces.Space[Any]]:
     return list(space.values() if isinstance(space, spaces.Dict) else space.spaces)
 
 

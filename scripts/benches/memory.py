@@ -16,7 +16,8 @@ import torch
 
 from sidestep.agents import EnvConfig, TrainingConfig, make_single
 from sidestep.agents.presets import preset
-from sidestep.agents.runs import build_config, learner_config
+from sidestep.agents.records import build_config
+from sidestep.agents.runs import learner_config
 from sidestep.envs import best_memoryless, best_remembering
 from sidestep.scripts.benches.report import markdown_table, write_result
 from sidestep.scripts.benches.trials import FINAL_EPISODES, Outcome, train_trial

@@ -1,6 +1,7 @@
 """Boxes of two, three and four axes: tables, pictures and stacks of them, in every layout."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -220,3 +221,14 @@ def test_what_is_learned_is_that_of_the_same_numbers_in_the_plain_layout(
     one, batch = (model.env.single_observation_space.sample() for model in models)
     assert np.ndim(models[0].predict(one)[0]) == 0
     assert models[1].predict(batch[None])[0].shape == (1,)
+
+
+@pytest.mark.parametrize("axis", ["first", "last"])
+def test_what_is_said_of_a_picture_is_saved_with_the_agent(axis: str, tmp_path: Path) -> None:
+    env = SyncVectorEnv([lambda: Shown(picture((9, 5, 3)))] * 2)
+    config = DeepSarsaConfig(network=NetworkConfig((7,), channels=(2,), channels_axis=axis))
+    model = DeepSARSA(env, config).learn(50)
+    model.save(tmp_path / "model")
+    again = DeepSARSA.load(tmp_path / "model", env)
+    assert again.agent.encoder.shape == ((9, 5, 3) if axis == "first" else (3, 9, 5))
+    assert torch.equal(again.agent.flat, model.agent.flat)
