@@ -51,7 +51,9 @@ class Options:
     file: Annotated[Path | None, tyro.conf.Positional] = None
     """A CSV file with a header; the yearly sunspot numbers if left out."""
     column: str | None = None
-    """The column's name; the only one, or the second of two, if left out."""
+    """The column's name; the only one, or of two the one that is no time, if left out."""
+    encoding: str | None = None
+    """The file's encoding, for instance cp949; UTF-8, or found out, if left out."""
     out: Path | None = None
     """The run's folder, which must be new; runs/forecast-COLUMN-TIME if left out."""
     forecast: tyro.conf.OmitArgPrefixes[ForecastConfig] = field(default_factory=ForecastConfig)
@@ -91,10 +93,11 @@ def _main(args: list[str]) -> None:
 def begin(options: Options) -> Path:
     """Begin a run; returns its folder."""
     torch.set_num_threads(options.fitting.threads)
-    series = read_series(options.file, options.column)
+    series = read_series(options.file, options.column, options.encoding)
     task = ForecastTask(series, options.forecast, options.fitting)
     path = None if options.file is None else str(options.file.resolve())
-    record = record_of(path, options.column, series, options.forecast, options.fitting)
+    source = (path, options.column, options.encoding)
+    record = record_of(source, series, options.forecast, options.fitting)
     name = "".join(c if c.isalnum() else "-" for c in series.name)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     folder = options.out or Path("runs") / f"forecast-{name}-{stamp}"
@@ -127,7 +130,7 @@ def _series_of(folder: Path, record: dict[str, Any], file: Path | None) -> Serie
     there = record["series"]
     path = file if file is not None else None if there["path"] is None else Path(there["path"])
     try:
-        series = read_series(path, there["column"])
+        series = read_series(path, there["column"], there.get("encoding"))
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{path}: expected the series of {folder}; say where it is now with --file"
@@ -142,6 +145,8 @@ def _series_of(folder: Path, record: dict[str, Any], file: Path | None) -> Serie
 
 def finish(fitter: Fitter, task: ForecastTask, folder: Path) -> None:
     """Fit with a progress bar; then the table, the figures and forecast.json, by the best."""
+    if task.series.remark:
+        console.print(task.series.remark, soft_wrap=True, markup=False, highlight=False)
     stopped = conduct(fitter, "forecast", "sidestep forecast resume")
     facts = load_fitted(task.module, folder)
     measured = measure(task)

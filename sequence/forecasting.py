@@ -47,10 +47,12 @@ class Scaling(NamedTuple):
         """
         if len(training) < 2 or not np.isfinite(training).all():
             raise ValueError(f"expected at least 2 finite values to scale by, got {training!r}")
-        deviation = float(training.std())
-        if deviation < 1e-12 * max(1.0, float(np.abs(training).max())):
-            raise ValueError(f"expected a series that changes, got {training[0]:g} throughout")
-        return cls(float(training.mean()), deviation)
+        low, high = float(training.min()), float(training.max())
+        if low == high:
+            raise ValueError(f"expected a series that changes, got {low:g} throughout")
+        unit = 2.0 ** math.frexp(high - low)[1]  # squares stay within floating point, and exact
+        deviation = float(((training - low) / unit).std()) * unit
+        return cls(low + float(((training - low) / unit).mean()) * unit, deviation)
 
     def apply(self, values: Values) -> Values:
         """To the scale of the model."""
@@ -285,5 +287,7 @@ def errors(forecast: Forecast, series: Values, origins: Sequence[int]) -> tuple[
     """
     steps = forecast.mean.shape[1]
     truth = np.stack([series[o : o + steps] for o in origins])
-    wrong = forecast.mean - truth
-    return np.sqrt((wrong**2).mean(0)), np.abs(wrong).mean(0)
+    wrong = np.abs(forecast.mean - truth)
+    largest = wrong.max(0)  # (K,) taken out, so that squares neither overflow nor vanish
+    squares = (wrong / np.where(largest > 0, largest, 1.0)) ** 2
+    return np.sqrt(squares.mean(0)) * largest, wrong.mean(0)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from sidestep.scripts.curves import BLUE, GREEN, GREY, ORANGE, plain_axes
@@ -50,7 +51,7 @@ def _draw_series(axes: Any, task: ForecastTask) -> None:
         axes.axvline(times[place], color=GREEN, linewidth=1, linestyle=(0, (4, 3)))
         axes.annotate(word, (times[place], 1), xycoords=("data", "axes fraction"), fontsize=8,
                       xytext=(4, -9), textcoords="offset points", color=GREEN)  # fmt: skip
-    plain_axes(axes, task.series.time_name(), task.series.name)
+    _name_axes(axes, task)
     axes.margins(x=0.01)
     axes.set_ylim(top=axes.get_ylim()[1] * 1.12)
     axes.legend(frameon=False, loc="upper left", ncols=3, fontsize=9)
@@ -75,10 +76,19 @@ def _draw_ahead(axes: Any, task: ForecastTask, origin: int, title: str) -> None:
         axes.plot(ahead, forecast.mean[0], color=colour, linewidth=1.4, label=name)
     axes.axvline(times[origin - 1], color=GREEN, linewidth=1, linestyle=(0, (4, 3)))
     axes.set_title(title, fontsize=10, loc="left")
-    plain_axes(axes, task.series.time_name(), task.series.name)
+    _name_axes(axes, task)
     axes.legend(frameon=False, fontsize=7.5, loc="upper left")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.5 * (high - low))
+
+
+def _name_axes(axes: Any, task: ForecastTask) -> None:
+    """Time below, as days where it is days; the values' name at the left."""
+    plain_axes(axes, task.series.time_name(), task.series.name)
+    if task.series.dated():
+        places = AutoDateLocator(maxticks=7)
+        axes.xaxis.set_major_locator(places)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(places))
 
 
 def _draw_errors(axes: Any, measured: dict[str, dict[str, Any]]) -> None:

@@ -23,6 +23,8 @@ from sidestep.sequence.forecasting import (
 )
 
 Values = NDArray[np.float64]
+FARTHEST = 1e12
+"""Deviations beyond which the latent model's single precision has no squares."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ class Split:
         scaled: (N,) the whole series on that scale.
 
     Raises:
-        ValueError: a part is too short, or the training part never changes.
+        ValueError: a part is too short, the training part never changes, or what follows is of
+            quite another size.
     """
 
     def __init__(self, values: Values, config: ForecastConfig) -> None:
@@ -90,6 +93,12 @@ class Split:
             )
         self.scaling = Scaling.of(values[: self.training])
         self.scaled = self.scaling.apply(values)
+        farthest = int(np.abs(self.scaled).argmax())
+        if not abs(self.scaled[farthest]) < FARTHEST:
+            raise ValueError(
+                f"expected values within {FARTHEST:g} deviations ({self.scaling.deviation:g}) of "
+                f"those to learn from, got {values[farthest]:g} as number {farthest + 1}"
+            )
 
     def origins(self, horizon: int) -> list[int]:
         """Every origin in the test part that has `horizon` values after it."""
@@ -223,14 +232,18 @@ def _skill(error: float, base: float) -> float | None:
 
 
 def record_of(
-    path: str | None, column: str | None, series: Series, config: ForecastConfig,
+    source: tuple[str | None, str | None, str | None],
+    series: Series,
+    config: ForecastConfig,
     fitting: FittingConfig,
-) -> dict[str, Any]:  # fmt: skip
-    """What config.json holds."""
+) -> dict[str, Any]:
+    """What config.json holds; `source` is path, column and encoding, as they were asked for."""
+    path, column, encoding = source
     return {
         "series": {
             "path": path,
             "column": column,
+            "encoding": encoding,
             "values": len(series.values),
             "sha256": series.digest(),
         },

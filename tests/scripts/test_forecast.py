@@ -55,6 +55,7 @@ def test_a_run_leaves_its_folder(
     folder = tmp_path / "run"
     run(prices, "--column", "close", "--out", folder, "--updates", 7, *SMALL)
     printed = " ".join(capsys.readouterr().out.split())
+    assert printed.startswith("Column 'date' is not read as time: the rows are taken in the order")
     for words in ("persistence", "AR(3)", "latent GRU", "in 90 %", "last 20 of 83 values"):
         assert words in printed
     names = {p.name for p in folder.iterdir() if p.suffix != ".safetensors"}
@@ -216,13 +217,17 @@ def test_labels_and_times(tmp_path: Path) -> None:
 
 def test_rows_in_the_order_of_time_are_taken(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
-    for days in ("1/31/2001 2/1/2001", "31.01.2001 01.02.2001", "2001-01-01 2001-01-01", "b a"):
+    for days, name in (
+        ("1/31/2001 2/1/2001", "day"),  # days that rise are drawn as days
+        ("31.01.2001 01.02.2001", "day"),
+        ("2001-01-01 2001-01-01", "row"),
+        ("b a", "row"),
+    ):
         path.write_text(
             "day,x\n" + "\n".join(f"{day},{2 - k}" for k, day in enumerate(days.split()))
         )
-        assert (
-            read_series(path).values.tolist() == [2, 1] and read_series(path).time_name() == "row"
-        )
+        assert read_series(path).values.tolist() == [2, 1]
+        assert read_series(path).time_name() == name
     path.write_text("x\n2\n1\n")  # a value that falls is no time
     assert read_series(path).time_name() == "row"
     path.write_text("year,x\n0,2\n1,1\n")
