@@ -33,6 +33,8 @@ _PERIOD = re.compile(r"(\d{4})\s*[-/.년]?\s*([qhsmw])\s*(\d{1,2})", re.I)
 _PERIOD_FIRST = re.compile(r"([qhs])\s*(\d)[-/.' ]*(\d{4}|\d{2})", re.I)
 _QUARTER = re.compile(r"(\d{4})[-./년\s]+(\d)(?:분기|/4)")
 _MONTH = re.compile(r"(\d{4})[-/](\d{1,2})|(\d{1,2})[-/](\d{4})")
+_EASTERN = re.compile(r"(\d+)\s*[년年]\s*(\d{1,2})\s*[월月](?:\s*(\d{1,2})\s*[일日号])?")
+"""Year, month and day in Korean, Japanese and Chinese."""
 _SHORT = ("%b-%y", "%b %y", "%b'%y", "%B-%y", "%B %y", "%y-%b")
 """English months with two digits of a year, which dateparser takes for a day."""
 
@@ -54,6 +56,7 @@ def read_moments(cells: Sequence[str]) -> Moments | None:
     """The days that all the cells of a column stand for; None where one of them is no day."""
     if not cells or not all(cells):
         return None
+    cells = [_EASTERN.sub(_with_dashes, cell) for cell in cells]
     for read in (_iso, _compact, _clocked, _periods, _short):
         candidates = read(cells)
         if candidates:
@@ -61,6 +64,10 @@ def read_moments(cells: Sequence[str]) -> Moments | None:
     if not any(c.isalpha() for c in cells[0]):
         return None
     return _likeliest(_in_words(cells))
+
+
+def _with_dashes(match: re.Match[str]) -> str:
+    return "-".join(part for part in match.groups() if part)
 
 
 def read_clock(cells: Sequence[str]) -> NDArray[np.float64] | None:
