@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from .files import read_regular
 from .level import GOAL, MAX_SIDE, START, Level
 
 LEVELS = {
@@ -24,6 +25,8 @@ LEVELS = {
 """Every level that is shipped, and what it teaches."""
 
 FOLDER = Path(__file__).parent / "levels"
+MOST_BYTES = 4 * 2**20
+"""The largest file that is read as a level: four times one of 1000 rows of 1000 cells."""
 
 
 def find_level(source: Any) -> Level:
@@ -66,14 +69,16 @@ def read_level(path: Path) -> Level:
     """Read a level from a text file in UTF-8.
 
     Raises:
-        ValueError: no such file, another encoding, too long lines, or a broken map; the message
-            names the file.
+        ValueError: no such file, no regular one (a pipe, a device), more than `MOST_BYTES`, another
+            encoding, too long lines, or a broken map; the message names the file.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MOST_BYTES)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ValueError(f"level: expected a file, got {str(path)!r} ({reason})") from None
+    except ValueError as error:
+        raise ValueError(f"level file {str(path)!r}: {error}") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
