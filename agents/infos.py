@@ -143,7 +143,11 @@ def _truth(name: str, value: Any) -> bool:
     if value is None:
         return False
     entry = np.asarray(value)
-    if entry.size != 1 or entry.dtype.kind not in TRUTH:
-        raise ValueError(f"{name}: expected one truth value a lane, got {value!r}")
-    number = float(entry.item())
-    return number == number and number != 0
+    entry = np.asarray(entry.item()) if entry.size == 1 else entry  # an array of objects holds one
+    if entry.size == 1 and entry.dtype.kind in TRUTH:
+        number = entry.item()
+        if number != number:  # NaN
+            return False
+        if number in (0, 1):
+            return bool(number)
+    raise ValueError(f"{name}: expected one truth value a lane, got {value!r}")

@@ -282,7 +282,7 @@ class Algorithm:
             encoded = self.agent.encoder(observation, self.agent.device)
             lanes, device = len(encoded), self.agent.device
             start = _starts(lanes, state, episode_start)
-            if single and action_masks is not None and np.ndim(action_masks) == 1:
+            if lanes == 1 and action_masks is not None and np.ndim(action_masks) == 1:
                 action_masks = [action_masks]
             mask = read_mask({"action_mask": action_masks}, lanes, self.agent.num_actions)
             if state is None:

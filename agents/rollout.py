@@ -5,7 +5,6 @@ It hides the three autoreset modes. In NEXT_STEP a lane that ended spends one ti
 Hidden state, the chosen action and last reward are carried here, and nowhere else.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +26,7 @@ from .masks import merge_masks, same_masks
 from .normalization import RewardScaler
 from .types import Episodes, Inputs, NotFinite, Rollout, map_inputs, stack_inputs
 
+LARGEST = float(np.finfo(np.float32).max)
 FEW = 0.75
 """Part of the lanes that are acted for; when no more are needed, the others' are dropped."""
 
@@ -227,11 +227,12 @@ class Collector:
     def _rewards(self, reward: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
         """The rewards (B,) that are learned from, else 0: what a restart brings means nothing."""
         reward = np.where(valid, reward, 0.0)
-        if not math.isfinite(reward.sum()):
-            wrong = np.flatnonzero(~np.isfinite(reward))
+        fits = np.abs(reward) <= LARGEST
+        if not fits.all():
+            lane = int(fits.argmin())
             raise NotFinite(
-                f"reward of lane {wrong[0]}: expected a finite number, got {reward[wrong[0]]} at "
-                f"tick {self.count.length[wrong[0]] + 1} of an episode"
+                f"reward of lane {lane}: expected a finite number of float32, got {reward[lane]} "
+                f"at tick {self.count.length[lane] + 1} of an episode"
             )
         return reward
 

@@ -24,6 +24,7 @@ FORMS: dict[str, Callable[[bool], Any]] = {
     "array of one number": lambda told: np.array([float(told)]),
     "array without axes": np.array,
     "list of one": lambda told: [told],
+    "array of one object": lambda told: np.array([np.bool_(told)], dtype=object),
     "tensor": torch.tensor,
     "None for no": lambda told: True if told else None,
     "NaN for no": lambda told: 1.0 if told else np.nan,
@@ -129,6 +130,7 @@ def test_flags_of_lanes_that_did_not_tell_are_false() -> None:
     [
         (np.zeros((2, 2)), r"is_success: expected one truth value a lane, got array\(\[0., 0.\]\)"),
         (["yes", "no"], "is_success: expected one truth value a lane, got 'yes'"),
+        ([0.5, 1.0], "is_success: expected one truth value a lane, got 0.5"),
         ([{}, {}], "is_success: expected one truth value a lane, got {}"),
         ([True], "is_success: expected an entry for each of 2 lanes, got 1"),
         (np.zeros(3, np.bool_), "is_success: expected an entry for each of 2 lanes, got 3"),

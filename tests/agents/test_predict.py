@@ -68,6 +68,8 @@ def test_a_mask_of_one_observation() -> None:
     for masks in ([0, 0, 1], [[0, 0, 1]], np.array([False, False, True]), (False, False, True)):
         action, _ = model.predict(observations()[0], action_masks=masks)
         assert np.ndim(action) == 0 and int(action) == 2
+        actions, _ = model.predict(observations(1), action_masks=masks)
+        assert actions.tolist() == [2]
 
 
 @pytest.mark.parametrize(

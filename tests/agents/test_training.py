@@ -166,7 +166,7 @@ def test_a_reward_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
     agent = DeepSarsa(env.single_observation_space, env.single_action_space, config)
     training = TrainingConfig(10_000, num_envs=5, checkpoint_every=40, evaluate_every=0)
     trainer = Trainer(agent, env, training, folder=tmp_path)
-    words = f"reward of lane 0: expected a finite number, got {value}"
+    words = f"reward of lane 0: expected a finite number of float32, got {value}"
     with pytest.raises(FloatingPointError, match=words):
         trainer.run()
     assert agent.steps == 7 * 8 * 5
