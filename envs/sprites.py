@@ -34,12 +34,21 @@ def sprite(side: int, draw: Draw) -> pygame.Surface:
     return pygame.transform.smoothscale(surface.premul_alpha(), (max(side, 1), max(side, 1)))
 
 
-@lru_cache(maxsize=64)
+_FONTS: dict[int, pygame.font.Font] = {}
+
+
 def font(height: int) -> pygame.font.Font:
-    """The font that comes with pygame, so that pictures are the same everywhere."""
-    if not pygame.font.get_init():
-        pygame.font.init()
-    return pygame.font.Font(None, height)
+    """Return the font that comes with pygame, so that pictures are the same everywhere.
+
+    Another library's `pygame.quit()` ends all fonts; they are made again then. Do not keep it.
+    """
+    try:
+        _FONTS[height].get_height()
+    except (KeyError, pygame.error):  # pygame.error: made before pygame's fonts were ended
+        if not pygame.font.get_init():
+            pygame.font.init()
+        _FONTS[height] = pygame.font.Font(None, height)
+    return _FONTS[height]
 
 
 @lru_cache(maxsize=KEPT)

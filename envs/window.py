@@ -1,7 +1,10 @@
 """A window that shows pictures and never hangs."""
 
 import os
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
 from typing import Any
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
@@ -13,7 +16,11 @@ from numpy.typing import NDArray
 from . import palette
 
 FORWARDED = (pygame.KEYDOWN, pygame.KEYUP, pygame.MOUSEBUTTONDOWN, pygame.WINDOWCLOSE)
-"""Events of other windows that are left for them; the rest, such as motion, is dropped."""
+"""Events that are left for another `Window`; the rest, such as motion, would fill the queue where
+nobody looks at that one."""
+
+OF_THE_DISPLAY = (pygame.ACTIVEEVENT, pygame.VIDEOEXPOSE, pygame.VIDEORESIZE)
+"""Events without a window that every window causes, for programs that have `pygame.display`'s."""
 
 INVISIBLE = ("dummy", "offscreen")
 """SDL falls back to these where there is no screen; they are right only where asked for."""
@@ -24,7 +31,12 @@ class Window:
 
     Closing it with its X only closes it: `closed` becomes True, `show` and `draw` do nothing from
     then on and cost nothing, and whatever was being shown runs on at full speed. Ctrl-C and SIGTERM
-    reach the program as if there were no window. Several windows may be open at once.
+    reach the program as if there were no window. Several windows may be open at once. Events that
+    are not this window's stay in pygame's queue, in their order, for whoever else uses pygame.
+
+    Where another library ends pygame (`pygame.quit()`, as Gymnasium's own envs do when they are
+    closed), the window comes back, as large as it was, with the next picture. A copy, deep or
+    pickled, has no window yet, and opens its own with its first picture.
 
     Args:
         title: of the window.
@@ -40,10 +52,22 @@ class Window:
         self._wanted = size
         self._window: pygame.Window | None = None
         self._clock = pygame.time.Clock()
+        self._has_vanished = False
+        self._old_quits: list[dict[str, Any]] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes over: all but what is on the screen."""
+        return {"title": self.title, "closed": self.closed, "size": self._wanted}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Become a copy that is not open."""
+        Window.__init__(self, state["title"], state["size"])
+        self.closed = state["closed"]
 
     @property
     def size(self) -> tuple[int, int] | None:
         """(width, height) in pixels of the screen; None while there is no window."""
+        self._come_back()
         return None if self._window is None else self._window.get_surface().get_size()
 
     def open(self, width: int, height: int) -> None:
@@ -53,14 +77,22 @@ class Window:
         # SDL would turn SIGTERM into a mere event, and kill could not end a training run
         os.environ.setdefault("SDL_NO_SIGNAL_HANDLERS", "1")
         try:
+            was_there = pygame.display.get_init()
             pygame.display.init()
             driver = pygame.display.get_driver()
             if driver in INVISIBLE and not os.environ.get("SDL_VIDEODRIVER"):
-                pygame.display.quit()
+                if not was_there:
+                    pygame.display.quit()
                 raise pygame.error("none")
+            _hear_of_the_end()
+            quits = pygame.event.get(pygame.QUIT)  # older than the window: none of its business
+            for event in quits:
+                pygame.event.post(event)
             size = self._wanted or _first_size(width, height)
             self._window = pygame.Window(self.title, size, resizable=True, allow_high_dpi=True)
             self._window.minimum_size = (160, 120)
+            self._has_vanished, self._old_quits = False, [event.dict for event in quits]
+            _OPEN.add(self)
         except pygame.error as error:
             raise OSError(
                 f"window: expected a screen, got {error}; draw with render_mode='rgb_array', or "
@@ -84,14 +116,17 @@ class Window:
         if self.closed:
             return
         height, width = picture.shape[:2]
+        self._come_back()
         self.open(width, height)
         assert self._window is not None
         screen = self._window.get_surface()
+        self._wanted = screen.get_size()  # to come back with
         screen.blit(fitted(picture, *screen.get_size()), (0, 0))
         self._window.flip()
 
     def paint(self, draw: Callable[[pygame.Surface], None]) -> None:
         """Let `draw` fill the open window's surface, which it is given, and show it."""
+        self._come_back()
         if self._window is not None:
             draw(self._window.get_surface())
             self._window.flip()
@@ -104,27 +139,108 @@ class Window:
         return x * width // max(1, wide), y * height // max(1, high)
 
     def events(self) -> list[pygame.Event]:
-        """What happened in this window since the last call, and keep it alive."""
+        """Take what happened in this window since the last call, and keep it alive.
+
+        A wish to quit the whole program (QUIT) closes the window, and is left in the queue too;
+        not so the one that SDL adds when the last window is closed with its X.
+        """
+        self._come_back()
         if self._window is None:
             return []
-        mine = []
+        mine, others = [], []
         for event in pygame.event.get():
-            owner: Any = getattr(event, "window", None)
-            if owner is not None and owner != self._window:
-                if event.type in FORWARDED:
-                    pygame.event.post(event)
-                continue
-            mine.append(event)
+            if self._is_mine(event):
+                mine.append(event)
+            elif self._is_for_others(event):
+                others.append(event)
+        quits = [event for event in others if event.type == pygame.QUIT]
+        new = [event for event in quits if all(event.dict is not old for old in self._old_quits)]
+        if new and any(event.type == pygame.WINDOWCLOSE for event in mine):
+            others = [event for event in others if event is not new[-1]]
+            quits = [event for event in quits if event is not new[-1]]
+        mine += new
+        self._old_quits = [event.dict for event in quits]  # pygame hands the same dict out again
+        for event in others:
+            pygame.event.post(event)
         if any(event.type in (pygame.QUIT, pygame.WINDOWCLOSE) for event in mine):
             self.close()
         return mine
 
+    def _is_mine(self, event: pygame.Event) -> bool:
+        closes_all = event.type == pygame.WINDOWCLOSE and not hasattr(event, "window")
+        return closes_all or getattr(event, "window", None) == self._window
+
+    def _is_for_others(self, event: pygame.Event) -> bool:
+        """Whether an event that is not this window's stays in the queue."""
+        if event.type in OF_THE_DISPLAY:
+            return pygame.display.get_surface() is not None
+        owner: Any = getattr(event, "window", None)
+        if owner is None:  # of no window, or one that is gone by now
+            return not pygame.event.event_name(event.type).startswith("Window")
+        return event.type in FORWARDED or all(owner != w._window for w in _OPEN)
+
+    def _vanish(self) -> None:
+        """Leave the screen before another library's quit takes it away."""
+        if self._window is not None:
+            with suppress(pygame.error):
+                self._wanted = self._window.get_surface().get_size()
+            self._window.destroy()
+            self._window, self._has_vanished = None, True
+
+    def _come_back(self) -> None:
+        """Open again after that."""
+        if self._window is not None and not pygame.display.get_init():  # an end that went unheard
+            for window in _OPEN:
+                window._window, window._has_vanished = None, True
+            _OPEN.clear()
+        if self._has_vanished:
+            self.open(*(self._wanted or (1, 1)))
+
     def close(self) -> None:
         """Close the window for good; more than once does no harm."""
-        self.closed = True
+        self.closed, self._has_vanished = True, False
+        _OPEN.discard(self)
         if self._window is not None:
             self._window.destroy()
             self._window = None
+
+
+_OPEN: "weakref.WeakSet[Window]" = weakref.WeakSet()
+"""Every window on the screen."""
+_HEARD: set[str] = set()
+"""Which ends of pygame are listened for."""
+
+
+def _hear_of_the_end() -> None:
+    """Make every window leave the screen before pygame's display ends.
+
+    SDL frees windows when it does, pygame-ce goes on using them, and the process crashes.
+    `pygame.quit` calls back; `pygame.display.quit`, which has no such way, is wrapped.
+    """
+    if "display.quit" not in _HEARD:
+        _HEARD.add("display.quit")
+        leave = pygame.display.quit
+
+        @wraps(leave)
+        def leave_after_windows() -> None:
+            _vanish_all()
+            leave()
+
+        pygame.display.quit = leave_after_windows
+    if "quit" not in _HEARD:
+        _HEARD.add("quit")
+        pygame.register_quit(_vanish_at_quit)
+
+
+def _vanish_all() -> None:
+    for window in list(_OPEN):
+        window._vanish()
+    _OPEN.clear()
+
+
+def _vanish_at_quit() -> None:
+    _HEARD.discard("quit")  # pygame forgets who is to be called
+    _vanish_all()
 
 
 def fitted(picture: NDArray[np.uint8], width: int, height: int) -> pygame.Surface:
