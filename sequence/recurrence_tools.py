@@ -89,8 +89,8 @@ def step_by_step(
         steps.append(step(x[t], parts))
         parts = tuple(steps[-1][: len(parts)])
     if not steps:
-        empty = x.new_empty(0, *parts[0].shape)
-        return record._make([empty] * len(record._fields))
+        none = step(x.flatten(0, 1)[:0], tuple(part[:0] for part in parts))  # of the graph, too
+        return record._make(field.unsqueeze(1).repeat(1, x.shape[1], 1) for field in none)
     return record._make(torch.stack(column) for column in zip(*steps, strict=True))
 
 

@@ -235,6 +235,21 @@ def test_layer_norm_makes_gates_blind_to_the_scale_of_weights() -> None:
         assert (before != 0).any()
 
 
+@kinds
+@pytest.mark.parametrize("layer_norm", [False, True])
+@pytest.mark.parametrize("batch", [0, B])
+def test_no_step_at_all_is_part_of_the_graph(kind: str, layer_norm: bool, batch: int) -> None:
+    """A chunk of no steps neither stops a training loop nor changes its gradients."""
+    layer = make(kind, D, H, 2, layer_norm=layer_norm, bidirectional=True)
+    x = torch.randn(0, batch, D, dtype=DTYPE, requires_grad=True)
+    for call in (layer, layer.trace):
+        layer.zero_grad()
+        y, state, *_ = call(x, None, torch.zeros(0, batch, dtype=torch.bool))
+        assert y.shape == (0, batch, 2 * H) and not any(leaf.any() for leaf in leaves(state))
+        y.sum().backward()
+        assert all(p.grad is not None and not p.grad.any() for p in layer.parameters())
+
+
 def test_dropout_between_layers_only() -> None:
     torch.manual_seed(7)
     x = torch.randn(T, B, D)
