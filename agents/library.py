@@ -75,12 +75,21 @@ class Algorithm:
         verbose: int = 0,
     ) -> None:
         """Make the env and the agent."""
+        agent_class, config_class = LEARNERS[self.learner]
+        if config is not None and not isinstance(config, config_class):
+            raise TypeError(
+                f"config: expected a {config_class.__name__}, got one of type "
+                f"{type(config).__name__}"
+            )
+        if total_timesteps is not None:
+            total_timesteps = _whole("total_timesteps", total_timesteps)
         self.env_config = EnvConfig(env) if isinstance(env, str) else env
         env_id = _id_of(self.env_config)
         memory = "none" if config is None else config.network.memory
         known, training = preset(self.learner, env_id, memory)
         if isinstance(self.env_config, EnvConfig):
-            self.env = make_vector(self.env_config, num_envs or training.num_envs)
+            lanes = training.num_envs if num_envs is None else _whole("num_envs", num_envs)
+            self.env = make_vector(self.env_config, lanes)
         elif isinstance(env, VectorEnv):
             check_action_space(env.single_action_space)
             self.env = env
@@ -90,7 +99,6 @@ class Algorithm:
                 f"{type(env).__name__}; put a single env into SyncVectorEnv([lambda: env])"
             )
         self.training = replace(training, num_envs=self.env.num_envs, seed=seed)
-        agent_class, _ = LEARNERS[self.learner]
         self.agent: Agent = agent_class(
             self.env.single_observation_space,
             self.env.single_action_space,
@@ -101,8 +109,9 @@ class Algorithm:
         self.verbose = verbose
         self.total_timesteps: int | None = None
         self._trainer: Trainer | None = None
+        self._asked = 0  # by `learn`, since the schedules began
         if total_timesteps is not None:
-            self._state_total(_whole("total_timesteps", total_timesteps))
+            self._state_total(total_timesteps)
 
     def __repr__(self) -> str:
         """Name the env, the memory, and how far it is."""
@@ -131,7 +140,7 @@ class Algorithm:
         evaluation_episodes: int = 100,
         evaluation_env: VectorEnv[Any, Any, Any] | None = None,
     ) -> Self:
-        """Train for `total_timesteps` further env ticks.
+        """Train for `total_timesteps` further env ticks, or a few more: updates are whole.
 
         The learning rate and exploration fall over the total that was stated when this object was
         made, else over the ticks of the first call; after that they stay at their end.
@@ -167,10 +176,9 @@ class Algorithm:
             )
         check, owned = self._evaluation_env(evaluate_every, evaluation_episodes, evaluation_env)
         try:
-            self._begin(asked, reset_num_timesteps)
             config = replace(
                 self.training,
-                total_steps=self.agent.steps + asked,
+                total_steps=self._begin(asked, reset_num_timesteps),
                 evaluate_every=evaluate_every,
                 evaluation_episodes=evaluation_episodes,
             )
@@ -183,12 +191,19 @@ class Algorithm:
                 check.close()
         return self
 
-    def _begin(self, asked: int, anew: bool) -> None:
-        """Count from 0 where `anew`, and state the total where none is stated."""
+    def _begin(self, asked: int, anew: bool) -> int:
+        """Count from 0 where `anew`, and state the total where none is stated.
+
+        Returns:
+            The steps at which to stop: updates end a little later than asked, but calls that ask
+            for the stated total altogether end with it.
+        """
         steps, total = 0 if anew else self.agent.steps, self.total_timesteps
         if anew or total is None:
             total = steps + asked
-        beyond = steps + asked - max(total, steps)
+        altogether = asked + (0 if anew else self._asked)
+        end = steps + asked if altogether > total else min(steps + asked, total)
+        beyond = end - max(total, steps)
         if self.agent.config.final_learning_rate == 0 and 2 * beyond > asked:
             raise ValueError(
                 f"total_timesteps: expected most of them before {total}, the stated total, from "
@@ -201,8 +216,9 @@ class Algorithm:
             warnings.warn(late, stacklevel=3)
         if anew and self._trainer is None and self.agent.steps:  # on worlds that are new to it
             self._trainer = Trainer(self.agent, self.env, self.training)
-        self.agent.steps = steps
+        self.agent.steps, self._asked = steps, altogether
         self._state_total(total)
+        return max(end, 1)
 
     def _state_total(self, total: int) -> None:
         self.total_timesteps = total
@@ -319,6 +335,7 @@ class Algorithm:
         path: str | Path,
         env: str | EnvConfig | VectorEnv[Any, Any, Any] | None = None,
         device: str = "auto",
+        verbose: int = 0,
     ) -> Self:
         """Read what `save` wrote; learning can go on, on new worlds.
 
@@ -327,6 +344,7 @@ class Algorithm:
             env: needed where the saved agent was trained in a vector env without an id, or in one
                 of a `module:id` that is not imported: a file imports no modules.
             device: auto (the CPU) or a torch device.
+            verbose: as for a new one.
 
         Raises:
             FileNotFoundError, ValueError: missing, damaged, another learner's, or no env.
@@ -349,14 +367,14 @@ class Algorithm:
             raise ValueError(f"{path}: expected total_timesteps from 0 on, got {shown(total)}")
         config = learner_config(cls.learner, facts["agent"], str(path))
         if env is not None:
-            return cls._restored(env, config, tensors, facts, device)
+            return cls._restored(env, config, tensors, facts, device, verbose)
         if facts["env"] is None:
             raise ValueError(f"{path}: expected env=, it was trained in an env without an id")
         found: EnvConfig = build_config(EnvConfig, facts["env"], str(path))
         check_module_of(found, str(path))
         with making(f"{path}: env {found.id}"):
             make_vector(found, 1).close()
-        return cls._restored(found, config, tensors, facts, device)
+        return cls._restored(found, config, tensors, facts, device, verbose)
 
     @classmethod
     def _restored(
@@ -366,6 +384,7 @@ class Algorithm:
         tensors: dict[str, Tensor],
         facts: dict[str, Any],
         device: str,
+        verbose: int,
     ) -> Self:
         """The object of a save whose entries are checked; its tensors are checked here."""
         one = env
@@ -380,7 +399,7 @@ class Algorithm:
             if one is not env:
                 one.close()
         lanes, seed = facts["num_envs"], facts["seed"]
-        algorithm = cls(env, config, num_envs=lanes, seed=seed, device=device)
+        algorithm = cls(env, config, num_envs=lanes, seed=seed, device=device, verbose=verbose)
         try:
             algorithm.agent.load_state_dict(tensors)
         except ValueError:
@@ -390,6 +409,7 @@ class Algorithm:
         total = facts.get("total_timesteps")
         if total is not None:
             algorithm._state_total(total)
+        algorithm._asked = algorithm.num_timesteps
         return algorithm
 
 

@@ -194,13 +194,13 @@ def _resume(options: ResumeOptions) -> None:
     before = facts.get("total_steps") or training.total_steps
     asked = before if options.total_steps is None else options.total_steps
     training = replace(training, total_steps=asked)
-    for words in bent(run.agent, before, training.total_steps, facts["steps"]):
-        say(words)
     if training.total_steps <= facts["steps"] and has_ended(folder, last):
         raise ValueError(
             f"total_steps: expected more than the {facts['steps']} already made, "
             f"got {training.total_steps}"
         )
+    for words in bent(run.agent, before, training.total_steps, facts["steps"]):
+        say(words)
     torch.set_num_threads(training.threads)
     env = make_vector(run.env, training.num_envs)
     try:

@@ -74,6 +74,15 @@ def test_wrong_envs_are_refused():
         DeepSARSA("Pendulum-v1")
 
 
+def test_wrong_settings_are_refused():
+    with pytest.raises(TypeError, match=r"config: expected a DeepSarsaConfig, got .* Reinforce"):
+        DeepSARSA(ID, ReinforceConfig())
+    with pytest.raises(TypeError, match="config: expected a ReinforceConfig"):
+        REINFORCE("MlpPolicy", "CartPole-v1")
+    with pytest.raises(ValueError, match="num_envs: expected a whole number of at least 1, got 0"):
+        DeepSARSA(ID, num_envs=0)
+
+
 def test_is_single_by_space():
     box = gym.spaces.Box(0, 1, (3,))
     assert is_single(box, np.zeros(3)) and not is_single(box, np.zeros((1, 3)))

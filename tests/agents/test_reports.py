@@ -2,6 +2,7 @@
 
 import re
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -141,3 +142,16 @@ def test_representations_tell_what_is_what() -> None:
     trainer = model._trainer
     assert repr(trainer).startswith("Trainer(DeepSarsa(observation=(15,)")
     assert f"env_steps={agent.steps:,} of " in repr(trainer)
+
+
+def test_a_loaded_model_talks_when_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = DeepSARSA(ID, num_envs=4, total_timesteps=2000).learn(200)
+    model.save(tmp_path / "model")
+    for verbose in (0, 1):
+        again = DeepSARSA.load(tmp_path / "model", verbose=verbose)
+        again.learn(200, log_interval=1)
+        lines = capsys.readouterr().out.splitlines()
+        assert bool(lines) == bool(verbose)
+    assert int(lines[0].split()[0]) > model.num_timesteps

@@ -70,6 +70,17 @@ def test_four_pieces_are_one_training(kind: Any, config: Any, options: Any) -> N
     assert exploration_of(pieces) == exploration_of(whole)
 
 
+@pytest.mark.parametrize("kind", [DeepSARSA, REINFORCE])
+def test_pieces_end_with_the_stated_total_where_updates_are_longer_than_asked(kind: Any) -> None:
+    whole, pieces = (kind(ID, num_envs=8, total_timesteps=1200) for _ in range(2))
+    whole.learn(1200)
+    for _ in range(4):
+        pieces.learn(300)
+    assert pieces.num_timesteps == whole.num_timesteps >= 1200
+    assert torch.equal(whole.agent.flat, pieces.agent.flat)
+    assert pieces.learn(300).num_timesteps >= whole.num_timesteps + 300  # more than was stated
+
+
 def test_without_a_stated_total_the_first_call_states_it_and_nothing_jumps_back() -> None:
     model = DeepSARSA(ID, num_envs=8)
     rates: list[float] = []
