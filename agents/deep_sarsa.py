@@ -1,6 +1,7 @@
 """Deep SARSA: on-policy temporal differences with a network, epsilon-greedy, many lanes."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -25,9 +26,9 @@ class DeepSarsaConfig(LearnerConfig):
     """And at the end of training, reached linearly; None keeps `learning_rate`."""
     rollout_steps: int = 4
     """Ticks of every lane between updates."""
-    target: str = "expected"
+    target: Literal["sarsa", "expected"] = "expected"
     """What follows a step: sarsa, the action played next; expected, its expectation."""
-    loss: str = "huber"
+    loss: Literal["huber", "squared"] = "huber"
     """Of the temporal difference: huber, or squared (the textbook rule)."""
     epsilon_start: float = 1.0
     """Probability of a random action at the first step."""

@@ -1,6 +1,7 @@
 """Vector envs from an id: native where there is one, else one process or several."""
 
 import ast
+import difflib
 import importlib
 import inspect
 import sys
@@ -8,7 +9,7 @@ import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import gymnasium as gym
 from gymnasium import spaces
@@ -17,7 +18,8 @@ from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
 OWN = "sidestep.envs"
 """The module that registers this package's own envs."""
-VECTORIZATIONS = ("auto", "native", "sync", "async")
+Vectorization = Literal["auto", "native", "sync", "async"]
+VECTORIZATIONS = get_args(Vectorization)
 MOST_TICKS = 10_000
 """Time limit where an env has none: an agent that never ends an episode must not hang."""
 
@@ -36,7 +38,7 @@ class EnvConfig:
     """Keywords of the env, as name=value; values are Python literals, or else text."""
     max_episode_steps: int | None = None
     """Time limit in ticks; None keeps the env's own, or sets 10,000 where it has none."""
-    vectorization: str = "auto"
+    vectorization: Vectorization = "auto"
     """auto: native where the env has it, else sync; native; sync; async (a process a lane)."""
 
     def __post_init__(self) -> None:
@@ -146,7 +148,16 @@ def spec_of(config: EnvConfig) -> EnvSpec:
     except Exception as error:  # whatever a module of others does when it is imported
         what = f"{type(error).__name__}: {error}"
         raise ValueError(f"env {config.id}: expected a module to import, got {what}") from error
-    return gym.spec(name)
+    try:
+        return gym.spec(name)
+    except gym.error.UnregisteredEnv as error:
+        known = sorted(gym.registry, key=lambda name: "/" not in name)  # plain ids win
+        bare = {name.split("/")[-1]: name for name in known}
+        close = difflib.get_close_matches(name.split("/")[-1], bare, n=1)
+        if not close or isinstance(error, gym.error.VersionNotFound):
+            raise
+        what = str(error).split(" Did you mean")[0]  # Gymnasium looks among bare names only
+        raise type(error)(f"{what} Did you mean: `{bare[close[0]]}`?") from None
 
 
 def make_vector(config: EnvConfig, num_envs: int) -> VectorEnv[Any, Any, Any]:

@@ -1,6 +1,7 @@
 """The network of every agent: encoder -> memory -> one linear head; past the memory on request."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +23,7 @@ class NetworkConfig:
 
     hidden_sizes: tuple[int, ...] = (64, 64)
     """Widths of the encoder's layers, each Linear -> LayerNorm -> ReLU."""
-    memory: str = "none"
+    memory: Literal["none", "rnn", "lstm", "gru", "attention"] = "none"
     """What carries information from tick to tick: none, rnn, lstm, gru or attention."""
     memory_size: int = 64
     """Width of the memory's state (of the attention's embeddings)."""
@@ -36,7 +37,7 @@ class NetworkConfig:
     """Give the network the last reward."""
     channels: tuple[int, ...] = (16, 32)
     """Of the 3x3 convolutions before the encoder, for planes; empty: it reads every cell."""
-    channels_axis: str = "auto"
+    channels_axis: Literal["auto", "first", "last"] = "auto"
     """Where the channels of a picture are: first, last, or auto, by the env's word or the shape."""
     skip_connection: bool = False
     """Give the head what the encoder makes of this tick too, past the memory."""

@@ -1,6 +1,7 @@
 """REINFORCE: the policy gradient of whole episodes, or of rollouts with a bootstrapped cut."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -33,10 +34,10 @@ class ReinforceConfig(LearnerConfig):
     """Adam's step size at the end of training, reached linearly; None keeps `learning_rate`."""
     trace_decay: float = 1.0
     """Lambda of the returns; 1 is REINFORCE, less leans on the value baseline."""
-    batch: str = "episodes"
+    batch: Literal["episodes", "rollout"] = "episodes"
     """What an update learns from: episodes, one whole episode a lane; rollout, `rollout_steps`
     ticks whose cut bootstraps from the value baseline."""
-    baseline: str = "value"
+    baseline: Literal["none", "mean", "time", "leave-one-out", "value"] = "value"
     """Subtracted from returns: none, mean, time, leave-one-out or value."""
     normalize_advantages: bool = False
     """Standardise advantages over the batch (never inside one episode)."""

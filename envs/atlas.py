@@ -1,5 +1,6 @@
 """The named levels, and how `level=` is read: a name, a map as text, or the path of a file."""
 
+import difflib
 import os
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,10 @@ def find_level(source: Any) -> Level:
     if "\n" not in source and (one_line.endswith(".txt") or "/" in source or "\\" in source):
         return read_level(Path(source))
     if "\n" not in source and one_line and not (START in source or GOAL in source):
+        close = difflib.get_close_matches(one_line, LEVELS, n=1)
         raise ValueError(
             f"level: expected a map, the path of a file or one of {', '.join(LEVELS)}, "
-            f"got {source!r}"
+            f"got {source!r}{f' (did you mean {close[0]}?)' if close else ''}"
         )
     return Level.parse(source)
 

@@ -1,9 +1,9 @@
-"""`sidestep bench`: measure, and write what was measured to docs/results.md."""
+"""`sidestep bench`: measure, and write what was measured to runs/bench, or to `--out`."""
 
 import importlib
 import sys
 
-from sidestep.scripts.cli import tell
+from sidestep.scripts.cli import did_you_mean, tell
 
 BENCHES = {
     "world": "steps per second of the world, beside Gymnasium's",
@@ -25,7 +25,7 @@ def main(args: list[str] | None = None) -> None:
         tell(f"usage: sidestep bench NAME [options]\n\n{rows}")
         return
     if not args or args[0] not in BENCHES:
-        came = f"got {args[0]!r}" if args else "got none"
+        came = f"got {args[0]!r}{did_you_mean(args[0], BENCHES)}" if args else "got none"
         print(f"sidestep bench: expected one of {', '.join(BENCHES)}, {came}", file=sys.stderr)
         raise SystemExit(2)
     importlib.import_module(f"sidestep.scripts.benches.{args[0]}").main(args[1:])

@@ -1,9 +1,11 @@
 """The command `sidestep`: finds the sub-command's file in this folder and runs its `main`."""
 
 import contextlib
+import difflib
 import importlib
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 COMMANDS = {
@@ -14,7 +16,7 @@ COMMANDS = {
     "play": "cross the world yourself, with the arrow keys",
     "solve": "the exact optimum of a world: figures, values, policy",
     "levels": "draw and describe the named levels",
-    "bench": "measure speed and learning, and write docs/results.md",
+    "bench": "measure speed and learning, and write results.md",
     "forecast": "foresee a series from its past, beside persistence",
     "lm": "a character language model: train it, let it write, look into its units",
     "translate": "sequence to sequence: train, translate with beams, see the attention",
@@ -46,6 +48,12 @@ def main(args: list[str] | None = None) -> None:
         _flush()
 
 
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Words for the end of an error: ` (did you mean x?)`, or none where nothing is close."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
 def tell(words: str) -> None:
     """Write a page to standard output, whoever reads it."""
     with contextlib.suppress(BrokenPipeError):
@@ -71,7 +79,7 @@ def _main(args: list[str]) -> None:
         tell(f"sidestep {version('sidestep')}")
         return
     if not args or args[0] not in COMMANDS:
-        came = f"got {args[0]!r}" if args else "got none"
+        came = f"got {args[0]!r}{did_you_mean(args[0], COMMANDS)}" if args else "got none"
         print(f"sidestep: expected a command ({', '.join(COMMANDS)}), {came}", file=sys.stderr)
         raise SystemExit(2)
     importlib.import_module(f"sidestep.scripts.{args[0]}").main(args[1:])

@@ -6,7 +6,9 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,8 +24,18 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+)
+
+from sidestep.scripts.cli import did_you_mean as did_you_mean
 
 T = TypeVar("T")
+
+MOST_DIGITS = 100
+"""Of a whole number given as a power of ten."""
 
 
 class Output(Console):
@@ -84,6 +96,7 @@ def parse(
                 description=f"{description}\n\nExamples:\n{examples}",
                 args=args,
                 default=tyro.MISSING_NONPROP if default is None else default,
+                registry=_numbers(),
             )
     except BrokenPipeError:  # nobody reads the help
         raise SystemExit(0) from None
@@ -93,16 +106,90 @@ def parse(
         raise
 
 
+def some_of(names: Iterable[str]) -> Any:
+    """How `--help` shows a flag that takes some of these names, for `Annotated`."""
+    return tyro.conf.arg(metavar=f"[{{{','.join(names)}}} ...]")
+
+
+def _numbers() -> ConstructorRegistry:
+    """How numbers are read: whole ones as 100000, 100_000 and 1e5, and errors in plain words."""
+    registry = ConstructorRegistry()
+
+    @registry.primitive_rule
+    def rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+        if info.type not in (int, float):
+            return None
+        read, name = (whole_number, "INT") if info.type is int else (_real_number, "FLOAT")
+        return PrimitiveConstructorSpec(
+            nargs=1,
+            metavar=name,
+            instance_from_str=lambda words: read(words[0]),
+            is_instance=lambda value: isinstance(value, int | info.type),
+            str_from_instance=lambda value: [str(value)],
+        )
+
+    return registry
+
+
+def whole_number(word: str) -> int:
+    """A whole number from a word, in powers of ten too: `1e5`.
+
+    Raises:
+        ValueError: none, or one with a fraction.
+    """
+    try:
+        return int(word)
+    except ValueError:
+        pass
+    try:
+        number = Decimal(word.replace("_", ""))
+        if abs(number.adjusted()) < MOST_DIGITS and number == number.to_integral_value():
+            return int(number)
+    except ArithmeticError:
+        pass
+    raise ValueError(f"expected a whole number, got {word!r}")
+
+
+def _real_number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        raise ValueError(f"expected a number, got {word!r}") from None
+
+
+BOX = str.maketrans({chr(code): "-" for code in range(0x2500, 0x2580)} | {"\u2502": "|"})
+"""tyro's boxes in ASCII."""
+
+
 def _one_line(text: str) -> str:
-    """What tyro draws into a box, as one line."""
-    words = re.sub(r"[\u2500-\u257f]", " ", text).replace("Parsing error", "")
-    line = re.split(
-        r"For full helptext|Argument helptext|Perhaps you meant", " ".join(words.split())
-    )[0]
-    line = re.sub(
-        r"^(Value error|Unrecognized options|Required options|Missing .*?) (?=\w)", "", line
-    )
-    return re.sub(r"^Error parsing [\w.]+: ", "", line).strip()
+    """What tyro draws into a box, as one line: what is wrong, and which flags are close to it."""
+    lines = [line.strip("|") for line in text.translate(BOX).splitlines()[1:]]  # below the title
+    parts = [" ".join(" ".join(part).split()) for part in _between_rules(lines)]
+    words = parts[0]
+    choice = re.match(r"invalid choice (.+) for argument '(.+)'. Expected one of \((.*)\)", words)
+    if choice:
+        got, flag, known = choice[1].strip("'"), choice[2], re.findall(r"'([^']*)'", choice[3])
+        words = f"{flag}: expected one of {', '.join(known)}, got {got!r}"
+        return words + did_you_mean(got, known)
+    said = re.split(r"Argument helptext|For full helptext", " ".join(parts))[0].strip()
+    either = re.search(r"parsing (--[\w-]+): no type matching .*: (expected .*), (got .*)$", said)
+    if either:
+        return f"{either[1]}: {either[2]} or None, {either[3]}"
+    close = re.findall(r"^ {5,}(--[\w-]+)", "\n".join(lines), re.M)
+    if words.startswith("Unrecognized options") and close:
+        words += f" (did you mean {' or '.join(dict.fromkeys(close[:3]))}?)"
+    return re.sub(r"^Error parsing ([\w.-]+): ", _name, words)
+
+
+def _between_rules(lines: list[str]) -> list[list[str]]:
+    """The lines, parted where one holds a rule or nothing."""
+    parted = groupby(lines, lambda line: bool(line.strip(" -")))
+    return [list(part) for inked, part in parted if inked]
+
+
+def _name(found: re.Match[str]) -> str:
+    """The flag before what is wrong with it; of a dataclass nothing: its words name a field."""
+    return f"{found[1]}: " if found[1].startswith("--") else ""
 
 
 def guarded(command: str, action: Callable[[], None]) -> None:

@@ -24,7 +24,7 @@ COLORS = ("#4c78a8", "#54a24b", "#e45756", "#9d5fb0")
 class Config:
     """Draw the toy chain (exact against autograd) and gradient norms over lag for each cell."""
 
-    out: Path = Path("docs/figures")
+    out: Path = Path("runs/gradients")
     """Folder that gets gradients-chain.png and gradients-cells.png."""
     steps: int = 60
     """Lags of the second figure."""

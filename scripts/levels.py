@@ -14,11 +14,11 @@ from sidestep.envs import MovingObstaclesEnv, palette, rendering, sprites
 from sidestep.envs.atlas import LEVELS
 from sidestep.envs.layout import Layout
 from sidestep.scripts.benches.report import markdown_table
-from sidestep.scripts.console import console, guarded, parse, table
+from sidestep.scripts.console import console, guarded, parse, say, table
 
 EXAMPLES = """\
   sidestep levels
-  sidestep levels --out figures --columns 4"""
+  sidestep levels --out docs --columns 4"""
 
 TILE, CAPTION = 240, 34
 """Sides of a level's tile and height of the name below it, in pixels."""
@@ -30,7 +30,7 @@ class Options:
 
     columns: int = 5
     """Levels side by side."""
-    out: Path = Path("docs")
+    out: Path = Path("runs/levels")
     """The folder of levels.md and figures/."""
 
     def __post_init__(self) -> None:
@@ -51,6 +51,7 @@ def run(options: Options) -> None:
     data = imageio.imwrite("<bytes>", gallery(options.columns), extension=".png")
     write_atomically(figures / "levels.png", data)
     write_atomically(options.out / "levels.md", page().encode())
+    say(f"Picture: {figures / 'levels.png'}")
     console.print(table("Levels", ["name", "size", "obstacles", "what it teaches"], rows()))
 
 
@@ -72,7 +73,7 @@ def page() -> str:
 
 Shipped with the package, by name: `gym.make("sidestep/MovingObstacles-v0", level="rooms")`. Each
 can be solved from every start that was tried ([how](world.md#levels)). This page and its picture
-are written by `sidestep levels`.
+are written by `sidestep levels --out docs`.
 
 ![The named levels](figures/levels.png)
 

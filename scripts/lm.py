@@ -13,7 +13,7 @@ import tyro
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.log import read_log
 from sidestep.scripts.cli import tell
-from sidestep.scripts.console import console, guarded, parse
+from sidestep.scripts.console import console, did_you_mean, guarded, parse
 from sidestep.scripts.curves import save_figure
 from sidestep.scripts.sequences import lm_paint, lm_sample
 from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, check_fits
@@ -90,7 +90,8 @@ def _main(args: list[str]) -> None:
         return
     if not args or args[0] not in actions:
         got = repr(args[0]) if args else "none"
-        raise ValueError(f"expected an action ({', '.join(actions)}), got {got}")
+        close = did_you_mean(args[0], actions) if args else ""
+        raise ValueError(f"expected an action ({', '.join(actions)}), got {got}{close}")
     options, action = actions[args[0]]
     action(parse(options, f"lm {args[0]}", args[1:], EXAMPLES))
 

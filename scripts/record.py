@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
-from sidestep.scripts.console import guarded, parse, progress, say
+from sidestep.scripts.console import guarded, parse, progress, say, some_of
 from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES, check_panels
 from sidestep.scripts.watching.cast import Cast, check_cast
 from sidestep.scripts.watching.film import MOST_FRAMES, Shot, check_target, write_film
@@ -52,7 +52,7 @@ class Options:
     """Of a PNG: the tick that it shows; the episode's last if left out."""
     lanes: int = 1
     """Worlds side by side, up to 64; without panels."""
-    panels: tuple[str, ...] = BY_DEFAULT
+    panels: Annotated[tuple[str, ...], some_of(NAMES)] = BY_DEFAULT
     """What is shown."""
     size: str = "800x560"
     """Width x height in pixels."""

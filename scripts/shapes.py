@@ -1,6 +1,6 @@
 """The four shapes of sequence tasks as a picture: what is read, what is carried, what is told.
 
-`python -m sidestep.scripts.shapes` draws docs/figures/shapes.png.
+`python -m sidestep.scripts.shapes --out docs/figures` draws the one of the docs.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ EXAMPLES = "  python -m sidestep.scripts.shapes --out docs/figures"
 class Options:
     """Draw the four shapes of sequence tasks."""
 
-    out: Path = Path("docs/figures")
+    out: Path = Path("runs/shapes")
     """Folder that gets shapes.png."""
 
 

@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from sidestep.agents import EnvConfig, evaluate
-from sidestep.agents.environments import qualified
+from sidestep.agents.environments import qualified, spec_of
 from sidestep.agents.evaluation import lanes_for
 from sidestep.envs import (
     LevelSolutions,
@@ -116,6 +116,7 @@ def main(args: list[str] | None = None) -> None:
 def run(options: Options) -> None:
     """Solve, print the figures; then what else was asked for."""
     check_folder(options.out, "out")
+    spec_of(options.config())
     env = gym.make(qualified(options.env), **options.keywords())
     plain, solution, seconds = solved(env, options)
     head = [options.env, "value"]

@@ -27,7 +27,7 @@ from sidestep.agents import (
 )
 from sidestep.agents.agent import under
 from sidestep.agents.checkpoint import Spec, check_tensors, latest_checkpoint
-from sidestep.agents.environments import name_of
+from sidestep.agents.environments import Vectorization, name_of
 from sidestep.agents.evaluation import lanes_for
 from sidestep.agents.lock import writing
 from sidestep.agents.log import read_log
@@ -42,7 +42,7 @@ from sidestep.agents.runs import (
 )
 from sidestep.agents.training import FINAL, stream_seed, unfinished
 from sidestep.scripts.cli import tell
-from sidestep.scripts.console import console, guarded, parse, progress, say, stoppable
+from sidestep.scripts.console import console, did_you_mean, guarded, parse, progress, say, stoppable
 from sidestep.scripts.curves import learning_curve, save_figure
 from sidestep.scripts.optimum import optimum_of
 from sidestep.scripts.tables import evaluation_table
@@ -67,8 +67,8 @@ class Options:
     """Keywords of the env, as name=value."""
     max_episode_steps: int | None = None
     """Time limit in ticks; if left out the env's own, or 10,000 where it has none."""
-    vectorization: str = "auto"
-    """auto, native, sync or async."""
+    vectorization: Vectorization = "auto"
+    """How its lanes are stepped; auto: native where the env has it, else sync."""
     out: Path | None = None
     """The run's folder, which must be new; runs/LEARNER-ENV-TIME if left out."""
     episodes: int | None = None
@@ -133,7 +133,8 @@ def _main(args: list[str]) -> None:
         return
     if not args or args[0] not in names:
         got = repr(args[0]) if args else "none"
-        raise ValueError(f"expected a learner ({', '.join(names)}), got {got}")
+        close = did_you_mean(args[0], names) if args else ""
+        raise ValueError(f"expected a learner ({', '.join(names)}), got {got}{close}")
     if args[0] == "resume":
         resume(parse(ResumeOptions, "train resume", args[1:], EXAMPLES))
     else:

@@ -7,7 +7,7 @@ from typing import Annotated
 import torch
 import tyro
 
-from sidestep.scripts.console import console, guarded, parse
+from sidestep.scripts.console import console, guarded, parse, some_of
 from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES, check_panels
 from sidestep.scripts.watching.cast import Cast, check_cast
 from sidestep.scripts.watching.screen import Screen
@@ -39,7 +39,7 @@ class Options:
     """Stop after so many; when the window is closed if left out."""
     lanes: int = 1
     """Worlds side by side, up to 64; a click enlarges one."""
-    panels: tuple[str, ...] = BY_DEFAULT
+    panels: Annotated[tuple[str, ...], some_of(NAMES)] = BY_DEFAULT
     """What is shown at first."""
     sampled: bool = False
     """Act with the exploration of the training's end instead of greedily."""

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from sidestep.scripts.benches import translation
 from sidestep.scripts.benches.language_speed import ROWS, STEPS, bench_speed, speed_markdown
-from sidestep.scripts.benches.report import markdown_table, write_result
+from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.console import console, guarded, parse, progress
 from sidestep.scripts.curves import COLOURS, plain_axes, save_figure
 from sidestep.scripts.sequences.fitting import FitProgress, Fitter, FittingConfig
@@ -32,7 +32,7 @@ STREAM = StreamConfig(rows=ROWS, steps=STEPS)
 class Options:
     """Character models, their speed beside torch.nn, and sequence to sequence."""
 
-    out: Path = Path("docs")
+    out: Path = OUT
     """Folder that gets results/*.json, figures, and sections of results.md."""
     text: Path | None = None
     """What the character models learn, tiny Shakespeare for the published figures; the

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -19,9 +20,9 @@ from numpy.typing import NDArray
 
 from sidestep.agents import EnvConfig
 from sidestep.scripts.benches.peers import PPO, peer_trial
-from sidestep.scripts.benches.report import markdown_table, write_result
+from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.benches.trials import EPISODES, EVERY, FINAL_EPISODES, Trial, train_trial
-from sidestep.scripts.console import console, guarded, parse, progress, table
+from sidestep.scripts.console import console, guarded, parse, progress, some_of, table
 from sidestep.scripts.curves import COLOURS, plain_axes, save_figure
 from sidestep.sequence import MEMORIES
 
@@ -33,6 +34,8 @@ ENV = "sidestep/MovingObstacles-v0"
 LEVELS = (0.95, 0.99)
 Trials = dict[str, list[Trial]]
 
+LEARNERS = ("deep-sarsa", "reinforce")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -40,9 +43,9 @@ class Options:
 
     seeds: int = 10
     """Runs of each contestant."""
-    learners: tuple[str, ...] = ("deep-sarsa", "reinforce")
+    learners: Annotated[tuple[str, ...], some_of(LEARNERS)] = LEARNERS
     """Ours."""
-    memories: tuple[str, ...] = MEMORIES
+    memories: Annotated[tuple[str, ...], some_of(MEMORIES)] = MEMORIES
     """Of ours."""
     peers: bool = True
     """Measure what is installed of Stable-Baselines3 beside ours."""
@@ -50,7 +53,7 @@ class Options:
     """Give a peer up after so many seconds of training."""
     total_steps: int | None = None
     """Of ours; the defaults' if left out."""
-    out: Path = Path("docs")
+    out: Path = OUT
     """The folder of results.md, results/ and figures/."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 
@@ -19,9 +19,9 @@ from sidestep.agents.presets import preset
 from sidestep.agents.records import build_config
 from sidestep.agents.runs import learner_config
 from sidestep.envs import best_memoryless, best_remembering
-from sidestep.scripts.benches.report import markdown_table, write_result
+from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.benches.trials import FINAL_EPISODES, Outcome, train_trial
-from sidestep.scripts.console import console, guarded, parse, progress, table
+from sidestep.scripts.console import console, guarded, parse, progress, some_of, table
 from sidestep.scripts.optimum import optimum_of
 from sidestep.scripts.tables import spread
 from sidestep.sequence import MEMORIES
@@ -47,11 +47,11 @@ TESTS: dict[str, dict[str, EnvConfig]] = {
 class Options:
     """Measure success and regret of both learners with every memory."""
 
-    worlds: tuple[str, ...] = tuple(TESTS)
+    worlds: Annotated[tuple[str, ...], some_of(TESTS)] = tuple(TESTS)
     """moving-obstacles, glimpse, crossing."""
-    learners: tuple[str, ...] = LEARNERS
+    learners: Annotated[tuple[str, ...], some_of(LEARNERS)] = LEARNERS
     """Which."""
-    memories: tuple[str, ...] = MEMORIES
+    memories: Annotated[tuple[str, ...], some_of(MEMORIES)] = MEMORIES
     """Which."""
     seeds: int = 10
     """Runs of each on the small worlds."""
@@ -68,7 +68,7 @@ class Options:
     """Take finished runs of the same settings from results/memory.json, and those of
     MovingObstacles-v0 from the results/learning.json of `sidestep bench learning`, instead of
     training them again."""
-    out: Path = Path("docs")
+    out: Path = OUT
     """The folder of results.md and results/."""
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Benchmark results: JSON with commit and machine inside, and a section of docs/results.md."""
+"""Benchmark results: JSON with commit and machine inside, and a section of results.md."""
 
 import json
 import os
@@ -9,8 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from sidestep.scripts.console import say
+
 OWN = (":(exclude,top)docs/results*", ":(exclude,top)docs/figures")
 """What benches write themselves is no change of what they measure."""
+OUT = Path("runs/bench")
+"""Where results go unless a flag says otherwise; those that are published go to `--out docs`."""
 PACKAGES = ("gymnasium", "numba", "numpy", "torch", "stable-baselines3")
 
 
@@ -85,3 +89,4 @@ def write_result(
     else:
         text = text.rstrip() + "\n\n" + section + "\n"
     page.write_text(text)
+    say(f"Results: {page}")

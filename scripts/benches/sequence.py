@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sidestep.scripts.benches.report import markdown_table, write_result
+from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.console import console, guarded, parse, progress, table
 from sidestep.sequence import GRU, LSTM, RNN
 
@@ -27,7 +27,7 @@ Layer = GRU | LSTM | RNN
 class Config:
     """Time and memory of RNN, LSTM and GRU, with and without resets, beside torch.nn's."""
 
-    out: Path = Path("docs")
+    out: Path = OUT
     """Folder that gets results/sequence.json and a section of results.md."""
     repeats: int = 21
     """Interleaved rounds for each shape; the medians of their ratios are reported."""

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from sidestep.envs import Unsolvable, WorldConfig, solve
 from sidestep.envs.solver_lanes import rules_of
-from sidestep.scripts.benches.report import markdown_table, write_result
+from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.console import console, guarded, parse, progress, table
 from sidestep.scripts.curves import BLUE, GREEN, ORANGE, plain_axes, save_figure
 
@@ -51,7 +51,7 @@ class Options:
     """Times that every level is solved; the fastest counts."""
     largest: int = SIDES[-1]
     """Largest side in cells."""
-    out: Path = Path("docs")
+    out: Path = OUT
     """The folder of results.md, results/ and figures/."""
 
     def __post_init__(self) -> None:

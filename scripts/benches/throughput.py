@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 
 import torch
 
@@ -17,14 +18,15 @@ from sidestep.agents import EnvConfig, RunConfig, Trainer, TrainingConfig, make_
 from sidestep.agents.presets import preset
 from sidestep.agents.runs import build_agent
 from sidestep.scripts.benches.peers import PPO, peer_rate
-from sidestep.scripts.benches.report import markdown_table, write_result
-from sidestep.scripts.console import console, guarded, parse, progress, table
+from sidestep.scripts.benches.report import OUT, markdown_table, write_result
+from sidestep.scripts.console import console, guarded, parse, progress, some_of, table
 from sidestep.sequence import MEMORIES
 
 EXAMPLES = """\
   sidestep bench throughput
   sidestep bench throughput --memories gru --rounds 5"""
 
+LEARNERS = ("deep-sarsa", "reinforce")
 ENV, LANES = "sidestep/MovingObstacles-v0", 1024
 
 
@@ -32,9 +34,9 @@ ENV, LANES = "sidestep/MovingObstacles-v0", 1024
 class Options:
     """Measure env steps per second while training."""
 
-    learners: tuple[str, ...] = ("deep-sarsa", "reinforce")
+    learners: Annotated[tuple[str, ...], some_of(LEARNERS)] = LEARNERS
     """Ours."""
-    memories: tuple[str, ...] = MEMORIES
+    memories: Annotated[tuple[str, ...], some_of(MEMORIES)] = MEMORIES
     """Of ours."""
     rounds: int = 3
     """Measurements of each, interleaved; the median counts."""
@@ -42,7 +44,7 @@ class Options:
     """Of ours in a measurement."""
     peers: bool = True
     """Measure what is installed of Stable-Baselines3 and sb3-contrib beside ours."""
-    out: Path = Path("docs")
+    out: Path = OUT
     """The folder of results.md and results/."""
 
     def __post_init__(self) -> None:

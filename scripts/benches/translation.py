@@ -1,6 +1,6 @@
 """The part of `sidestep bench language` on sequence to sequence: tasks with known answers, pairs.
 
-`measure` returns figures and the section's text, and draws two figures into docs/figures.
+`measure` returns figures and the section's text, and draws two figures.
 """
 
 import time
@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from matplotlib.figure import Figure
 
-from sidestep.scripts.benches.report import markdown_table
+from sidestep.scripts.benches.report import OUT, markdown_table
 from sidestep.scripts.console import progress
 from sidestep.scripts.curves import BLUE, GREY, ORANGE, plain_axes, save_figure
 from sidestep.scripts.sequences.fitting import FitProgress, Fitter, FittingConfig
@@ -41,7 +41,7 @@ MAX_SOURCE, MAX_TARGET = 40, 20
 class Options:
     """Encoder and decoder with and without attention, on generated tasks and real pairs."""
 
-    out: Path = Path("docs")
+    out: Path = OUT
     """Folder whose figures/ gets the two pictures."""
     pairs: Path | None = None
     """Korean-English pairs, English tab Korean on each line, as manythings.org/anki has them from
@@ -232,7 +232,7 @@ def measure(options: Options) -> tuple[dict[str, Any], str]:
 
 
 def markdown(record: dict[str, Any]) -> str:
-    """The section of docs/results.md."""
+    """The section of results.md."""
     rows = []
     for attention, words in (("additive", "with attention"), ("none", "without")):
         one = record["reversal"][attention]

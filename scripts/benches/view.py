@@ -24,7 +24,7 @@ import torch
 from sidestep.agents import DeepSarsa
 from sidestep.agents.player import Player
 from sidestep.agents.presets import preset
-from sidestep.scripts.benches.report import markdown_table, write_result
+from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.console import console, guarded, parse, progress, table
 from sidestep.scripts.panels.moment import Curve
 from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES
@@ -59,7 +59,7 @@ class Options:
     """Of training with and without a window, by turns."""
     steps: int = 4_000_000
     """Of each training."""
-    out: Path = Path("docs")
+    out: Path = OUT
     """The folder of results.md and results/."""
 
     def __post_init__(self) -> None:

@@ -23,7 +23,7 @@ import gymnasium as gym
 import numpy as np
 
 from sidestep.envs.observations import OBSERVATIONS
-from sidestep.scripts.benches.report import markdown_table, write_result
+from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.console import console, guarded, parse, progress, table
 
 EXAMPLES = """\
@@ -66,7 +66,7 @@ class Options:
     """Of each measurement, about."""
     quick: bool = False
     """Three short rounds: a look, not a result."""
-    out: Path = Path("docs")
+    out: Path = OUT
     """The folder of results.md and results/."""
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ A panel draws beside the board (`draw`), on its floor below all figures (`under`
 (`over`). Each has a file of its own.
 """
 
+import difflib
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
@@ -79,7 +80,9 @@ def check_panels(names: Collection[str]) -> frozenset[str]:
     """
     for name in names:
         if name not in NAMES:
-            raise ValueError(f"panels: expected some of {', '.join(NAMES)}, got {name!r}")
+            close = difflib.get_close_matches(name, NAMES, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            raise ValueError(f"panels: expected some of {', '.join(NAMES)}, got {name!r}{hint}")
     return frozenset(names)
 
 

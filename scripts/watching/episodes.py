@@ -66,8 +66,8 @@ def film_of(env: gym.Env[Any, Any], player: Player, episodes: int) -> Film:
             if over:
                 break
             action = player.act(obs, start, reward, info)
-            obs, reward, terminated, truncated, info = env.step(action)
-            start, over = False, terminated or truncated
+            obs, gained, terminated, truncated, info = env.step(action)
+            start, reward, over = False, float(gained), terminated or truncated
         if count >= MOST_FRAMES:
             break
     return film

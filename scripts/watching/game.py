@@ -15,6 +15,7 @@ from sidestep.scripts.watching.stage import (
     Tally,
     compose,
     drawing_of,
+    open_window,
     run_window,
 )
 
@@ -83,7 +84,7 @@ class Game:
         """Play until the window is closed or the episodes are over; returns the score."""
         if self.rival is not None:
             width, height = race_size(self.env)
-            self.window.open(width, height + STATUS_HEIGHT)
+            open_window(self.window, width, height + STATUS_HEIGHT)
         return run_window(self)
 
     def handle(self, events: Sequence[pygame.Event]) -> None:

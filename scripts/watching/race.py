@@ -119,14 +119,21 @@ def rival_of(against: str, config: EnvConfig) -> Rival:
             return Rival(env, solve_levels(env, seeds=[0]).player(env), "the optimum")
         agent, _ = load_agent(Path(against))
         if agent.observation_space != env.observation_space:
+            shown, known = map(_space_in_words, (env.observation_space, agent.observation_space))
+            same = " within other bounds" if shown == known else ""
             raise ValueError(
-                f"against: expected a run trained on {env.observation_space}, the observations of "
-                f"this world, got {against}, trained on {agent.observation_space}"
+                f"against: expected a run trained on what this world shows, {shown}, "
+                f"got {against}, trained on {known}{same}"
             )
         return Rival(env, Player(agent), Path(against).name)
     except BaseException:
         env.close()
         raise
+
+
+def _space_in_words(space: gym.Space[Any]) -> str:
+    """A space in a few words; a Box's own name lists the bounds of every element."""
+    return f"{space.dtype} {space.shape}" if isinstance(space, gym.spaces.Box) else str(space)
 
 
 def side_by_side(mine: gym.Env[Any, Any], draw: Drawing, tally: Tally, rival: Rival) -> Drawing:

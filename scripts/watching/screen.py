@@ -13,7 +13,7 @@ from sidestep.scripts.watching import view
 from sidestep.scripts.watching.camera import Camera
 from sidestep.scripts.watching.keys import DIGITS, HELP, Command, command_of, typed
 from sidestep.scripts.watching.session import Record, Session
-from sidestep.scripts.watching.stage import REFRESH_RATE, Tally, total
+from sidestep.scripts.watching.stage import REFRESH_RATE, Tally, open_window, total
 from sidestep.scripts.watching.tiles import MOST_LANES, draw_lanes, lane_boxes
 
 SPEEDS = (1, 2, 3, 5, 8, 12, 20, 30, 60, 120)
@@ -78,7 +78,7 @@ class Screen:
 
     def run(self) -> Tally:
         """Show until the window is closed or the episodes are over; returns the score."""
-        self.window.open(*view.DEFAULT_SIZE)
+        open_window(self.window, *view.DEFAULT_SIZE)
         clock, size = pygame.time.Clock(), None
         while not self.finished and not self.window.closed:
             self.handle(self.window.events())

@@ -1,5 +1,8 @@
 """What `play` and the viewer share: the picture with a status line and a message, and the tally."""
 
+import contextlib
+import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 from sidestep.agents import EnvConfig, make_single
 from sidestep.envs import MovingObstaclesEnv, palette, rendering, sprites
 from sidestep.envs.layout import MARGIN
-from sidestep.envs.window import fitted
+from sidestep.envs.window import Window, fitted
 
 Pixels = NDArray[np.uint8]
 Drawing = Callable[[int, int], Pixels]
@@ -266,13 +269,36 @@ def _writing(text: str, height: int, colour: palette.Colour, width: int) -> pyga
     return sprites.font(height).render(text, True, colour)
 
 
+def open_window(window: Window, width: int, height: int) -> None:
+    """Open a command's window; what SDL and the window system write to the terminal is kept back.
+
+    Raises:
+        OSError: there is no screen.
+    """
+    sys.stderr.flush()
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError, ValueError):  # a standard error without a file
+            kept = os.dup(2)
+            stack.callback(os.close, kept)
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+            stack.callback(os.dup2, kept, 2)
+        try:
+            window.open(width, height)
+        except OSError as error:
+            what = str(error).partition(";")[0]
+            raise OSError(
+                f"{what}; `sidestep record` draws what `watch` shows without one"
+            ) from None
+
+
 def run_window(player: Any) -> Tally:
     """Show a `play.Game` or a `Viewer` until its window is closed or it is finished.
 
     Returns:
         The score.
     """
-    player.window.open(*first_size(player.env))
+    open_window(player.window, *first_size(player.env))
     clock = pygame.time.Clock()
     shown: Any = None
     while not player.finished and not player.window.closed:

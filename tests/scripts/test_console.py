@@ -1,17 +1,36 @@
 """Wrong flags end with one line that says what was expected, and exit code 2."""
 
+import importlib
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from rich.console import Console
 
-from sidestep.scripts import cli, evaluate, record, train
-from sidestep.scripts.console import console, progress, say, table
+from sidestep.agents import ReinforceConfig
+from sidestep.agents.networks import NetworkConfig
+from sidestep.agents.observations import CHANNELS_AXES
+from sidestep.agents.reinforce import BASELINES
+from sidestep.scripts import cli, evaluate, record, shapes, train
+from sidestep.scripts.bench import BENCHES
+from sidestep.scripts.console import console, parse, progress, say, table, whole_number
+from sidestep.scripts.panels.registry import NAMES
+from sidestep.sequence import MEMORIES
 
 CLI = [sys.executable, "-m", "sidestep.scripts.cli"]
 BRIEF = "--num-envs 2 --rollout-steps 4 --hidden-sizes 7 --episodes 3 --evaluation-episodes 2"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of three kinds."""
+
+    sizes: tuple[int, ...] = ()
+    most: int | None = None
+    share: float = 0.5
 
 
 @pytest.mark.parametrize(
@@ -19,13 +38,34 @@ BRIEF = "--num-envs 2 --rollout-steps 4 --hidden-sizes 7 --episodes 3 --evaluati
     [
         ("train deep-sarsa --discount 2", "discount: expected a number in [0, 1], got 2.0"),
         ("train deep-sarsa --memory elman", "memory: expected one of none, rnn"),
-        ("train deep-sarsa --num-envs x", "--num-envs: invalid literal for int()"),
+        ("train deep-sarsa --num-envs x", "--num-envs: expected a whole number, got 'x'"),
         ("train deep-sarsa --nonsense 3", "Unrecognized options: --nonsense"),
         ("train reinforce --batch rollout --baseline none", "batch rollout: expected baseline"),
         ("train sarsa", "expected a learner (deep-sarsa, reinforce, resume), got 'sarsa'"),
         ("train deep-sarsa --env Nope-v0", "`Nope` doesn't exist"),
         ("bench nothing", "expected one of world"),
         ("nothing", "expected a command"),
+        ("trian", "got 'trian' (did you mean train?)"),
+        ("train deep-sarsaa", "got 'deep-sarsaa' (did you mean deep-sarsa?)"),
+        ("bench lerning", "got 'lerning' (did you mean learning?)"),
+        ("lm trian", "got 'trian' (did you mean train?)"),
+        ("translate rn", "got 'rn' (did you mean run?)"),
+        ("train deep-sarsa --memry gru", "--memry, gru (did you mean --memory?)"),
+        ("lm train --hiden-size 3", "--hiden-size, 3 (did you mean --hidden-size?)"),
+        ("watch x --laness 3 --spedd 4", "--laness, 3, --spedd, 4 (did you mean"),
+        ("train deep-sarsa --memory gruu", "lstm, gru, attention, got 'gruu' (did you mean gru?)"),
+        ("record x --out a.gif --pick frist", "first-failure, got 'frist' (did you mean first?)"),
+        ("watch x --panels vales", "got 'vales' (did you mean values?)"),
+        ("play --level romms", "got 'romms' (did you mean rooms?)"),
+        ("train deep-sarsa --env Crossing-v0", "Did you mean: `sidestep/Crossing-v0`?"),
+        ("train reinforce --env cartpole", "Did you mean: `CartPole-v1`?"),
+        ("solve --env MovingObstacle-v0", "Did you mean: `sidestep/MovingObstacles-v0`?"),
+        ("watch --optimum --env sidestep/Crossin", "Did you mean: `sidestep/Crossing-v0`?"),
+        ("train deep-sarsa --total-steps 1.5", "--total-steps: expected a whole number, got '1.5'"),
+        ("train deep-sarsa --seed 1e-3", "--seed: expected a whole number, got '1e-3'"),
+        ("train deep-sarsa --total-steps 1e9999", "expected a whole number, got '1e9999'"),
+        ("train deep-sarsa --discount x", "--discount: expected a number, got 'x'"),
+        ("evaluate x --episodes all", "--episodes: expected a whole number or None, got 'all'"),
     ],
 )
 def test_one_line_and_exit_code_2(
@@ -36,6 +76,66 @@ def test_one_line_and_exit_code_2(
     error = capsys.readouterr().err
     assert stop.value.code == 2
     assert line in error and error.count("\n") == 1 and error.startswith("sidestep")
+
+
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [("1e5", 100_000), ("1_000", 1000), ("2.5e6", 2_500_000), ("-3", -3), ("1E+2", 100), ("7", 7)],
+)
+def test_whole_numbers_in_powers_of_ten(word: str, number: int) -> None:
+    assert whole_number(word) == number
+    options = parse(Sizes, "sizes", ["--sizes", word, "2", "--most", word, "--share", "1e-3"], "")
+    assert options == Sizes((number, 2), number, 1e-3)
+    assert type(options.sizes[0]) is int
+
+
+@pytest.mark.parametrize("word", ["", "e5", "1e", "nan", "inf", "1e-1", "0.5", "1e101", "one"])
+def test_what_is_no_whole_number(word: str) -> None:
+    with pytest.raises(ValueError, match=f"expected a whole number, got '{word}'"):
+        whole_number(word)
+
+
+def test_help_lists_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--memory STR` said nothing."""
+    for words, choices in {
+        "train deep-sarsa": ["{none,rnn,lstm,gru,attention}", "{sarsa,expected}", "{huber,squared}",
+                             "{auto,native,sync,async}", "{auto,first,last}"],
+        "train reinforce": ["{episodes,rollout}", "{none,mean,time,leave-one-out,value}"],
+        "watch": [f"[{{{','.join(NAMES)}}}"],
+        "record": [f"[{{{','.join(NAMES)}}}", "{first,best,worst,first-failure}"],
+        "bench memory": ["{moving-obstacles,glimpse,crossing}", "{deep-sarsa,reinforce}"],
+    }.items():  # fmt: skip
+        with pytest.raises(SystemExit) as stop:
+            cli.main([*words.split(), "--help"])
+        assert not stop.value.code
+        printed = capsys.readouterr().out
+        for choice in choices:
+            assert choice in printed
+    assert get_args(get_type_hints(NetworkConfig)["memory"]) == MEMORIES
+    assert get_args(get_type_hints(NetworkConfig)["channels_axis"]) == CHANNELS_AXES
+    assert get_args(get_type_hints(ReinforceConfig)["baseline"]) == BASELINES
+
+
+def test_nothing_is_written_into_docs_of_the_present_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`sidestep levels` replaced whatever levels.md somebody had in a folder docs/."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    cli.main(["levels"])
+    cli.main(["gradients", "--steps", "3", "--hidden-size", "2"])
+    shapes.main([])
+    assert list((tmp_path / "docs").iterdir()) == []
+    written = {path.relative_to(tmp_path) for path in tmp_path.rglob("*.png")}
+    assert {path.parts[:2] for path in written} == {
+        ("runs", "levels"), ("runs", "gradients"), ("runs", "shapes"),
+    }  # fmt: skip
+    printed = capsys.readouterr().out
+    assert all(str(path) in printed for path in written)
+    for name in BENCHES:
+        module = importlib.import_module(f"sidestep.scripts.benches.{name}")
+        options = getattr(module, "Options", None) or module.Config
+        assert options().out == Path("runs/bench"), name
 
 
 def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +169,7 @@ def test_folders_with_brackets_in_every_command(
 ) -> None:
     """A closing tag that nothing opened ended commands in an error of markup, after the work."""
     run = tmp_path / "x[" / "red]" / "[/red] :smile:"
-    words = f"deep-sarsa --env CartPole-v1 --total-steps 40 --gif-episodes 1 {BRIEF}".split()
+    words = f"deep-sarsa --total-steps 40 --gif-episodes 1 {BRIEF}".split()
     train.main([*words, "--out", str(run)])
     assert f"Run folder: {run}\n" in capsys.readouterr().out
     train.main(["resume", str(run), "--total-steps", "80", "--episodes", "3"])
@@ -109,7 +209,7 @@ def test_a_reader_who_leaves_does_not_end_training(tmp_path: Path) -> None:
 
 
 def test_a_reader_who_leaves_does_not_change_the_exit_code() -> None:
-    for words in ("--help", "watch --help", "train --help", "bench --help"):
+    for words in ("--help", "watch --help"):
         assert unread(*words.split()) == (0, "")
     code, error = unread("levels", "--nope")
     assert code == 2 and error.startswith("sidestep levels: ") and error.count("\n") == 1
