@@ -32,6 +32,15 @@ def final_facts(info: dict[str, Any], otherwise: dict[str, Any]) -> dict[str, An
     return {name: [row.get(name) for row in rows] for name in names}
 
 
+def read_flag(info: dict[str, Any], name: str) -> bool | None:
+    """Whether a single env told that `name` is so; None: it did not tell.
+
+    Raises:
+        ValueError: something that is not one truth value.
+    """
+    return _truth(name, info[name]) if info.get(name) is not None else None
+
+
 def read_flags(
     facts: dict[str, Any], name: str, lanes: NDArray[np.int64], num_envs: int
 ) -> NDArray[np.bool_] | None:

@@ -49,7 +49,7 @@ def learning_curve(records: list[dict[str, Any]], title: str) -> Figure:
     for axes, (name, key, label) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
     ):
-        points = [r for r in records if key in r.get("evaluation", {})]
+        points = [r for r in records if "return_mean" in r.get("evaluation", {})]
         axes.plot(
             [r["steps"] for r in lines],
             [r.get(name, 0.0) for r in lines],  # some envs tell nothing but successes

@@ -1,7 +1,7 @@
 """`sidestep record`: what `sidestep watch` shows, as a GIF, a film or a picture."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
+from sidestep.agents.infos import read_flag
 from sidestep.scripts.console import guarded, parse, progress, say, some_of
 from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES, check_panels
 from sidestep.scripts.watching.cast import Cast, check_cast
@@ -162,7 +163,7 @@ def pick(session: Session, options: Options, known: tuple[int, ...] = ()) -> lis
     if options.pick == "first":
         return list(known or range(first, first + options.episodes))
     if options.pick == "first-failure":
-        found = next((s for s in _searched(seeds, options.pick) if not succeeds(session, s)), None)
+        found = first_failure(session, _searched(seeds, options.pick))
         if found is None:
             raise ValueError(
                 f"pick: expected a failure, every episode from seed {first} on succeeded; "
@@ -188,16 +189,27 @@ def play(session: Session, seed: int) -> float:
     return session.tally.total
 
 
-def succeeds(session: Session, seed: int) -> bool:
-    """Whether an episode reaches the goal.
+def first_failure(session: Session, seeds: Iterable[int]) -> int | None:
+    """The first seed whose episode does not reach the goal; None: all do.
+
+    An env may tell nothing but successes: episodes of which nothing is told fail if it tells of
+    any other.
 
     Raises:
-        ValueError: an env that does not tell.
+        ValueError: an env that never tells.
     """
-    play(session, seed)
-    if "is_success" not in session.info:
+    found, tells = None, False
+    for seed in seeds:
+        play(session, seed)
+        success = read_flag(session.info, "is_success")
+        tells = tells or success is not None
+        if found is None and not success:
+            found = seed
+        if found is not None and tells:
+            return found
+    if not tells:
         raise ValueError("pick: expected an env that tells is_success for first-failure")
-    return bool(session.info["is_success"])
+    return None
 
 
 def shots_of(session: Session, seeds: list[int], options: Options) -> Iterator[Shot]:

@@ -230,6 +230,7 @@ class Screen:
     def words(self) -> str:
         """The score and the seed."""
         tells = self.session.world is not None or "is_success" in self.session.info
+        tells = tells or self.tally.successes > 0  # an env may tell nothing but successes
         if self.chosen is None:
             played, tally = f"episodes {self.tally.episodes}", self.tally
             score = f"successes {tally.successes}/{tally.episodes}" if tells else played

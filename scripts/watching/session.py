@@ -14,6 +14,7 @@ import numpy as np
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 from numpy.typing import NDArray
 
+from sidestep.agents.infos import read_flag
 from sidestep.agents.insight import Impression
 from sidestep.envs import MovingObstaclesEnv, Scene
 from sidestep.envs.sight import Sight
@@ -135,7 +136,7 @@ class Session:
         reward, over, self.info = float(gained), terminated or truncated, info
         # what lay ahead when one went back is forgotten
         now.episode.actions[now.tick :] = [now.action]
-        self.tally.count(reward, over, bool(info.get("is_success", False)))
+        self.tally.count(reward, over, bool(read_flag(info, "is_success")))
         action = None if over else self.mind.act(obs, False, reward, info)
         self._note(now.episode, now.tick + 1, obs, action)
 

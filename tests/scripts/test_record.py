@@ -1,6 +1,8 @@
 """`sidestep record`: files of every kind, the episodes that are picked, errors."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import imageio.v3 as imageio
 import numpy as np
@@ -70,6 +72,29 @@ def test_picks(tmp_path: Path, capsys: pytest.CaptureFixture[str], run_folder: P
     with pytest.raises(SystemExit):
         record.main(["--optimum", *out, "--pick", "first-failure"])
     assert "expected a failure, every episode from seed 3 on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("told", "want"),
+    [
+        ([True, False, True], 1),
+        ([np.bool_(True), np.array([True]), [False]], 2),
+        ([None, None, True, None], 0),  # tells nothing but successes
+        ([True, None, True], 1),
+        ([True, True], None),
+    ],
+)
+def test_the_first_failure_in_whatever_form_it_is_told(told: list[Any], want: int | None) -> None:
+    class Told:
+        tally = SimpleNamespace(over=True, total=0.0)
+
+        def begin(self, seed: int) -> None:
+            self.info = {} if told[seed] is None else {"is_success": told[seed]}
+
+    assert record.first_failure(Told(), range(len(told))) == want  # type: ignore[arg-type]
+    told = [None] * len(told)
+    with pytest.raises(ValueError, match="expected an env that tells is_success"):
+        record.first_failure(Told(), range(len(told)))  # type: ignore[arg-type]
 
 
 def test_the_first_failure_fails(
