@@ -22,6 +22,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 from tyro.constructors import (
@@ -38,6 +39,21 @@ MOST_DIGITS = 100
 """Of a whole number given as a power of ten."""
 
 
+UNSEEN = {
+    **{code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\t\n"},
+    **{0x7F: "\u2421", **dict.fromkeys((*range(0x80, 0xA0), *range(0xD800, 0xE000)), "\ufffd")},
+}
+"""Signs for the characters that a terminal obeys, or that no output can hold."""
+
+
+def visible(text: str) -> str:
+    """Text that a terminal shows and never obeys: ESC is written as its sign, and so on.
+
+    All that comes from files, file names and ids passes through here on its way to a terminal.
+    """
+    return text.translate(UNSEEN)
+
+
 class Output(Console):
     """Standard output, as commands write to it: words as they are, whatever they hold.
 
@@ -49,6 +65,15 @@ class Output(Console):
     def __init__(self) -> None:
         """Write to whatever `sys.stdout` is by then."""
         super().__init__(markup=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Read a string as text; see `visible`."""
+        return super().render_str(visible(text), **options)
+
+    def render(self, *args: Any, **options: Any) -> Iterator[Segment]:
+        """Make segments of anything that can be shown; see `visible`."""
+        for text, style, control in super().render(*args, **options):
+            yield Segment(text if control else visible(text), style, control)
 
     def on_broken_pipe(self) -> None:
         """Send all further words nowhere."""
@@ -206,8 +231,30 @@ def guarded(command: str, action: Callable[[], None]) -> None:
         if os.environ.get("SIDESTEP_TRACEBACK"):
             raise
         line = " ".join(str(error).split()) or type(error).__name__
+        print(visible(f"sidestep {command}: {line}"), file=sys.stderr)
+        raise SystemExit(2) from None
+    except SystemExit as stop:
+        if not isinstance(stop.code, str):
+            raise
+        print(visible(stop.code), file=sys.stderr)
+        raise SystemExit(2) from None
+    except (MemoryError, RuntimeError) as error:
+        if os.environ.get("SIDESTEP_TRACEBACK") or not _is_memory(error):
+            raise
+        line = "expected sizes that fit the memory, got more than there is"
         print(f"sidestep {command}: {line}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether an allocation failed; torch has no type of its own for that on a CPU."""
+    words = (
+        "can't allocate memory",
+        "not enough memory",
+        "out of memory",
+        "calculation overflowed",
+    )
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def check_folder(path: Path | None, flag: str) -> None:
@@ -222,11 +269,13 @@ def check_folder(path: Path | None, flag: str) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A rich table: first column left, figures right; square brackets are no markup."""
-    result = Table(title=Text(title, style="table.title"), title_justify="left")
+    result = Table(title=Text(visible(title), style="table.title"), title_justify="left")
     for number, column in enumerate(columns):
-        result.add_column(Text(column), justify="left" if number == 0 else "right", overflow="fold")
+        result.add_column(
+            Text(visible(column)), justify="left" if number == 0 else "right", overflow="fold"
+        )
     for row in rows:
-        result.add_row(*map(Text, row))
+        result.add_row(*[Text(visible(cell)) for cell in row])
     return result
 
 

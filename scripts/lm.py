@@ -131,8 +131,10 @@ def finish(fitter: Fitter, task: LanguageTask, folder: Path) -> None:
     records, config = read_log(folder), task.module.config
     counted = counted_nats(task)
     title = f"{config.cell.upper()} {config.num_layers} x {config.hidden_size}"
+    task.module.eval()
+    measured = "held-out text" if len(task.validation) else "nothing held out"
     console.print(language_table(title, fitter, task, records, counted))
-    save_figure(language_curve(records, f"{title}, held-out text", counted), folder / "curve.png")
+    save_figure(language_curve(records, f"{title}, {measured}", counted), folder / "curve.png")
     write_atomically(folder / "samples.txt", task.sampled_text().encode())
     if task.samples:
         number, sample = task.samples[-1]

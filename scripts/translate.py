@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +25,7 @@ from sidestep.scripts.sequences.fitting_runs import (
     resumption,
 )
 from sidestep.scripts.sequences.hangul import check_font
-from sidestep.scripts.sequences.translate_data import DataConfig, corpus_of
+from sidestep.scripts.sequences.translate_data import Corpus, DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_figures import (
     attention_figure,
     attention_text,
@@ -54,6 +54,9 @@ EXAMPLES = """\
   sidestep translate train pairs.tsv --swap --attention general --out runs/pairs
   sidestep translate evaluate runs/pairs --search beam --beam-width 5
   sidestep translate resume runs/pairs --updates 3000"""
+
+SOME = 100
+"""Training pairs that stand in for a test that is not there."""
 
 
 @dataclass(frozen=True)
@@ -145,15 +148,16 @@ def finish(fitter: Fitter, task: TranslationTask, folder: Path) -> None:
     """Fit with a progress bar; then the test, examples, curve.png and attention.png."""
     stopped = conduct(fitter, "translate", "sidestep translate resume")
     task.model.eval()
-    corpus, config = task.corpus, task.model.config
+    corpus, config = shown_of(task.corpus), task.model.config
     scores, found = scores_of(task.model, corpus, SearchConfig(), task.data.max_target)
     what = "no attention" if config.attention == "none" else f"{config.attention} attention"
     title = f"{corpus.languages.name}: {config.cell.upper()} {config.hidden_size}, {what}"
+    seen = "never seen" if task.corpus.test else "learnt from, nothing held out"
     speed = f"{fitter.updates:,} updates in {fitter.seconds:.0f} s"
-    heading = f"{title}; {speed}; {len(corpus.test):,} pairs never seen, greedy"
+    heading = f"{title}; {speed}; {len(corpus.test):,} pairs {seen}, greedy"
     console.print(translate_run.scores_table(heading, scores, corpus.record is not None))
     shown = worth_showing(corpus.test)
-    console.print(_examples(task, found, shown))
+    console.print(_examples(corpus, found, shown))
     looks = [look_of(corpus.languages, corpus.test[n], found[n]) for n in shown]
     drawn = [look for look in looks if look is not None]
     if drawn:
@@ -164,9 +168,19 @@ def finish(fitter: Fitter, task: TranslationTask, folder: Path) -> None:
     leave(stopped)
 
 
-def _examples(task: TranslationTask, found: list[Hypothesis], shown: list[int]) -> Any:
+def shown_of(corpus: Corpus) -> Corpus:
+    """The corpus; where nothing is held out for a test, with some training pairs in its place."""
+    if corpus.test:
+        return corpus
+    pairs = list(dict.fromkeys(corpus.train(0, 0, SOME)))
+    return replace(
+        corpus, test=pairs, references=[corpus.languages.join_target(p.target) for p in pairs]
+    )
+
+
+def _examples(corpus: Corpus, found: list[Hypothesis], shown: list[int]) -> Any:
     """A few pairs of the test with what was written."""
-    corpus, rows = task.corpus, []
+    rows = []
     for number in [*shown, *[n for n in range(5) if n not in shown]]:
         if number >= len(corpus.test):
             continue

@@ -3,6 +3,7 @@
 Axis letters: T time, B batch, V vocabulary, H hidden units. Symbols are int64 indices 0..V-1.
 """
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
+from .checks import LAYERS, MANY, check_counts
 from .layers import GRU, LSTM, RNN
 from .sampling import check_sampling, sample_logits
 from .state import State, detach_state
@@ -18,6 +20,11 @@ from .state import State, detach_state
 Cell = Literal["rnn", "lstm", "gru"]
 CELLS: dict[str, type[RNN] | type[LSTM] | type[GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 """The layers by the names that `LanguageConfig.cell` takes."""
+
+
+def name_of(symbol: str) -> str:
+    """What Unicode calls a character, so that two which look the same are told apart."""
+    return unicodedata.name(symbol, f"U+{ord(symbol):04X}")
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Vocabulary:
             line, column = before.count("\n") + 1, unknown - (before.rfind("\n") + 1) + 1
             raise ValueError(
                 f"line {line}, column {column}: expected one of the {len(self)} characters that "
-                f"the model was trained on, got {text[unknown]!r}"
+                f"the model was trained on, got {text[unknown]!r} ({name_of(text[unknown])})"
             )
         return torch.tensor([index[symbol] for symbol in text], dtype=torch.int64)
 
@@ -88,11 +95,9 @@ class LanguageConfig:
         """Check every field."""
         if self.cell not in CELLS:
             raise ValueError(f"cell: expected one of {', '.join(CELLS)}, got {self.cell!r}")
-        for name in ("hidden_size", "num_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        if self.embedding_size < 0:
-            raise ValueError(f"embedding_size: expected at least 0, got {self.embedding_size}")
+        check_counts(self, ("hidden_size",), 1, MANY)
+        check_counts(self, ("num_layers",), 1, LAYERS)
+        check_counts(self, ("embedding_size",), 0, MANY)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout: expected a number in [0, 1), got {self.dropout}")
 

@@ -33,7 +33,8 @@ def sampling_log_probs(logits: Tensor, temperature: float = 1.0, top_k: int = 0)
         dropped = dropped.scatter(-1, order[..., :top_k], False)
         logits = logits.masked_fill(dropped, -math.inf)
     below = logits - logits.amax(dim=-1, keepdim=True)  # <= 0: no temperature overflows it
-    return torch.log_softmax(below / (temperature or 1.0), dim=-1)
+    limits = torch.finfo(logits.dtype)  # beyond, 0 / 0 and -inf / inf are no numbers
+    return torch.log_softmax(below / min(max(temperature or 1.0, limits.tiny), limits.max), dim=-1)
 
 
 def sample_logits(
@@ -54,13 +55,16 @@ def sample_logits(
         (...) int64.
 
     Raises:
-        ValueError: temperature or top_k is out of range.
+        ValueError: temperature or top_k is out of range, or a logit is nan.
     """
     check_sampling(temperature, top_k)
     if temperature == 0:
         return logits.argmax(dim=-1)
     probs = sampling_log_probs(logits, temperature, top_k).exp()
-    drawn = torch.multinomial(probs.reshape(-1, probs.shape[-1]), 1, generator=generator)
+    try:
+        drawn = torch.multinomial(probs.reshape(-1, probs.shape[-1]), 1, generator=generator)
+    except RuntimeError:
+        raise ValueError("logits: expected numbers, got nan: the model has diverged") from None
     return drawn.reshape(probs.shape[:-1])
 
 

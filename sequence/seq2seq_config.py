@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .attention import SCORES, WINDOWS
+from .checks import LAYERS, MANY, check_counts
 
 CELLS = ("gru", "lstm", "rnn")
 ATTENTIONS = ("none", *SCORES)
@@ -47,9 +48,8 @@ class Seq2SeqConfig:
             )
         if self.window not in WINDOWS:
             raise ValueError(f"window: expected one of {', '.join(WINDOWS)}, got {self.window!r}")
-        for name in ("hidden_size", "embedding_size", "num_layers", "half_width", "max_source"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        check_counts(self, ("hidden_size", "embedding_size", "half_width", "max_source"), 1, MANY)
+        check_counts(self, ("num_layers",), 1, LAYERS)
         if self.bidirectional and self.hidden_size % 2:
             raise ValueError(
                 f"hidden_size: expected an even number for two directions, got {self.hidden_size}"

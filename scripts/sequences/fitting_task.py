@@ -6,6 +6,12 @@ from typing import Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
+from sidestep.sequence.checks import LAST_SEED, check_counts
+
+LAST_COUNT = 10**12
+"""The checkpoint's names have so many digits."""
+THREADS = 1024
+
 
 class Loss(NamedTuple):
     """The loss of one batch, kept as sum and number so that means over batches are exact."""
@@ -89,12 +95,11 @@ class FittingConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        for name in ("updates", "log_every", "checkpoint_every", "keep_checkpoints", "threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        for name in ("seed", "validate_every"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}: expected at least 0, got {getattr(self, name)}")
+        counts = ("updates", "log_every", "checkpoint_every", "keep_checkpoints")
+        check_counts(self, counts, 1, LAST_COUNT)
+        check_counts(self, ("threads",), 1, THREADS)
+        check_counts(self, ("validate_every",), 0, LAST_COUNT)
+        check_counts(self, ("seed",), 0, LAST_SEED)
         for name in ("learning_rate", "max_gradient_norm"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")

@@ -12,6 +12,7 @@ from sidestep.agents.checkpoint import check_tensors, within
 from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.fitting import FittingConfig, Loss, seeded
 from sidestep.scripts.sequences.series import Series
+from sidestep.sequence.checks import MANY, check_counts
 from sidestep.sequence.forecasting import (
     Forecast,
     Forecaster,
@@ -50,9 +51,7 @@ class ForecastConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        for name in ("window", "hidden_size", "horizon", "length", "rows"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        check_counts(self, ("window", "hidden_size", "horizon", "length", "rows"), 1, MANY)
         for name in ("validation_share", "test_share"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected a number in (0, 1), got {getattr(self, name)}")

@@ -5,26 +5,36 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from rich.table import Table
+from torch import Tensor
 
 from sidestep.scripts.console import table
 from sidestep.scripts.curves import BLUE, GREY, ORANGE, plain_axes
 from sidestep.scripts.sequences.fitting import Fitter
 from sidestep.scripts.sequences.lm_task import LanguageTask
 from sidestep.sequence.autoregressive import WindowModel
+from sidestep.sequence.language import nats_per_character
 
 WINDOWS = (0, 1, 2, 3, 5)
 """Characters that the counted models see."""
 
 
 def counted_nats(task: LanguageTask) -> dict[int, float]:
-    """Nats per held-out character of models that count windows of the training part, by window."""
+    """Nats per character of models that count windows of the training part, by window.
+
+    Of the held-out part; where nothing is held out, of the text itself.
+    """
     size, nats = len(task.vocabulary), {}
-    training, held_out = task.training.cpu().numpy(), task.validation.cpu().numpy()
+    training, held_out = task.training.cpu().numpy(), measured_part(task).cpu().numpy()
     for window in WINDOWS:
         if window < len(training) and (size + 1) ** window * size < 2**63:
             model = WindowModel([training], size, window)
             nats[window] = -model.log_likelihood(held_out) / len(held_out)
     return nats
+
+
+def measured_part(task: LanguageTask) -> Tensor:
+    """The held-out symbols, or all where nothing is held out."""
+    return task.validation if len(task.validation) else task.training
 
 
 def window_name(window: int) -> str:
@@ -105,12 +115,16 @@ def language_table(
         if best is not last:
             name = f"the best, {best['steps']:,} updates"
             rows.append((name, *_figures(best["validation"]["loss"])))
+    if not len(task.validation):
+        nats = nats_per_character(task.module, task.training, rows=1)
+        rows.append((f"{title}, {fitter.updates:,} updates", *_figures(nats)))
     rates = [r["characters_per_second"] for r in records[-8:] if "characters_per_second" in r]
     mean = sum(rates) / max(len(rates), 1)
     speed = f", {mean:,.0f} characters/s in training" if rates else ""
     size = sum(p.numel() for p in task.module.parameters())
+    words = "held-out characters" if len(task.validation) else "characters, nothing held out,"
     heading = (
-        f"{len(task.validation):,} held-out characters of {len(task.vocabulary)} kinds\n"
+        f"{len(measured_part(task)):,} {words} of {len(task.vocabulary)} kinds\n"
         f"{size:,} parameters, {fitter.seconds:.0f} s of training{speed}"
     )
     return table(heading, ("model", "nats per character", "bits per character"), rows)

@@ -13,6 +13,7 @@ from sidestep.scripts.curves import save_figure
 from sidestep.scripts.sequences.fitting_runs import read_run
 from sidestep.scripts.sequences.lm_task import (
     configs_of,
+    in_known_form,
     load_language_model,
     read_text,
     split_text,
@@ -39,7 +40,7 @@ class PaintOptions:
     run: Annotated[Path, tyro.conf.Positional]
     """The run's folder."""
     file: Annotated[Path | None, tyro.conf.Positional] = None
-    """UTF-8 text; the run's held-out text if left out."""
+    """UTF-8 text; the run's held-out text, or all of it where nothing was, if left out."""
     unit: int | None = None
     """Which unit, from 0, the first layer's first; with --find the best one if left out."""
     find: Property | None = None
@@ -104,12 +105,12 @@ def paint(options: PaintOptions) -> int:
 def _text(options: PaintOptions, vocabulary: Vocabulary) -> str:
     """The file's text, or what the run held out."""
     if options.file is not None:
-        return read_text(options.file)
+        return in_known_form(read_text(options.file), vocabulary)
     record = read_run(options.run, "lm")
     _, _, stream = configs_of(options.run, record)
     text = text_of(options.run, record)
     _, held_out = split_text(vocabulary.encode(text), stream)
-    return text[-len(held_out) :]
+    return text[len(text) - len(held_out) :] if len(held_out) else text
 
 
 def _activations(

@@ -9,9 +9,13 @@ import tyro
 
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.scripts.console import check_folder, console
-from sidestep.scripts.sequences.lm_task import load_language_model
+from sidestep.scripts.sequences.lm_task import load_language_model, naming_prompt, read_prompt
+from sidestep.sequence.checks import LAST_SEED, MANY, check_counts
 from sidestep.sequence.language import generate
 from sidestep.sequence.sampling import check_sampling
+
+LONGEST = 10_000_000
+"""Characters that are written at once."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,9 @@ class SampleOptions:
     run: Annotated[Path, tyro.conf.Positional]
     """The run's folder."""
     prompt: str | None = None
-    r"""What is continued, of any length, all of it is read; \n stands for a line's end. A line's
-    end, or else the first character of the vocabulary, if left out."""
+    r"""What is continued, of any length, all of it is read; \n stands for a line's end, unless the
+    model knows the backslash. A line's end, or else the first character of the vocabulary, if left
+    out."""
     length: int = 500
     """Characters to write."""
     samples: int = 1
@@ -41,13 +46,11 @@ class SampleOptions:
     def __post_init__(self) -> None:
         """Check every field."""
         check_sampling(self.temperature, self.top_k)
-        for name in ("length", "samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        check_counts(self, ("length",), 1, LONGEST)
+        check_counts(self, ("samples",), 1, MANY)
+        check_counts(self, ("seed",), 0, LAST_SEED)
         if self.prompt == "":
             raise ValueError("prompt: expected at least one character, got none")
-        if self.seed < 0:
-            raise ValueError(f"seed: expected at least 0, got {self.seed}")
 
 
 def sample(options: SampleOptions) -> list[str]:
@@ -58,11 +61,9 @@ def sample(options: SampleOptions) -> list[str]:
     if options.prompt is None:
         start = "\n" if "\n" in vocabulary.symbols else vocabulary.symbols[0]
     else:
-        start = options.prompt.replace("\\n", "\n")
-    try:
+        start = read_prompt(options.prompt, vocabulary)
+    with naming_prompt():
         prompt = vocabulary.encode(start)
-    except ValueError as error:
-        raise ValueError(f"prompt, {error}") from None
     drawn = generate(
         model,
         prompt,

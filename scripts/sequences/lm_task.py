@@ -1,9 +1,13 @@
 """What `sidestep lm` fits: a text, its split, and a character model on a stream of it."""
 
 import hashlib
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import torch
 from torch import Tensor
@@ -13,6 +17,7 @@ from sidestep.agents.records import build_config, entries
 from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.fitting import FittingConfig, Loss, module_of, seeded
 from sidestep.scripts.sequences.fitting_runs import read_fitted, read_run
+from sidestep.sequence.checks import MANY, check_counts
 from sidestep.sequence.language import (
     LanguageConfig,
     LanguageModel,
@@ -24,6 +29,8 @@ from sidestep.sequence.language import (
 )
 from sidestep.sequence.state import State, flatten_state, unflatten_state
 
+HELD_OUT = 0.1
+"""The share that is held out unless another is asked for."""
 SAMPLE = 200
 """Characters of the samples that are drawn at every validation."""
 
@@ -33,22 +40,23 @@ class StreamConfig:
     """How the text is cut."""
 
     rows: int = 16
-    """Pieces of the text that are read side by side."""
+    """Pieces of the text that are read side by side; fewer where they would be shorter than
+    `steps`."""
     steps: int = 64
     """Characters between updates; gradients reach back so far, the state farther."""
-    validation_share: float = 0.1
-    """The text's last part that is held out."""
+    validation_share: float | None = None
+    """The text's last part that is held out; 0: nothing. 0.1 if left out, or nothing of a text so
+    short that this would be less than two characters."""
     prompt: str | None = None
-    """What the samples at every validation continue; the text's first line if left out."""
+    r"""What the samples at every validation continue, read as in `sample`; the text's first line if
+    left out."""
 
     def __post_init__(self) -> None:
         """Check every field."""
-        for name in ("rows", "steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        if not 0 < self.validation_share < 1:
+        check_counts(self, ("rows", "steps"), 1, MANY)
+        if self.validation_share is not None and not 0 <= self.validation_share < 1:
             raise ValueError(
-                f"validation_share: expected a number in (0, 1), got {self.validation_share}"
+                f"validation_share: expected a number in [0, 1), got {self.validation_share}"
             )
         if self.prompt == "":
             raise ValueError("prompt: expected at least one character, got none")
@@ -85,17 +93,54 @@ def read_text(path: Path | None) -> str:
 def split_text(symbols: Tensor, config: StreamConfig) -> tuple[Tensor, Tensor]:
     """The part (N,) to learn from and the part (M,) held out, in the order of the text.
 
+    Returns:
+        Both; M is 0 where nothing is held out.
+
     Raises:
         ValueError: one of them is too short.
     """
-    cut = len(symbols) - int(config.validation_share * len(symbols))
-    training, validation = symbols[:cut], symbols[cut:]
-    if len(validation) < 2 or len(training) < config.rows + 1:
+    share = config.validation_share
+    held_out = int((HELD_OUT if share is None else share) * len(symbols))
+    if share is None and held_out < 2:
+        held_out = 0
+    training, validation = symbols[: len(symbols) - held_out], symbols[len(symbols) - held_out :]
+    if len(training) < 2:
         raise ValueError(
-            f"expected a text that gives {config.rows} rows and 2 characters to hold out, "
-            f"got {len(symbols)} characters; use fewer --rows, a larger --validation-share"
+            f"expected a text of at least 2 characters to learn from, got {len(training)} of "
+            f"{len(symbols)}"
+        )
+    if share and len(validation) < 2:
+        raise ValueError(
+            f"validation_share: expected at least 2 of the {len(symbols)} characters held out, or "
+            f"0, got {share:g}, which is {len(validation)}"
         )
     return training, validation
+
+
+def read_prompt(prompt: str, vocabulary: Vocabulary) -> str:
+    r"""A prompt as the text that a model was trained on has it.
+
+    Line ends are \n, in whatever form they come; where the model knows no backslash, the two
+    characters \n stand for one too. Letters with marks are taken in the normal form of Unicode that
+    the model knows.
+    """
+    text = prompt.replace("\r\n", "\n").replace("\r", "\n")
+    if "\\" not in vocabulary.symbols:
+        text = text.replace("\\n", "\n")
+    return in_known_form(text, vocabulary)
+
+
+def in_known_form(text: str, vocabulary: Vocabulary) -> str:
+    """The text in the normal form of Unicode of which a model knows all characters.
+
+    Returns:
+        The text as it is where that will do, or where no form does.
+    """
+    for form in (None, "NFC", "NFD"):
+        candidate = text if form is None else normalize(form, text)
+        if set(candidate) <= set(vocabulary.symbols):
+            return candidate
+    return text
 
 
 class LanguageTask:
@@ -123,8 +168,12 @@ class LanguageTask:
             part.to(device) for part in split_text(self.vocabulary.encode(text), stream)
         )
         prompt = text[: text.find("\n") + 1][:80] or text[:1]
-        self.prompt = self.vocabulary.encode(stream.prompt or prompt).to(device)
-        self.stream = Stream(self.training, stream.rows, stream.steps)
+        if stream.prompt is not None:
+            prompt = read_prompt(stream.prompt, self.vocabulary)
+        with naming_prompt():
+            self.prompt = self.vocabulary.encode(prompt).to(device)
+        rows = max(1, min(stream.rows, (len(self.training) - 1) // stream.steps))
+        self.stream = Stream(self.training, rows, stream.steps)
         with seeded(fitting.seed):
             self.module: LanguageModel = LanguageModel(len(self.vocabulary), model).to(device)
         self.seed, self.updates = fitting.seed, 0
@@ -139,11 +188,26 @@ class LanguageTask:
         return Loss(total, chunk.y.numel())
 
     def validate(self) -> dict[str, float]:
-        """Nats per character of the held-out part; a sample is drawn on the way."""
+        """Nats per character of the held-out part, if there is one; a sample is drawn on the way.
+
+        Raises:
+            FloatingPointError: they are not finite.
+        """
+        figures = {}
+        if len(self.validation):
+            figures["loss"] = nats_per_character(self.module, self.validation)
         generator = torch.Generator(self.prompt.device).manual_seed(self.seed)
-        sample = generate(self.module, self.prompt, SAMPLE, generator=generator)
+        try:
+            sample = generate(self.module, self.prompt, SAMPLE, generator=generator)
+        except ValueError:  # logits that are no numbers
+            figures["loss"] = math.nan
+        if not math.isfinite(figures.get("loss", 0.0)):
+            raise FloatingPointError(
+                f"expected a finite loss of the held-out text, got {figures['loss']} after "
+                f"{self.updates} updates"
+            )
         self.samples.append((self.updates, sample[:, 0].cpu()))
-        return {"loss": nats_per_character(self.module, self.validation)}
+        return figures
 
     def state_dict(self) -> dict[str, Tensor]:
         """The place in the stream, the carried state, and the samples so far."""
@@ -252,6 +316,15 @@ def text_of(folder: Path, record: dict[str, Any], file: Path | None = None) -> s
             f"begun with, got others ({len(text):,})"
         )
     return text
+
+
+@contextmanager
+def naming_prompt() -> Iterator[None]:
+    """Say that it is the prompt that holds a character which a model does not know."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"prompt, {error}") from None
 
 
 def configs_of(

@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import regex
 
+from sidestep.sequence.checks import MANY, check_counts
 from sidestep.sequence.dates import dates
 from sidestep.sequence.pairs import (
     Pair,
@@ -19,7 +20,7 @@ from sidestep.sequence.pairs import (
     split_characters,
     split_words,
 )
-from sidestep.sequence.tasks import Split, Task, copy, examples, reversal, split_of, stream
+from sidestep.sequence.tasks import Task, copy, examples, reversal, stream
 from sidestep.sequence.word_order import word_order
 
 TASKS: dict[str, Callable[[], Task]] = {
@@ -35,6 +36,12 @@ DENSE = regex.compile(
     r"\p{Tibetan}]"
 )
 """Letters of scripts whose words have no spaces between them, or (Hangul) many endings."""
+OF_FILES = (
+    *("swap", "source_unit", "target_unit", "minimum_count", "validation_share", "test_share"),
+)
+"""Fields of `DataConfig` that say nothing about a generated task."""
+MANY_PAIRS = 1000
+"""Training pairs from which on a token that came once is taken to be unknown."""
 
 Unit = Literal["auto", "character", "word"]
 
@@ -52,8 +59,13 @@ class DataConfig:
     a script that puts no spaces between words, else words."""
     target_unit: Unit = "auto"
     """Tokens of a file's targets, likewise."""
-    minimum_count: int = 2
-    """Tokens that a file's training part holds less often are unknown."""
+    minimum_count: int | None = None
+    """Tokens that a file's training part holds less often are unknown; 2 if left out, or 1 where it
+    has less than 1,000 pairs."""
+    validation_share: float = 0.1
+    """The part of a file's pairs that says which checkpoint is the best; 0: none, the last is."""
+    test_share: float = 0.1
+    """The part of a file's pairs that nothing is learnt or chosen by; 0: none."""
     max_target: int = 64
     """Longest target, in tokens; a file's longer pairs are left out."""
     batch_size: int = 64
@@ -72,9 +84,16 @@ class DataConfig:
                 raise ValueError(
                     f"{name}: expected auto, character or word, got {getattr(self, name)!r}"
                 )
-        for name in ("minimum_count", "max_target", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        counts = ("max_target", "batch_size", "minimum_count")
+        check_counts(self, counts[: 2 + (self.minimum_count is not None)], 1, MANY)
+        for name in ("validation_share", "test_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected a number in [0, 1), got {getattr(self, name)}")
+        if self.validation_share + self.test_share >= 1:
+            raise ValueError(
+                "expected validation_share + test_share below 1, got "
+                f"{self.validation_share} + {self.test_share}"
+            )
         for name in ("teacher_forcing", "final_teacher_forcing"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected a number in [0, 1], got {getattr(self, name)}")
@@ -174,13 +193,16 @@ def generated(config: DataConfig, max_source: int) -> Corpus:
 
 
 def from_file(path: Path, config: DataConfig, max_source: int) -> Corpus:
-    """Pairs of a file; one in ten, by a checksum of the target, for validation, one for the test.
+    """Pairs of a file, cut into parts that share no source and no target.
 
-    A training pair whose source is also a held-out one is left out, and so is a pair longer than
-    the limits. Neither the order of the lines nor a seed changes the split.
+    A pair that comes again counts once. Pairs that share a source or a target, be it over others,
+    stay together; such groups come, in the order of a checksum, into the test until that has its
+    share, then into validation, then into training; but one that is too large for the share goes
+    on to the next part, and no part stays empty. Neither the order of the lines nor a seed changes
+    the parts. Pairs longer than the limits are left out.
 
     Raises:
-        ValueError: a wrong file (see `read_pairs`), or a split without a pair.
+        ValueError: a wrong file (see `read_pairs`), or fewer groups than parts.
     """
     texts = read_pairs(path)
     if config.swap:
@@ -189,43 +211,100 @@ def from_file(path: Path, config: DataConfig, max_source: int) -> Corpus:
         unit_of(config.source_unit, (source for source, _ in texts)),
         unit_of(config.target_unit, (target for _, target in texts)),
     )
-    splits: dict[Split, list[tuple[Pair, str]]] = {"train": [], "validation": [], "test": []}
-    longer = 0
-    for source, target in texts:
-        sides = (tuple(split_unit(t, u)) for t, u in zip((source, target), units, strict=True))
-        pair = Pair(next(sides), next(sides))
-        if len(pair.source) > max_source or len(pair.target) > config.max_target:
-            longer += 1
-            continue
-        splits[split_of([target])].append((pair, target))
-    held_out = {pair.source for name in ("validation", "test") for pair, _ in splits[name]}
-    training = sorted({pair for pair, _ in splits["train"] if pair.source not in held_out})
-    sizes = {"training": len(training)} | {n: len(splits[n]) for n in ("validation", "test")}
-    for name, count in sizes.items():
-        if not count:
-            raise ValueError(
-                f"{path}: expected pairs for training, validation and test, got none for {name} "
-                f"({len(texts)} pairs, {longer} longer than the limits)"
-            )
+    pairs: dict[Pair, str] = {}
+    distinct = dict.fromkeys(texts)
+    for source, target in distinct:
+        pair = Pair(
+            *(tuple(split_unit(t, u)) for t, u in zip((source, target), units, strict=True))
+        )
+        if len(pair.source) <= max_source and len(pair.target) <= config.max_target:
+            pairs[pair] = target
+    longer, repeated = len(distinct) - len(pairs), len(texts) - len(distinct)
+    groups = groups_of(pairs)
+    parts = 1 + (config.test_share > 0) + (config.validation_share > 0)
+    if len(groups) < parts:
+        raise ValueError(
+            f"{path}: expected at least {parts} groups of pairs with no source and no target in "
+            f"common, for training, validation and test, got {len(groups)} of {len(pairs)} pairs "
+            f"({repeated} repeated, {longer} longer than the limits); --test-share 0 and "
+            "--validation-share 0 hold nothing out"
+        )
+    test, validation, training = parts_of(groups, config.test_share, config.validation_share)
+    minimum = config.minimum_count or (2 if len(training) >= MANY_PAIRS else 1)
     languages = Languages(
         "file",
-        TokenVocabulary.from_tokens((p.source for p in training), config.minimum_count),
-        TokenVocabulary.from_tokens((p.target for p in training), config.minimum_count),
+        TokenVocabulary.from_tokens((p.source for p in training), minimum),
+        TokenVocabulary.from_tokens((p.target for p in training), minimum),
         units,
     )
+    again = f"; {repeated:,} lines repeat others" if repeated else ""
     words = (
-        f"{len(training):,} pairs to learn from, {len(splits['validation']):,} for validation, "
-        f"{len(splits['test']):,} for the test; {longer:,} longer than the limits"
+        f"{len(training):,} pairs to learn from, {len(validation):,} for validation, "
+        f"{len(test):,} for the test; {longer:,} longer than the limits{again}"
     )
     return Corpus(
         languages,
-        [pair for pair, _ in splits["validation"]],
-        [pair for pair, _ in splits["test"]],
-        [text for _, text in splits["test"]],
+        validation,
+        test,
+        [pairs[pair] for pair in test],
         Shuffled(training),
         words,
         {"path": str(path.resolve()), "pairs": len(texts), "sha256": digest(texts)},
     )
+
+
+def groups_of(pairs: Iterable[Pair]) -> list[list[Pair]]:
+    """Pairs that share a source or a target, be it over others, together; in a fixed order."""
+    leader: dict[tuple[int, tuple[str, ...]], tuple[int, tuple[str, ...]]] = {}
+
+    def find(side: tuple[int, tuple[str, ...]]) -> tuple[int, tuple[str, ...]]:
+        while leader.setdefault(side, side) != side:
+            leader[side] = side = leader[leader[side]]
+        return side
+
+    ordered = sorted(pairs)
+    for pair in ordered:
+        leader[find((0, pair.source))] = find((1, pair.target))
+    groups: dict[tuple[int, tuple[str, ...]], list[Pair]] = {}
+    for pair in ordered:
+        groups.setdefault(find((0, pair.source)), []).append(pair)
+    return sorted(groups.values(), key=lambda group: _checksum(group[0]))
+
+
+def _checksum(pair: Pair) -> bytes:
+    return hashlib.sha256("\0".join((*pair.source, "\t", *pair.target)).encode()).digest()
+
+
+def parts_of(groups: Sequence[list[Pair]], *shares: float) -> tuple[list[Pair], ...]:
+    """Cut groups into a part for each share of the pairs, and one of the rest.
+
+    Args:
+        groups: at least as many as there are parts: none is empty unless its share is 0.
+        shares: of the first parts, together below 1.
+    """
+    left, total = list(groups), sum(map(len, groups))
+    parts: list[list[Pair]] = []
+    for place, share in enumerate(shares):
+        if not share:
+            parts.append([])
+            continue
+        wanted = max(1, round(share * total))
+        part: list[Pair] = []
+        kept: list[list[Pair]] = []
+        needed = 1 + sum(other > 0 for other in shares[place + 1 :])  # groups for later parts
+        for number, group in enumerate(left):
+            spare = len(left) - number + len(kept) > needed
+            if spare and len(part) + len(group) <= wanted:
+                part += group
+            else:
+                kept.append(group)
+        if not part:  # all are larger than the share: the smallest is nearest to it
+            smallest = min(kept, key=len)
+            part = smallest
+            kept = [group for group in kept if group is not smallest]
+        parts.append(part)
+        left = kept
+    return (*parts, sorted(pair for group in left for pair in group))
 
 
 class Shuffled:
@@ -273,7 +352,7 @@ def corpus_of(path: Path | None, config: DataConfig, max_source: int) -> Corpus:
         ValueError: both a file and a task, an option of files without one, or as for `from_file`.
     """
     if path is None:
-        for name in ("swap", "source_unit", "target_unit", "minimum_count"):
+        for name in OF_FILES:
             if getattr(config, name) != getattr(DataConfig(), name):
                 raise ValueError(f"{name}: expected a file of pairs, got none")
         return generated(config, max_source)

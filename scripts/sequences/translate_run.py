@@ -157,6 +157,8 @@ def evaluate(options: EvaluateOptions) -> Scores:
     check_folder(options.out, "out")
     model, record = load_translator(options.run, options.checkpoint)
     corpus = corpus_again(options.run, record, options.file)
+    if not corpus.test:
+        raise ValueError(f"{options.run}: expected a test split, got a run that held nothing out")
     scores, _ = scores_of(model, corpus, options.how, record.data.max_target)
     title = f"{options.run}, {options.how.search}, {len(corpus.test):,} pairs of the test split"
     console.print(scores_table(title, scores, corpus.record is not None))

@@ -11,12 +11,15 @@ from sidestep.scripts.sequences.translate_data import Corpus, Languages
 from sidestep.scripts.sequences.translate_figures import Look
 from sidestep.scripts.sequences.translate_task import decode
 from sidestep.sequence.beams import Hypothesis
+from sidestep.sequence.checks import LAST_SEED, MANY, check_counts
 from sidestep.sequence.decoding import Sources, beam_search, greedy, sample
 from sidestep.sequence.pairs import Pair
 from sidestep.sequence.sampling import check_sampling
 from sidestep.sequence.seq2seq import Seq2Seq
 
 Search = Callable[[Sources], list[list[Hypothesis]]]
+HARDEST = 50
+"""A length penalty beyond leaves floating point."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,12 @@ class SearchConfig:
         """Check every field."""
         if self.search not in ("greedy", "beam", "sample"):
             raise ValueError(f"search: expected greedy, beam or sample, got {self.search!r}")
-        for name in ("beam_width", "samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        for name in ("length_penalty", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}: expected at least 0, got {getattr(self, name)}")
+        check_counts(self, ("beam_width", "samples"), 1, MANY)
+        check_counts(self, ("seed",), 0, LAST_SEED)
+        if not 0 <= self.length_penalty <= HARDEST:
+            raise ValueError(
+                f"length_penalty: expected a number in [0, {HARDEST}], got {self.length_penalty}"
+            )
         check_sampling(self.temperature, self.top_k)
 
 

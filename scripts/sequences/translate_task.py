@@ -1,5 +1,6 @@
 """What `sidestep translate` fits: a model on a corpus; and its run read again."""
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,18 @@ class TranslationTask:
         return Loss(target_loss(logits, batch.target) * count, count)
 
     def validate(self) -> dict[str, float]:
-        """Nats per symbol of the validation split, and the exact share of what it writes."""
+        """Nats per symbol of the validation split, and the exact share of what it writes.
+
+        Returns:
+            Nothing where nothing is held out for it.
+
+        Raises:
+            FloatingPointError: the nats are not finite.
+        """
         total, count = 0.0, 0
         pairs = self.corpus.validation
+        if not pairs:
+            return {}
         for start in range(0, len(pairs), ROWS):
             batch = make_batch(
                 pairs[start : start + ROWS], self.languages.source, self.languages.target
@@ -78,6 +88,8 @@ class TranslationTask:
             logits, _ = self.model(batch.source, batch.source_lengths, batch.target)
             total -= float(sequence_log_probability(logits, batch.target).sum())
             count += int((batch.target[1:] != PAD).sum())
+        if not math.isfinite(total):
+            raise FloatingPointError(f"expected a finite loss of the validation split, got {total}")
         watched = pairs[:WATCHED]
         written = write(self.model, self.languages, [p.source for p in watched], self.data)
         exact = [w == list(p.target) for w, p in zip(written, watched, strict=True)]
@@ -185,6 +197,11 @@ def run_of(folder: Path, record: dict[str, Any]) -> Run:
         raise ValueError(f"{source}: expected units of two languages, got {record['units']}")
     if record["file"] is not None:
         entries(record["file"], f"{source}: file", path=str, pairs=int, sha256=str)
+    if record["file"] is not None and "test_share" not in record["data"]:
+        raise ValueError(
+            f"{source}: expected a run of this version, which cuts files of pairs otherwise, got "
+            "an older one; train it again"
+        )
     languages = Languages(
         record["name"],
         TokenVocabulary(record["source_symbols"]),

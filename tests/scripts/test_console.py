@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
+import torch
 from rich.console import Console
+from rich.text import Text
 
 from sidestep.agents import ReinforceConfig
 from sidestep.agents.networks import NetworkConfig
@@ -16,7 +18,17 @@ from sidestep.agents.observations import CHANNELS_AXES
 from sidestep.agents.reinforce import BASELINES
 from sidestep.scripts import cli, evaluate, record, shapes, train
 from sidestep.scripts.bench import BENCHES
-from sidestep.scripts.console import console, parse, progress, say, table, whole_number
+from sidestep.scripts.console import (
+    Output,
+    console,
+    guarded,
+    parse,
+    progress,
+    say,
+    table,
+    visible,
+    whole_number,
+)
 from sidestep.scripts.panels.registry import NAMES
 from sidestep.sequence import MEMORIES
 
@@ -145,6 +157,46 @@ def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
         except SystemExit as stop:
             assert not stop.code
         assert "sidestep" in capsys.readouterr().out
+
+
+def test_what_a_terminal_would_obey_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "a\x1b[2J\r\n\tb\x9b\x00\x7f\udc80"
+    assert visible(words) == "a\u241b[2J\u240d\n\tb\ufffd\u2400\u2421\ufffd"
+    output = Output()
+    output.print("\x1b[1m", Text("\x9b2J"), table("\x1bt", ["\x1bc"], [["\x07r"]]))
+    output.say("\x1bs")
+    printed = capsys.readouterr().out
+    assert not set("\x1b\x9b\x07") & set(printed)
+    assert all(w in printed for w in ("\u241b[1m", "\u241bt", "\u241bc", "\u2407r", "\u241bs"))
+
+    def fail() -> None:
+        raise ValueError("got \x1b[31m\udc80")
+
+    with pytest.raises(SystemExit):
+        guarded("x", fail)
+    assert capsys.readouterr().err == "sidestep x: got \u241b[31m\ufffd\n"
+
+
+def test_memory_that_is_not_there_and_last_words_end_with_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def ask() -> None:
+        torch.empty(2**60)
+
+    def leave() -> None:
+        raise SystemExit("last words")
+
+    for action, words in ((ask, "expected sizes that fit the memory"), (leave, "last words")):
+        with pytest.raises(SystemExit) as stop:
+            guarded("x", action)
+        error = capsys.readouterr().err
+        assert stop.value.code == 2 and words in error and error.count("\n") == 1
+
+    def other() -> None:
+        raise RuntimeError("a fault of ours")
+
+    with pytest.raises(RuntimeError):
+        guarded("x", other)
 
 
 def test_brackets_in_a_table_are_no_markup() -> None:

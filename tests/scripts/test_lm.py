@@ -130,6 +130,85 @@ def test_samples_repeat_by_seed_and_continue_any_prompt(
         assert words in fails(capsys, "sample", folder, *options)
 
 
+def test_extreme_numbers(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = train(text, tmp_path / "run", "--updates", 2)
+    for option in ("1e-50", "1e300", "5e-324"):
+        lm.main(["sample", str(folder), "--temperature", option, "--length", "5"])
+    for options, words in {
+        ("--temperature", "nan"): "temperature: expected a number of at least 0, got nan",
+        ("--temperature", "inf"): "temperature: expected a number of at least 0, got inf",
+        ("--seed", 2**64): "seed: expected at most 9223372036854775807, got 18446744073709551616",
+        ("--length", 10**12): "length: expected at most 10000000, got 1000000000000",
+        ("--samples", 10**12): "samples: expected at most 1048576, got 1000000000000",
+    }.items():
+        assert words in fails(capsys, "sample", folder, *options)
+    for rate in ("1e30", "1e300"):
+        out = tmp_path / rate
+        line = fails(capsys, "train", text, "--out", out, *SMALL, "--learning-rate", rate)
+        assert "expected a finite loss" in line and "a smaller --learning-rate may help" in line
+    for flag in ("hidden-size", "num-layers", "embedding-size", "rows", "steps", "seed", "threads"):
+        out, words = tmp_path / "no", f"{flag.replace('-', '_')}: expected at most"
+        assert words in fails(capsys, "train", text, "--out", out, f"--{flag}={10**20}")
+        assert not out.exists()
+    line = fails(capsys, "train", text, "--out", tmp_path / "no", "--hidden-size", 2**20)
+    assert "expected sizes that fit the memory" in line
+
+
+def test_a_word_is_learnt_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, folder = tmp_path / "hello.txt", tmp_path / "run"
+    path.write_text("hello")
+    lm.main(["train", str(path), "--out", str(folder), "--hidden-size", "16", "--updates", "90"])
+    printed = capsys.readouterr().out
+    assert "5 characters, nothing held out, of 4 kinds" in printed
+    lm.main(["sample", str(folder), "--prompt", "h", "--length", "4", "--temperature", "0"])
+    assert capsys.readouterr().out == "hello\n"  # h -> e -> l -> l -> o, in one row
+    lm.main(["resume", str(folder), "--updates", "91"])
+    lm.main(["paint", str(folder), "--unit", "1"])
+    path.write_text("hello there, " * 9)
+    whole = train(path, tmp_path / "all", "--updates", 2, "--validation-share", 0)
+    assert not [r for r in read_log(whole) if "validation" in r]
+
+
+def test_prompts_are_read_as_the_text_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("\\newcommand{\\a}{caf\u00e9}\nb\n" * 20, encoding="utf-8")
+    latex = train(path, tmp_path / "latex", "--updates", 2, "--prompt", "a}\r\ncafe\u0301")
+
+    def written(folder: Path, prompt: str) -> str:
+        out = tmp_path / "out.txt"
+        lm.main(["sample", str(folder), "--length", "3", "--prompt", prompt, "--out", str(out)])
+        return out.read_text(encoding="utf-8")
+
+    assert written(latex, r"\newcommand").startswith(r"\newcommand")
+    for prompt in ("b\ncaf\u00e9", "b\r\ncaf\u00e9", "b\rcaf\u00e9", "b\ncafe\u0301"):
+        assert written(latex, prompt).startswith("b\ncaf\u00e9")
+    assert "a}\ncaf\u00e9" in (latex / "samples.txt").read_text(encoding="utf-8")
+    path.write_text("cafe\u0301\n" * 20, encoding="utf-8")
+    letters = train(path, tmp_path / "letters", "--updates", 2)
+    assert written(letters, "caf\u00e9\\n").startswith("cafe\u0301\n")
+    line = fails(capsys, "sample", letters, "--prompt", "\u0441afe")
+    assert "prompt, line 1, column 1" in line and "(CYRILLIC SMALL LETTER ES)" in line
+    path.write_text("caf\u00e9\n" * 3, encoding="utf-8")  # paint reads either form too
+    lm.main(["paint", str(letters), str(path), "--unit", "1"])
+
+
+def test_what_a_terminal_would_obey_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("\x1b[31mred\x9b\x07\x7f\n" * 30, encoding="utf-8")
+    folder = train(path, tmp_path / "run", "--updates", 3)
+    lm.main(["sample", str(folder), "--prompt", "\x1b[31m", "--out", str(tmp_path / "raw.txt")])
+    lm.main(["paint", str(folder), "--unit", "1"])
+    printed = capsys.readouterr().out
+    assert "\u241b[31m" in printed and not set("\x1b\x9b\x07\x7f") & set(printed)
+    assert (tmp_path / "raw.txt").read_text().startswith("\x1b[31m")  # the file has it as it is
+    line = fails(capsys, "sample", folder, "--checkpoint", "a\x1b]0;b")
+    assert "a\u241b]0;b" in line and "\x1b" not in line
+
+
 def test_paint_leaves_a_picture_and_a_page(
     text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,13 +261,17 @@ def test_wrong_texts_leave_nothing(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "expected text, got an empty file" in refused(b"")
     assert "expected UTF-8 text, got byte 2 of others" in refused(b"ab\xff\xfe")
     assert "expected text, got a binary file" in refused(b"ab\x00\x01" * 99)
-    assert "that gives 16 rows and 2 characters to hold out, got 9" in refused(b"too short")
+    assert "expected a text of at least 2 characters to learn from, got 1 of 1" in refused(b"x")
+    words = "validation_share: expected at least 2 of the 9 characters held out, or 0, got 0.1"
+    assert words in refused(b"too short", "--validation-share", 0.1)
+    words = "expected a text of at least 2 characters to learn from, got 1 of 9"
+    assert words in refused(b"too short", "--validation-share", 0.9)
     words = "line 1, column 3: expected one of the 3 characters"
     assert words in refused(b"aba\n" * 99, "--prompt", "abc")
     assert "device: expected one that is there" in refused(b"ab\n" * 99, "--device", "quantum")
     assert "cell" in refused(b"ab\n" * 99, "--cell", "elman")
     assert "rows: expected at least 1, got 0" in refused(b"ab\n" * 99, "--rows", 0)
-    words = "validation_share: expected a number in (0, 1), got 1.0"
+    words = "validation_share: expected a number in [0, 1), got 1.0"
     assert words in refused(b"ab\n" * 99, "--validation-share", 1.0)
     assert "No such file" in fails(capsys, "train", tmp_path / "none.txt", "--out", out)
     assert "expected an action (train, resume, sample, paint), got 'write'" in fails(

@@ -167,6 +167,48 @@ def test_text_in_single_letters_of_hangul_is_read(
     assert "never seen" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("option", ["--temperature 1e-50", "--temperature 1e300", "--top-k 99999"])
+def test_extreme_numbers_draw(run: Path, option: str, tmp_path: Path) -> None:
+    translate(f"run {run} --search sample {option} --figure {tmp_path}/x.png")
+
+
+def test_chat_of_few_pairs_that_repeat(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, few = tmp_path / "chat.tsv", "--hidden-size 6 --embedding-size 5 --updates 3"
+    chat = ["hi\thello", "how are you?\tfine", "bye\tsee you", "ok\tgood", "thanks\tyou too"]
+    path.write_text("\n".join(chat * 8))
+    translate(f"train {path} {few} --out {tmp_path}/run")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "3 pairs to learn from, 1 for validation, 1 for the test" in printed
+    assert "35 lines repeat others" in printed and "<unknown> <unknown>" not in printed
+    translate(f"train {path} {few} --test-share 0 --validation-share 0 --out {tmp_path}/all")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "5 pairs to learn from, 0 for validation" in printed and "nothing held out" in printed
+    symbols = json.loads((tmp_path / "all" / "config.json").read_text())["target_symbols"]
+    assert set(symbols) == set("hello fine see you good too".split())  # each in one pair: all known
+    translate(f"resume {tmp_path}/all --updates 5")
+    assert "expected a test split" in failing(capsys, f"evaluate {tmp_path}/all")
+
+
+def test_a_run_whose_parts_were_cut_otherwise_is_refused(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    translate(f"train {pairs} --hidden-size 6 --embedding-size 5 --updates 1 --out {out}")
+    record = json.loads((out / "config.json").read_text())
+    del record["data"]["test_share"], record["data"]["validation_share"]
+    (out / "config.json").write_text(json.dumps(record))
+    assert "cuts files of pairs otherwise" in failing(capsys, f"evaluate {out}")
+
+
+def test_a_rate_that_is_far_too_large_ends_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for rate in ("1e30", "1e300"):
+        words = f"train {SMALL} --updates 5 --learning-rate {rate} --out {tmp_path}/{rate}"
+        line = failing(capsys, words)
+        assert "expected a finite loss" in line and "smaller --learning-rate" in line
+
+
 def test_what_is_drawn_crosses_most() -> None:
     straight = Pair(tuple("abcdefgh"), tuple("12"), ((0, 0), (1, 1)))
     crossed = straight._replace(alignment=((0, 1), (1, 0)))
@@ -201,7 +243,11 @@ def test_teacher_forcing_falls(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("a\tb\nno tab\n", "line 2: expected SOURCE tab TARGET, got no tab"),
         ("", "expected at least one pair, got an empty file"),
-        ("a\tb\n", "expected pairs for training, validation and test, got none for"),
+        (
+            "a\tb\n" * 9,
+            "expected at least 3 groups of pairs with no source and no target in common",
+        ),
+        ("a\tb\na\tc\nd\tc\n" * 9, "got 1 of 3 pairs (24 repeated, 0 longer than the limits)"),
         ("a\0\tb\n", "expected text, got a binary file"),
     ],
 )
@@ -222,6 +268,17 @@ def test_wrong_flags_and_texts(
         ("learn", "got 'learn'"),
         ("train --task letters", "task"),
         ("train --swap", "swap: expected a file of pairs, got none"),
+        ("train --test-share 0.2", "test_share: expected a file of pairs, got none"),
+        (f"train {pairs} --test-share 1", "test_share: expected a number in [0, 1), got 1.0"),
+        (f"train {pairs} --test-share nan", "test_share: expected a number in [0, 1), got nan"),
+        (f"train {pairs} --test-share 0.6 --validation-share 0.4", "test_share below 1, got 0.4 +"),
+        ("train --hidden-size 100000000000000000000", "hidden_size: expected at most 1048576, got"),
+        ("train --batch-size 10000000000", "batch_size: expected at most 1048576, got"),
+        ("train --seed 18446744073709551616", "seed: expected at most 9223372036854775807, got"),
+        ("train --threads 4611686018427387904", "threads: expected at most 1024, got"),
+        (f"run {run} --length-penalty nan", "length_penalty: expected a number in [0, 50], got"),
+        (f"run {run} --length-penalty 1e308", "length_penalty: expected a number in [0, 50], got"),
+        (f"run {run} --temperature nan", "temperature: expected a number of at least 0, got nan"),
         ("train --target-unit word", "target_unit: expected a file of pairs, got none"),
         ("train --task dates --minimum-count 3", "minimum_count: expected a file of pairs, got"),
         (f"run {run} --figure x.pdf", "figure: expected a .png, got x.pdf"),

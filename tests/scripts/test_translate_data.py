@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from sidestep.scripts.sequences import translate_search
 from sidestep.scripts.sequences.translate_data import (
@@ -12,6 +14,8 @@ from sidestep.scripts.sequences.translate_data import (
     DataConfig,
     Shuffled,
     corpus_of,
+    groups_of,
+    parts_of,
     unit_of,
 )
 from sidestep.scripts.sequences.translate_search import Scores, SearchConfig, scores_of
@@ -49,6 +53,41 @@ def test_split_of_a_file(pairs: Path, tmp_path: Path) -> None:
         assert not {pair[side] for pair in training} & {pair[side] for pair in held_out}
     tokens = {token for pair in training for token in pair.source}
     assert set(first.languages.source.symbols[4:]) == tokens
+
+
+def test_shares_are_exact_and_parts_share_nothing(pairs: Path) -> None:
+    for test, validation in ((0.1, 0.1), (0.37, 0.05), (0.0, 0.2), (0.2, 0.0)):
+        corpus = corpus_of(pairs, DataConfig(test_share=test, validation_share=validation), 64)
+        sizes = [len(corpus.test), len(corpus.validation), len(corpus.train.pairs)]  # type: ignore[attr-defined]
+        assert sizes == [round(100 * s) for s in (test, validation, 1 - test - validation)]
+
+
+def test_lines_that_repeat_count_once(pairs: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.tsv"
+    again.write_text(pairs.read_text() * 3)
+    once, thrice = (corpus_of(p, DataConfig(minimum_count=1), 64) for p in (pairs, again))
+    assert thrice.test == once.test and len(set(once.test)) == len(once.test)
+    assert thrice.validation == once.validation and thrice.references == once.references
+    assert thrice.train.pairs == once.train.pairs  # type: ignore[attr-defined]
+    assert "200 lines repeat others" in thrice.words and "repeat" not in once.words
+
+
+NUMBERS = st.integers(0, 30)
+
+
+@given(st.sets(st.tuples(NUMBERS, NUMBERS), min_size=3), st.data())
+def test_no_source_and_no_target_in_two_parts(
+    found: set[tuple[int, int]], data: st.DataObject
+) -> None:
+    pairs = [Pair((str(a),), (str(b),)) for a, b in found]
+    groups = groups_of(pairs)
+    assert groups_of(pairs[::-1]) == groups and sum(map(len, groups)) == len(pairs)
+    assume(len(groups) >= 3)
+    parts = parts_of(groups, *(data.draw(st.floats(0.01, 0.49)) for _ in range(2)))
+    assert all(parts) and sorted(pair for part in parts for pair in part) == sorted(pairs)
+    for side in (0, 1):
+        sides = [{pair[side] for pair in part} for part in parts]
+        assert len(set().union(*sides)) == sum(map(len, sides))
 
 
 def test_longer_pairs_are_left_out(pairs: Path) -> None:

@@ -31,8 +31,14 @@ def test_equal_logits_at_the_border_keep_exactly_k() -> None:
     assert int(sample_logits(torch.zeros(5), temperature=0)) == 0
 
 
-@pytest.mark.parametrize("temperature", [1e-40, 1e-3, 1e30])
+@pytest.mark.parametrize("temperature", [5e-324, 1e-50, 1e-40, 1e-3, 1e30, 1e39, 1e308])
 def test_extreme_temperatures_stay_finite(temperature: float) -> None:
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        logits = tensor([3.0, -math.inf, 3.0, -2.0], dtype=dtype)
+        probs = sampling_log_probs(logits, temperature).exp()
+        wanted = [0.5, 0, 0.5, 0] if temperature < 1 else [1 / 3, 0, 1 / 3, 1 / 3]
+        assert probs.tolist() == pytest.approx(wanted, abs=0.01)
+        assert set(sample_logits(logits.expand(99, 4), temperature).tolist()) <= {0, 2, 3}
     log_probs = sampling_log_probs(tensor([300.0, 299.0, -200.0]), temperature)
     assert torch.isfinite(log_probs.exp()).all()
     assert float(log_probs.exp().sum()) == pytest.approx(1)
@@ -49,6 +55,11 @@ def test_frequencies_follow_the_distribution_and_the_generator() -> None:
     assert share.tolist() == pytest.approx([0, 1 - top, top, 0], abs=0.012)
     shaped = sample_logits(torch.zeros(2, 3, 7), generator=torch.Generator().manual_seed(0))
     assert shaped.shape == (2, 3) and shaped.dtype == torch.int64
+
+
+def test_logits_that_are_no_numbers_are_told() -> None:
+    with pytest.raises(ValueError, match="logits: expected numbers, got nan"):
+        sample_logits(tensor([0.0, math.nan]))
 
 
 @pytest.mark.parametrize(
