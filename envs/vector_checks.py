@@ -31,14 +31,15 @@ def check_vector_env(
     Spaces and dtypes of all that is returned; `info` and its masks; what the autoreset mode of its
     metadata asks for, `final_obs` and `final_info` among it; that arrays returned earlier do not
     change, and that changing them changes nothing; that arguments stay as they were; seeds, for all
-    lanes and for each; that lanes do not depend on each other; reset masks; and, where `single` is
-    given, that lane i after `reset(seed=s)` plays what one env plays after `reset(seed=s + i)`.
+    lanes and for each, several of them, and that they make a difference where anything is drawn;
+    that lanes do not depend on each other; reset masks; and, where `single` is given, that lane i
+    after `reset(seed=s)` plays what one env plays after `reset(seed=s + i)`.
 
     Args:
         env: the vector env. Short episodes make the check sharp.
         single: makes one env of the same kind.
         ticks: length of each play; some episode must end within it.
-        seed: of the plays and their actions.
+        seed: of the plays and their actions; other seeds are played too.
         tolerance: how far apart the floats of vector env and single env may be.
         ignored: keys of `info`, those of dicts within it too, that are not compared: clock times.
 

@@ -15,6 +15,8 @@ from .lane_reference import Reference
 from .vector_returns import Finding, check_reset_returns, check_step_returns
 
 Maker = Callable[[], gym.Env[Any, Any]]
+FURTHER = (1, 1009, 2, 31, 500, 77, 12345, 99991)
+"""What other seeds are more than the first: 0 alone cannot tell s + i from 10 s + i."""
 
 
 class Checks:
@@ -84,6 +86,12 @@ class Checks:
                 returned = env.reset(options={"reset_mask": ended.copy()})
                 yield from check_reset_returns(env, returned, ended, f"after step {tick}")
                 kept.append((returned, deepcopy(returned), f"the reset after step {tick}"))
+        for seed, call in ((None, "a second reset"), (self.seed + 1, "a reset with a seed")):
+            returned = env.reset(seed=seed)
+            yield from check_reset_returns(env, returned, None, f"from {call}")
+            kept.append((returned, deepcopy(returned), call))
+            returned = env.step(self.actions[0])
+            kept.append((returned, deepcopy(returned), f"the step after {call}"))
         for then, copy, call in kept:
             changed = difference(copy, then, "")
             if changed is not None:
@@ -98,11 +106,12 @@ class Checks:
 
     def overwriting(self) -> Iterator[Finding]:
         """A play whose returned arrays are overwritten as they come is no other play."""
-        plays = self.play()
+        script = [*self.script(), Move(), *self.script()[1:], *self.script(self.seed + 1)]
+        plays = self.play(script)
         careless = Subject(self.env, self.mode)
         careless.overwrites = True
         changed = "the same play when returned arrays are overwritten"
-        yield from self.unlike(plays, drive(careless, self.script()), "buffers", changed)
+        yield from self.unlike(plays, drive(careless, script), "buffers", changed)
 
     def ignored_actions(self) -> Iterator[Finding]:
         """NEXT_STEP: the action of a step that resets a lane is ignored."""
@@ -127,20 +136,43 @@ class Checks:
         return join(self.env.single_action_space, [b if use else a for a, b, use in pairs])
 
     def seeding(self) -> Iterator[Finding]:
-        """The same seed is the same play, and so is what comes after a reset without one."""
+        """The same seed is the same play, and so is what comes after a reset without one.
+
+        Where episodes of one seed differ, those of other seeds must too: something is drawn.
+        """
         plays = self.play()
         yield from self.unlike(plays, self.play(), "seeding", "the same play of the same seed")
         further = [*self.script(), Move(), *self.script()[1:]]
         first, second = self.play(further), self.play(further)
         expected = "the same play of the same seed after a second reset, without seed"
         yield from self.unlike(first, second, "seeding", expected)
+        plays = self.play()
+        if self.same(plays, self.play([Move(), *self.script()[1:]])):
+            return  # nothing is drawn, for all one can see
+        seeds = [self.seed + further for further in FURTHER]
+        if all(self.same(plays, self.play(self.script(seed))) for seed in seeds):
+            expected = "another play of another seed, as one seed's episodes differ"
+            got = f"the same for the seeds {', '.join(map(str, [self.seed, *seeds]))}"
+            yield Finding("seeding", expected, got)
+
+    def same(self, plays: list[list[LaneCall]], others: list[list[LaneCall]]) -> bool:
+        """Whether no lane's plays differ, as far as both go."""
+        return next(self.unlike(plays, others, "", ""), None) is None
 
     def lanes(self) -> Iterator[Finding]:
         """A seed a lane, and lanes that do not depend on their places."""
         plays, seeds = self.play(), [self.seed + lane for lane in range(self.n)]
-        listed = self.play(self.script(list(seeds)))
-        expected = "reset(seed=[s, s + 1, ...]) to play what reset(seed=s) plays"
-        yield from self.unlike(plays, listed, "lanes", expected)
+        for first in (self.seed, *(self.seed + further for further in FURTHER[:2])):
+            own = self.play(self.script(first))
+            listed = self.play(self.script([first + lane for lane in range(self.n)]))
+            expected = "reset(seed=[s, s + 1, ...]) to play what reset(seed=s) plays"
+            yield from self.unlike(own, listed, "lanes", expected)
+            script = [Move(seed=first + 1)]
+            for actions in self.actions:
+                each = list(iterate(self.env.action_space, actions))
+                script.append(Move(join(self.env.single_action_space, [*each[1:], each[0]])))
+            expected = "lane i of reset(seed=s + 1) to play what lane i + 1 of reset(seed=s) plays"
+            yield from self.unlike(own[1:], self.play(script)[:-1], "lanes", expected)
         script = [Move(seed=seeds[::-1])]
         for actions in self.actions:
             turned = list(iterate(self.env.action_space, actions))[::-1]
@@ -181,6 +213,7 @@ class Checks:
         """One masked reset, looked at."""
         subject = Subject(self.env, self.mode)
         plays = drive(subject, [Move(seed=self.seed), *(Move(a) for a in actions)])
+        kept = deepcopy(subject.returned)
         own = mask.copy()
         options = {
             "reset_mask": own,
@@ -191,6 +224,10 @@ class Checks:
             yield Finding("inputs", "options untouched", f"keys {sorted(options)} after reset")
         if not np.array_equal(own, mask):
             yield Finding("inputs", "the reset mask untouched", f"{own.tolist()}")
+        changed = difference(kept, subject.returned, "what was returned")
+        if changed is not None:
+            expected = "returned arrays that stay as they are"
+            yield Finding("buffers", expected, f"a masked reset that changed {changed.place}")
         shown = list(iterate(self.env.observation_space, returned[0]))
         for lane in np.flatnonzero(~mask):
             found = difference(plays[lane][-1].obs, shown[lane], f"obs of lane {lane}")
@@ -220,7 +257,7 @@ class Checks:
 
     def beside(self, make: Maker, tolerance: float, masked: bool = False) -> Iterator[Finding]:
         """The same script for the vector env and for single envs."""
-        script = self.script()
+        script = [*self.script(), *self.script(self.seed + FURTHER[1])]
         if masked:
             for place in range(len(script), 1, -7):
                 mask = self.rng.random(self.n) < 0.5

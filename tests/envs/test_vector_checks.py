@@ -182,5 +182,5 @@ def test_episode_statistics_of_gymnasium() -> None:
     assert found == {
         "NextStep": {"buffers", "inputs", "reset_mask"},
         "SameStep": {"inputs", "reset_mask", "single"},
-        "Disabled": {"inputs", "reset_mask", "single"},
+        "Disabled": {"inputs", "lanes", "reset_mask", "single"},
     }
