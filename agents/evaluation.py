@@ -73,6 +73,7 @@ def evaluate(
     episodes: int,
     seed: int,
     greedy: bool = True,
+    tells: bool = False,
 ) -> Evaluation:
     """Play `episodes` episodes, shared out evenly over the lanes of `env`.
 
@@ -85,6 +86,8 @@ def evaluate(
         episodes: how many.
         seed: of the env's lanes.
         greedy: without exploration.
+        tells: whether the env is known to tell successes; some tell nothing else, and where these
+            tell nothing at all, `success` is False everywhere.
 
     Raises:
         ValueError: fewer than one episode, a negative seed, an episode that does not end (see
@@ -108,7 +111,10 @@ def evaluate(
                 missing -= len(counted.lane)
                 kept.append(counted)
             collector.check_length(quota > 0)
-    return _gather(kept)
+    result = _gather(kept)
+    if tells and result.success is None:
+        return result._replace(success=np.zeros(episodes, dtype=np.bool_))
+    return result
 
 
 def lanes_for(episodes: int, config: EnvConfig) -> int:

@@ -14,22 +14,24 @@ TRUTH = "biuf"
 """Kinds of numpy types that can be true or false."""
 
 
+def as_columns(info: Any) -> dict[str, Any]:
+    """The columns of a vector env's info: of a dict of columns, or a dict or None for each lane."""
+    if isinstance(info, dict):
+        return info
+    rows = [row or {} for row in info]
+    names = {name for row in rows for name in row}
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
 def final_facts(info: dict[str, Any], otherwise: dict[str, Any]) -> dict[str, Any]:
     """What was told with the last tick of episodes in SAME_STEP, as columns.
 
     Args:
-        info: of a vector env; its `final_info` is a dict of columns, or a dict or None for each
-            lane.
+        info: of a vector env, as columns.
         otherwise: comes back where there is no `final_info`.
     """
     final = info.get("final_info")
-    if final is None:
-        return otherwise
-    if isinstance(final, dict):
-        return final
-    rows = [row or {} for row in final]
-    names = {name for row in rows for name in row}
-    return {name: [row.get(name) for row in rows] for name in names}
+    return otherwise if final is None else as_columns(final)
 
 
 def read_flag(info: dict[str, Any], name: str) -> bool | None:

@@ -21,7 +21,7 @@ from .checkpoint import Spec, check_tensors, within
 from .environments import MOST_TICKS, longest_episode
 from .episode_count import EpisodeCount
 from .exploration import Actions
-from .infos import final_facts, read_mask
+from .infos import as_columns, final_facts, read_mask
 from .masks import merge_masks, same_masks
 from .normalization import RewardScaler
 from .types import Episodes, Inputs, NotFinite, Rollout, map_inputs, stack_inputs
@@ -102,7 +102,7 @@ class Collector:
             np.ones(lanes, dtype=np.bool_),
             np.zeros(lanes, dtype=np.int64),
             np.zeros(lanes),
-            self._mask(info),
+            self._mask(as_columns(info)),
         )
         self.state = self.policy.initial_state(lanes)
         self._choose()
@@ -117,7 +117,8 @@ class Collector:
             NotFinite: rewards or observations that are NaN or infinite, where somebody learns from
                 them or acts on them.
         """
-        obs, reward, terminated, truncated, info = self.env.step(self.action)
+        obs, reward, terminated, truncated, told = self.env.step(self.action)
+        info = as_columns(told)
         terminated = np.array(terminated, dtype=np.bool_)  # the env may reuse its buffers
         truncated = np.array(truncated, dtype=np.bool_) & ~terminated
         everywhere = np.ones(self.num_envs, dtype=np.bool_)
@@ -256,7 +257,7 @@ class Collector:
             last = encoder(obs, device, count=False, used=truncated), mask
         if self.mode is AutoresetMode.DISABLED and over.any():
             obs, begun = self.env.reset(options={"reset_mask": over.copy()})
-            mask = merge_masks(self._mask(begun), mask, over)
+            mask = merge_masks(self._mask(as_columns(begun)), mask, over)
         encoded = encoder(obs, device, learned, used)
         if peeks and self.mode is AutoresetMode.NEXT_STEP:
             last = encoded, mask

@@ -183,9 +183,10 @@ class Trainer:
         if self.evaluation_env is None:
             return None
         seed = stream_seed(self.config.seed, EVALUATION)
-        result = evaluate(
-            self.agent, self.evaluation_env, self.config.evaluation_episodes, seed
-        ).summary(self.optimum)
+        episodes, tells = self.config.evaluation_episodes, self.recent.tells
+        result = evaluate(self.agent, self.evaluation_env, episodes, seed, True, tells).summary(
+            self.optimum
+        )
         self.log.write({"steps": self.agent.steps, "seconds": self.seconds, "evaluation": result})
         score = result["return_mean"][0]
         if score > self.best:

@@ -11,7 +11,7 @@ import tyro
 from sidestep.agents import evaluate, load_agent, make_vector
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.evaluation import lanes_for
-from sidestep.agents.log import plain
+from sidestep.agents.log import plain, read_log
 from sidestep.agents.presets import final_episodes
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.comparison import comparison_figure, comparison_table
@@ -97,7 +97,8 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
     seed = stream_seed(config.training.seed, FINAL) if options.seed is None else options.seed
     env = make_vector(config.env, lanes_for(episodes, config.env))
     try:
-        result = evaluate(agent, env, episodes, seed, greedy=not options.sampled)
+        tells = any("success" in line for line in read_log(folder))
+        result = evaluate(agent, env, episodes, seed, not options.sampled, tells)
     finally:
         env.close()
     optimum = optimum_of(config.env, show=True)

@@ -288,7 +288,9 @@ def finish(
     test_env = make_vector(run.env, lanes_for(episodes, run.env))
     try:
         seed = stream_seed(run.training.seed, FINAL)
-        summary = evaluate(trainer.agent, test_env, episodes, seed).summary(trainer.optimum)
+        tells = trainer.recent.tells
+        result = evaluate(trainer.agent, test_env, episodes, seed, tells=tells)
+        summary = result.summary(trainer.optimum)
     finally:
         test_env.close()
     console.print(evaluation_table(f"{trainer.agent.name}, greedy, fresh seeds", summary))

@@ -8,10 +8,11 @@ import pytest
 import torch
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
-from sidestep.agents import evaluate
-from sidestep.agents.infos import final_facts, read_flags, read_mask
+from sidestep.agents import DeepSarsa, DeepSarsaConfig, Trainer, TrainingConfig, evaluate
+from sidestep.agents.infos import as_columns, final_facts, read_flags, read_mask
 from sidestep.agents.log import Recent
 from sidestep.agents.rollout import Collector
+from sidestep.agents.types import Episodes
 
 from .toys import LANES, MODES, Counting, Native, Scripted
 
@@ -92,6 +93,36 @@ def test_success_and_hits_from_other_processes(mode: AutoresetMode, form: str) -
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_an_env_that_is_known_to_tell_had_no_success_where_it_tells_none(mode: Any) -> None:
+    class Silent(Scripted):
+        def _info(self) -> dict[str, Any]:
+            return {}
+
+        def step(self, action: Any) -> Any:
+            return (*super().step(action)[:-1], {})
+
+    def make() -> SyncVectorEnv:
+        makers = [lambda lane=lane: Silent(lane, masks=False) for lane in range(3)]
+        return SyncVectorEnv(makers, autoreset_mode=mode)
+
+    assert evaluate(Counting(), make(), 5, seed=0).success is None
+    known = evaluate(Counting(), make(), 5, seed=0, tells=True)
+    assert known.success is not None and known.success.tolist() == [False] * 5
+    told = evaluate(Counting(), synchronous(mode, "int"), 5, seed=0, tells=True)
+    assert told.success is not None and told.success.all()
+    trainer = Trainer(
+        DeepSarsa(Silent.observation_space, Silent.action_space, DeepSarsaConfig()),
+        make(),
+        TrainingConfig(total_steps=1, num_envs=3, evaluation_episodes=4),
+        make(),
+    )
+    assert "success" not in (trainer.evaluate() or {})
+    one, yes = np.ones(1), np.ones(1, np.bool_)
+    trainer.recent.add([Episodes(np.array([0]), one, np.array([1]), ~yes, yes, None)])
+    assert (trainer.evaluate() or {})["success"][0] == 0.0
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_training_that_was_told_of_a_success_goes_on_showing_the_share(mode: Any) -> None:
     played, recent = Collector(synchronous(mode, "nothing for no"), Counting()), Recent(size=7)
     played.begin(0)
@@ -105,7 +136,7 @@ def test_a_training_that_was_told_of_a_success_goes_on_showing_the_share(mode: A
 
 def test_a_dict_for_each_lane_is_read_like_columns_of_them() -> None:
     rows = np.array([{"is_success": np.bool_(True)}, None, {"is_success": False}, {}], dtype=object)
-    facts = final_facts({"final_info": rows}, {})
+    facts = final_facts(as_columns({"final_info": rows}), {})
     assert facts == {"is_success": [True, None, False, None]}
     lanes = np.array([0, 1, 2, 3])
     flags = read_flags(facts, "is_success", lanes, 4)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
+from gymnasium.wrappers.vector import DictInfoToList
 
 from sidestep.agents import (
     DeepSarsa,
@@ -60,6 +61,15 @@ def test_envs_that_overwrite_their_observations_give_the_same_data(mode: Autores
     assert data_of(Overwriting(mode)) == want
     assert data_of(lanes(Scripted, mode, copy=False)) == want
     assert data_of(lanes(Scripted, mode, AsyncVectorEnv, copy=False)) == want
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_infos_of_a_dict_for_each_lane_give_the_same_data(mode: AutoresetMode) -> None:
+    assert data_of(DictInfoToList(lanes(Scripted, mode))) == data_of(Native(mode))
+    got = evaluate(Counting(), DictInfoToList(lanes(Scripted, mode)), 20, seed=0)
+    want = evaluate(Counting(), lanes(Scripted, mode), 20, seed=0)
+    assert got.success is not None and want.success is not None
+    assert got.success.tolist() == want.success.tolist() and 0 < want.success.sum() < 20
 
 
 class Rewarding(Scripted):
