@@ -55,9 +55,9 @@ def find_level(source: Any) -> Level:
         return Level.parse(source)  # refuses it
     if source in LEVELS:
         return read_level(FOLDER / f"{source}.txt")
-    one_line = source.strip()
-    if "\n" not in source and (one_line.endswith(".txt") or "/" in source or "\\" in source):
+    if names_file(source):
         return read_level(Path(source))
+    one_line = source.strip()
     if "\n" not in source and one_line and not (START in source or GOAL in source):
         close = difflib.get_close_matches(one_line, LEVELS, n=1)
         raise ValueError(
@@ -65,6 +65,12 @@ def find_level(source: Any) -> Level:
             f"got {source!r}{f' (did you mean {close[0]}?)' if close else ''}"
         )
     return Level.parse(source)
+
+
+def names_file(source: str) -> bool:
+    """Whether `find_level` takes the text for the path of a file."""
+    one_line = "\n" not in source and source not in LEVELS
+    return one_line and (source.strip().endswith(".txt") or "/" in source or "\\" in source)
 
 
 def read_level(path: Path) -> Level:

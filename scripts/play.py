@@ -12,7 +12,7 @@ from sidestep.scripts.console import console, guarded, parse, say
 from sidestep.scripts.maps import level_of
 from sidestep.scripts.watching.game import Game
 from sidestep.scripts.watching.race import rival_of, world_of
-from sidestep.scripts.watching.replay import Replay
+from sidestep.scripts.watching.replay import Replay, portable
 from sidestep.scripts.watching.stage import REFRESH_RATE
 
 EXAMPLES = """\
@@ -110,6 +110,7 @@ def run(options: Options) -> None:
     if options.out is not None and not options.out.parent.is_dir():
         raise FileNotFoundError(f"out: expected a folder that is there, got {options.out.parent}")
     config = options.world()
+    told = config if options.out is None else portable(config)  # before files may have changed
     env = make_env(config)
     rival = None
     try:
@@ -133,7 +134,7 @@ def run(options: Options) -> None:
     if rival is not None:
         say(f"Against {rival.name}: {game.score.words()}")
     if options.out is not None and game.played:
-        Replay(config, "a person", tuple(game.played)).save(options.out)
+        Replay(told, "a person", tuple(game.played)).save(options.out)
         say(f"Replay: {options.out}")
 
 

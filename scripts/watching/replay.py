@@ -3,11 +3,16 @@
 A file is JSON: the world's id, keywords and time limit; then for each episode its seed, its map,
 its actions, and what they brought. Reading plays every episode again and refuses what does not come
 out as it is written: a file of another version of the rules, or one that was changed.
+
+A replay comes from anybody, so it holds nothing that would run or read something else: an id of
+this package without a module, maps as text and no paths, and no more of all than can be played
+again in some seconds.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +20,20 @@ import gymnasium as gym
 
 from sidestep.agents import EnvConfig, make_single
 from sidestep.agents.checkpoint import write_atomically
+from sidestep.agents.environments import OWN, making
+from sidestep.agents.records import check_entry, parse_json, shown
 from sidestep.envs import MovingObstaclesEnv
+from sidestep.envs.atlas import find_level, names_file
+from sidestep.envs.files import read_regular
+from sidestep.envs.random_levels import LevelPool
 
 FORMAT, VERSION = "sidestep replay", 1
 ACTIONS = range(5)
-LARGEST = 64 * 2**20
+LARGEST = 4 * 2**20
 """Bytes of a file that is read."""
+MOST_EPISODES, MOST_TICKS, MOST_CELLS = 10_000, 500_000, 100_000
+"""Of one file: episodes, ticks of all together, and cells of all the maps of its world."""
+OURS = "sidestep/"
 
 
 @dataclass(frozen=True)
@@ -70,14 +83,15 @@ class Replay:
             ValueError: no replay, one of another version, or one that does not play as it says;
                 the message names the file, what was expected and what came.
         """
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"replay {path}: expected at most {LARGEST:,} bytes, got more")
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-            raise ValueError(f"replay {path}: expected JSON, got something else") from None
+            data = read_regular(path, LARGEST)
+        except ValueError as error:
+            raise ValueError(f"replay {path}: {error}") from None
+        record = parse_json(data, f"replay {path}")
         try:
             replay = _parse(record)
+            with making("env"):
+                replay.make_env().close()
             replay.verify()
         except (TypeError, ValueError, gym.error.Error) as error:
             raise ValueError(f"replay {path}: {error}") from None
@@ -89,7 +103,7 @@ class Replay:
         Raises:
             ValueError: none of this package.
         """
-        if not self.env.id.split(":")[-1].startswith("sidestep/"):
+        if not is_ours(self.env.id):
             raise ValueError(f"env: expected a world of this package, got {self.env.id!r}")
         env = make_single(self.env, render_mode=render_mode)
         if not isinstance(env.unwrapped, MovingObstaclesEnv):
@@ -145,6 +159,59 @@ class ReplayPolicy:
         self.seed, self.tick = state
 
 
+def is_ours(env_id: str) -> bool:
+    """Whether an id is one of this package's, and names no module to import."""
+    return env_id.startswith(OURS) and ":" not in env_id
+
+
+def portable(config: EnvConfig) -> EnvConfig:
+    """The same world for a replay: maps as text where `config` names files.
+
+    Raises:
+        ValueError: an id that a replay cannot have, or a level's file that cannot be read.
+    """
+    env_id = config.id.removeprefix(f"{OWN}:")
+    if not is_ours(env_id):
+        raise ValueError(f"env: expected a plain {OURS} id for a replay, got {config.id!r}")
+    words = []
+    for name, value in config.keywords().items():
+        if any(names_file(text) for text in _texts(value)):
+            many = isinstance(value, list | tuple)
+            value = [str(find_level(v)) for v in value] if many else str(find_level(value))
+        words.append(f"{name}={value!r}")
+    return replace(config, id=env_id, kwargs=tuple(words))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a keyword's value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from _texts([*value.keys(), *value.values()])
+    elif isinstance(value, list | tuple | set | frozenset):
+        for part in value:
+            yield from _texts(part)
+
+
+def _check_keywords(config: EnvConfig) -> None:
+    """Refuse keywords that name files, or more maps than can be made in some seconds."""
+    keywords, cells = config.keywords(), 0
+    for text in _texts(keywords):
+        if names_file(text):
+            raise ValueError(f"env kwargs: expected maps as text, got a path, {shown(text)}")
+        cells += len(text)
+    pool = keywords.get("pool")
+    if isinstance(pool, dict):
+        sizes = (pool.get(f.name, f.default) for f in fields(LevelPool) if f.name in SIZES)
+        cells += math.prod(n for n in sizes if isinstance(n, int) and not isinstance(n, bool))
+    if cells > MOST_CELLS:
+        raise ValueError(f"env kwargs: expected at most {MOST_CELLS:,} cells of maps, got more")
+
+
+SIZES = ("width", "height", "count")
+"""Fields of a pool that its cells are the product of."""
+
+
 def level_in(env: gym.Env[Any, Any]) -> str:
     """The map of the episode that an env is in."""
     world = env.unwrapped
@@ -166,7 +233,7 @@ def _verify(env: gym.Env[Any, Any], episode: ReplayEpisode, name: str) -> None:
     if not over:
         got = len(episode.actions)
         raise ValueError(f"{name}: expected actions to its end, got {got} and it goes on")
-    if abs(total - episode.total) > 1e-9 or info["is_success"] != episode.success:
+    if not abs(total - episode.total) <= 1e-9 or info["is_success"] != episode.success:
         written = f"return {episode.total:g}{' at the goal' * episode.success}"
         played = f"return {total:g}{' at the goal' * info['is_success']}"
         raise ValueError(f"{name}: expected {written}, got {played} when it was played again")
@@ -182,33 +249,44 @@ def _parse(record: Any) -> Replay:
         raise ValueError(f"expected a file with format {FORMAT!r}, got another")
     if record.get("version") != VERSION:
         raise ValueError(f"version: expected {VERSION}, got {record.get('version')!r}")
-    fields = _fields(record, "file", format=str, version=int, env=dict, player=str, episodes=list)
-    env = _fields(fields["env"], "env", id=str, kwargs=list, max_episode_steps=(int, type(None)))
+    found = _fields(record, "file", format=str, version=int, env=dict, player=str, episodes=list)
+    env = _fields(found["env"], "env", id=str, kwargs=list, max_episode_steps=(int, type(None)))
     if not all(isinstance(word, str) for word in env["kwargs"]):
         raise TypeError("env kwargs: expected words of name=value, got something else")
-    episodes = fields["episodes"]
+    episodes = found["episodes"]
     if not episodes:
         raise ValueError("episodes: expected at least one, got none")
+    if len(episodes) > MOST_EPISODES:
+        raise ValueError(f"episodes: expected at most {MOST_EPISODES:,}, got {len(episodes):,}")
+    check_entry(env["max_episode_steps"], int | None, "env max_episode_steps")
     config = EnvConfig(env["id"], tuple(env["kwargs"]), env["max_episode_steps"])
+    if not is_ours(config.id):
+        raise ValueError(f"env: expected a world of this package, got {shown(config.id)}")
+    _check_keywords(config)
     parsed = tuple(_episode(one, f"episode {number}") for number, one in enumerate(episodes))
+    ticks = sum(len(episode.actions) for episode in parsed)
+    if ticks > MOST_TICKS:
+        raise ValueError(f"actions: expected at most {MOST_TICKS:,} in all, got {ticks:,}")
     seeds = [episode.seed for episode in parsed]
     if len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds: expected each once, got {seeds}")
-    return Replay(config, fields["player"], parsed)
+        raise ValueError(f"seeds: expected each once, got {shown(seeds)}")
+    return Replay(config, found["player"], parsed)
 
 
 def _episode(record: Any, name: str) -> ReplayEpisode:
     kinds = {"seed": int, "level": str, "actions": list, "total": (int, float), "success": bool}
-    fields = _fields(record, name, **kinds)
-    if isinstance(fields["seed"], bool) or not 0 <= fields["seed"] < 2**64:
-        raise ValueError(f"{name} seed: expected 0 to 2^64 - 1, got {fields['seed']!r}")
-    for tick, action in enumerate(fields["actions"]):
+    found = _fields(record, name, **kinds)
+    if isinstance(found["seed"], bool) or not 0 <= found["seed"] < 2**64:
+        raise ValueError(f"{name} seed: expected 0 to 2^64 - 1, got {found['seed']!r}")
+    if isinstance(found["total"], bool) or not abs(found["total"]) < 1e300:
+        raise ValueError(f"{name} total: expected a number, got {shown(found['total'])}")
+    for tick, action in enumerate(found["actions"]):
         if not isinstance(action, int) or isinstance(action, bool) or action not in ACTIONS:
             last = ACTIONS[-1]
             raise ValueError(f"{name}, action {tick}: expected 0 to {last}, got {action!r}")
-    if not fields["actions"]:
+    if not found["actions"]:
         raise ValueError(f"{name} actions: expected at least one, got none")
-    return ReplayEpisode(**{**fields, "actions": tuple(fields["actions"])})
+    return ReplayEpisode(**{**found, "actions": tuple(found["actions"])})
 
 
 def _fields(record: Any, name: str, **kinds: Any) -> Mapping[str, Any]:
