@@ -37,8 +37,9 @@ class NetworkConfig:
     """Give the network the last reward."""
     channels: tuple[int, ...] = (16, 32)
     """Of the 3x3 convolutions before the encoder, for planes; empty: it reads every cell."""
-    channels_axis: Literal["auto", "first", "last"] = "auto"
-    """Where the channels of a picture are: first, last, or auto, by the env's word or the shape."""
+    channels_axis: Literal["auto", "first", "last", "bytes"] = "auto"
+    """Where the channels of a picture are: first, last, or auto, by the env's word or the shape
+    (bytes: as for runs of before there was this choice)."""
     skip_connection: bool = False
     """Give the head what the encoder makes of this tick too, past the memory."""
 

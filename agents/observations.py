@@ -12,9 +12,10 @@ from torch import Tensor
 from .normalization import RunningMoments
 from .types import NotFinite
 
-CHANNELS_AXES = ("auto", "first", "last")
+CHANNELS_AXES = ("auto", "first", "last", "bytes")
 """Where the channels of a picture are; auto: where its env says (an attribute `channels_axis` of
-the Box), else where its shape says."""
+the Box), else where its shape says. bytes is what was done before there was a choice: last for
+bytes up to 255 with 1, 3 or 4 channels, else first."""
 SMALL_MAP = 8
 """Cells on the shorter side up to which a map is small."""
 
@@ -111,12 +112,14 @@ def _axis_of(space: spaces.Box, told: str) -> str | None:
     """
     if len(space.shape) not in (3, 4):
         return "first"
-    own = told if told != "auto" else getattr(space, "channels_axis", None)
-    if own is not None:
-        return str(own)
     first, middle, last = space.shape[-3:]
+    told = getattr(space, "channels_axis", told) if told == "auto" else told
+    if told in ("first", "last"):
+        return str(told)
     if _is_bytes(space) and last in (1, 3, 4):
         return "last"
+    if told == "bytes":
+        return "first"
     if (first == middle) != (middle == last):
         return "last" if first == middle else "first"
     if 2 * first <= min(middle, last):

@@ -85,7 +85,7 @@ def identity_of(record: dict[str, Any]) -> str:
 
 
 def learner_config(learner: str, values: dict[str, Any], source: str) -> LearnerConfig:
-    """A learner's configuration from the dict that was written.
+    """A learner's configuration from the dict that was written, maybe by an earlier version.
 
     Raises:
         ValueError: no such learner, or fields of another version.
@@ -95,7 +95,8 @@ def learner_config(learner: str, values: dict[str, Any], source: str) -> Learner
         raise ValueError(f"{source}: expected one of the learners {names}, got {shown(learner)}")
     _, kind = LEARNERS[learner]
     values = dict(entries(values, source, network=dict))
-    values["network"] = build_config(NetworkConfig, values["network"], source)
+    network = {"channels_axis": "bytes", **values["network"]}  # the rule before there was a choice
+    values["network"] = build_config(NetworkConfig, network, source)
     config: LearnerConfig = build_config(kind, values, source)
     return config
 

@@ -209,7 +209,8 @@ def _course(name: str, settings: dict[str, Any], total_steps: int | None) -> Any
         return settings
     schedule = {f"{what}_{unit}": None for what in ("epsilon", "entropy") for unit in UNITS}
     explores = config.exploration_steps(total_steps or training.total_steps)
-    return asdict(config) | schedule, explores, training
+    network = asdict(config.network) | {"channels_axis": None}  # which these worlds say themselves
+    return asdict(config) | schedule | {"network": network}, explores, training
 
 
 def _outcomes(rows: list[list[float]]) -> list[Outcome]:

@@ -1,6 +1,7 @@
 """Boxes of two, three and four axes: tables, pictures and stacks of them, in every layout."""
 
 import copy
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sidestep.agents import (
     TrainingConfig,
 )
 from sidestep.agents.observations import ObservationEncoder, check_picture
+from sidestep.agents.runs import learner_config
 from sidestep.envs import Level
 from sidestep.sequence import MEMORIES
 
@@ -65,6 +67,23 @@ def test_channels_of_any_picture_are_put_first(space: spaces.Box, axis: str) -> 
     turned = batch if other == "first" else batch.transpose(0, 3, 1, 2)
     told = ObservationEncoder(space, channels_axis=other)
     np.testing.assert_allclose(told(batch).numpy(), turned / scale, rtol=1e-6)
+
+
+@pytest.mark.parametrize("space", [space for space, _ in LAYOUTS], ids=lambda x: str(x.shape))
+def test_agents_of_before_there_was_a_choice_see_what_they_saw(
+    space: spaces.Box, tmp_path: Path
+) -> None:
+    space.seed(4)
+    batch = np.stack([space.sample(), space.sample()])
+    is_bytes = space.dtype == np.uint8 and space.high.max() == 255
+    last = is_bytes and space.shape[2] in (1, 3, 4)
+    want = (batch.transpose(0, 3, 1, 2) if last else batch) / (255 if is_bytes else 1)
+    values = asdict(DeepSarsaConfig(network=NetworkConfig((7,), channels=(2,))))
+    del values["network"]["channels_axis"], values["epsilon_fraction"]
+    config = learner_config("deep-sarsa", values | {"epsilon_steps": 200_000}, "config.json")
+    agent = DeepSarsa(space, spaces.Discrete(2), config)  # type: ignore[arg-type]
+    np.testing.assert_allclose(agent.encoder(batch).numpy(), want, rtol=1e-6)
+    assert agent.config.exploration_steps(10) == 200_000
 
 
 @pytest.mark.parametrize("shape", [(9, 5, 3), (5, 4, 26), (8, 8, 8), (4, 4, 4), (2, 5, 6, 7)])

@@ -147,7 +147,7 @@ WRONG = [
     (["deep-sarsa", "--env", "nomodule:X-v0"], "expected a module to import"),
     (["deep-sarsa", "--env", "Pendulum-v1"], "expected Discrete counted from 0, got Box"),
     (["deep-sarsa", "--env-kwargs", "size"], "expected name=value, got 'size'"),
-    (["deep-sarsa", "--env-kwargs", "size=3"], "got 'size'"),
+    (["deep-sarsa", "--env-kwargs", "size=3"], "got an unexpected keyword argument 'size'"),
     (["deep-sarsa", "--device", "quantum"], "device: expected one that is there, got 'quantum'"),
     (["deep-sarsa", "--memory", "attention", "--memory-layers", "2"], "expected num_layers=1"),
 ]
