@@ -17,6 +17,8 @@ Sources.
         Expected Sarsa.
 [PQN]   Gallici et al. (2024), Simplifying deep temporal difference learning, arXiv 2407.04811.
 [Pardo] Pardo et al. (2018), Time limits in reinforcement learning, arXiv 1712.00378.
+Besides: Huber (1964), Robust estimation of a location parameter; Pascanu et al. (2013), On the
+difficulty of training recurrent neural networks (clipping); Kingma & Ba (2015), Adam.
 """
 
 import math
@@ -113,7 +115,7 @@ class Rollout(NamedTuple):
 
 @torch.no_grad()
 def choose(network: nn.Module, obs: Tensor, epsilon: float) -> Tensor:
-    """Actions (B,) for (B, D): random with probability epsilon, else greedy ([SB] section 2.2)."""
+    """Choose (B,) for (B, D): at random with probability epsilon, else greedily ([SB] sec. 2.2)."""
     q = network(obs)  # (B, A)
     lanes, actions = q.shape
     explores = torch.rand(lanes) < epsilon
@@ -146,7 +148,7 @@ def play(
 
 @torch.no_grad()
 def targets(rollout: Rollout, q: Tensor, epsilon: float, settings: Settings) -> Tensor:
-    """What q_t[a_t] is drawn to: the lambda-return G_t of every tick, (T, B).
+    """Compute what q_t[a_t] is drawn to: the lambda-return G_t of every tick, (T, B).
 
     Args:
         rollout: T ticks.
@@ -175,16 +177,15 @@ def targets(rollout: Rollout, q: Tensor, epsilon: float, settings: Settings) -> 
 
 
 def loss_of(network: nn.Module, rollout: Rollout, epsilon: float, settings: Settings) -> Tensor:
-    """The mean Huber error of q_t[a_t] over the valid ticks.
+    """Average Huber's error of q_t[a_t] over the valid ticks.
 
     Its gradient goes through q_t[a_t] alone, not through the target: semi-gradient SARSA, [SB]
-    section 10.1, eq. 10.1. Huber's error is the square's for errors below 1, and grows linearly
-    beyond.
+    section 10.1, eq. 10.1. Huber's error is half the square up to 1, and grows linearly beyond.
     """
     q = network(rollout.obs)  # (T+1, B, A)
     target = targets(rollout, q, epsilon, settings)  # (T, B)
     prediction = q[:-1].gather(-1, rollout.action[:-1].unsqueeze(-1)).squeeze(-1)  # (T, B)
-    error = F.huber_loss(prediction, target, reduction="none")
+    error = F.huber_loss(prediction, target, reduction="none")  # Huber (1964)
     return (error * rollout.valid).sum() / rollout.valid.sum().clamp(min=1)
 
 
@@ -195,15 +196,15 @@ def learn(
     epsilon: float,
     settings: Settings,
 ) -> None:
-    """One optimizer step for each minibatch; these are parts of the lanes, never of the time."""
+    """Take an optimizer step for each minibatch: a part of the lanes, never of the time."""
     for part in torch.randperm(rollout.reward.shape[1]).chunk(settings.minibatches):
         loss = loss_of(network, Rollout(*(x[:, part] for x in rollout)), epsilon, settings)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(
+        nn.utils.clip_grad_norm_(  # Pascanu et al. (2013), algorithm 1
             network.parameters(), settings.max_gradient_norm, error_if_nonfinite=True
         )
-        optimizer.step()
+        optimizer.step()  # Kingma & Ba (2015), algorithm 1
 
 
 def make_env(settings: Settings, lanes: int) -> VectorEnv[Any, Any, Any]:

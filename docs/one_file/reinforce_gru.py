@@ -21,6 +21,8 @@ Sources.
 [RPG]   Wierstra, Foerster, Peters & Schmidhuber (2010), Recurrent policy gradients.
 [A3C]   Mnih et al. (2016), Asynchronous methods for deep reinforcement learning, 1602.01783.
 [Pardo] Pardo et al. (2018), Time limits in reinforcement learning, 1712.00378.
+Besides: Pascanu et al. (2013), On the difficulty of training recurrent neural networks (clipping);
+Kingma & Ba (2015), Adam.
 """
 
 import math
@@ -86,12 +88,12 @@ class PolicyNetwork(nn.Module):
             self.head.weight.mul_(0.01)
 
     def step(self, obs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """One tick of acting: (B, D) and h (1, B, H) to logits (B, A) and the next h."""
+        """Read one tick: (B, D) and h (1, B, H) to logits (B, A) and the next h."""
         y, state = self.memory(self.encoder(obs).unsqueeze(0), state)
         return self.head(y[0])[:, :-1], state
 
     def forward(self, obs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Whole episodes, whose memory is clear when they begin.
+        """Read whole episodes, whose memory is clear when they begin.
 
         Args:
             obs: (T, B, D).
@@ -141,7 +143,7 @@ def play(env: VectorEnv[Any, Any, Any], network: PolicyNetwork) -> Episodes:
 
 @torch.no_grad()
 def returns_of(episodes: Episodes, value: Tensor, discount: float) -> Tensor:
-    """G_t of every tick, (T, B), from `value` (T+1, B) where the time limit cut an episode."""
+    """Compute G_t (T, B); where the time limit cut an episode, `value` (T+1, B) goes on."""
     returns = torch.empty_like(episodes.reward)
     g = torch.zeros_like(value[0])
     for t in reversed(range(len(returns))):
@@ -157,7 +159,7 @@ def returns_of(episodes: Episodes, value: Tensor, discount: float) -> Tensor:
 def loss_of(
     network: PolicyNetwork, episodes: Episodes, entropy_coefficient: float, settings: Settings
 ) -> Tensor:
-    """The loss of an episode, a sum over its ticks, averaged over the episodes.
+    """Average the episodes' losses, each a sum over its ticks.
 
     So is the gradient of the expected return; a mean over ticks would weigh batches by length.
     """
@@ -187,14 +189,14 @@ def learn(
     entropy_coefficient: float,
     settings: Settings,
 ) -> None:
-    """One step up the policy gradient."""
+    """Take one step up the policy gradient."""
     loss = loss_of(network, episodes, entropy_coefficient, settings)
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(
+    nn.utils.clip_grad_norm_(  # Pascanu et al. (2013), algorithm 1
         network.parameters(), settings.max_gradient_norm, error_if_nonfinite=True
     )
-    optimizer.step()
+    optimizer.step()  # Kingma & Ba (2015), algorithm 1
 
 
 def make_env(settings: Settings, lanes: int) -> VectorEnv[Any, Any, Any]:
