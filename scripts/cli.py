@@ -44,6 +44,9 @@ def main(args: list[str] | None = None) -> None:
         sys.path.append(str(Path.cwd()))  # last: nothing there stands in for what is installed
     try:
         _main(sys.argv[1:] if args is None else args)
+    except KeyboardInterrupt:  # while a command is imported
+        print("sidestep: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
     finally:
         _flush()
 

@@ -223,7 +223,8 @@ def guarded(command: str, action: Callable[[], None]) -> None:
     `SIDESTEP_TRACEBACK=1` shows the traceback instead.
     """
     try:
-        action()
+        with _interruptions():
+            action()
     except KeyboardInterrupt:
         print(f"sidestep {command}: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
@@ -255,6 +256,20 @@ def _is_memory(error: Exception) -> bool:
         "calculation overflowed",
     )
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
+@contextlib.contextmanager
+def _interruptions() -> Iterator[None]:
+    """Raise what Ctrl-C raises where it is at the bottom of an error: compilers raise their own."""
+    try:
+        yield
+    except BaseException as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, KeyboardInterrupt | SystemExit):
+            cause = cause.__cause__ or cause.__context__
+        if isinstance(cause, KeyboardInterrupt) and cause is not error:
+            raise KeyboardInterrupt from error
+        raise
 
 
 def check_folder(path: Path | None, flag: str) -> None:

@@ -13,7 +13,7 @@ from sidestep.scripts.maps import level_of
 from sidestep.scripts.watching.game import Game
 from sidestep.scripts.watching.race import rival_of, world_of
 from sidestep.scripts.watching.replay import Replay, portable
-from sidestep.scripts.watching.stage import REFRESH_RATE
+from sidestep.scripts.watching.stage import REFRESH_RATE, warm_up
 
 EXAMPLES = """\
   sidestep play
@@ -115,6 +115,7 @@ def run(options: Options) -> None:
     rival = None
     try:
         rival = None if options.against is None else rival_of(options.against, config)
+        warm_up(env)
         game = Game(
             env,
             f"sidestep play: {config.id}",

@@ -226,9 +226,11 @@ def play(options: Options, solution: LevelSolutions, optimum: float | None) -> N
 
 def watch(options: Options, solution: LevelSolutions) -> None:
     """Show the optimum in the window of `sidestep watch`."""
+    from sidestep.scripts.watching.stage import warm_up
     from sidestep.scripts.watching.viewer import Viewer
 
     env = gym.make(qualified(options.env), render_mode="rgb_array", **options.keywords())
+    warm_up(env)
     try:
         title = f"sidestep solve: {options.env}"
         player = solution.player(env)

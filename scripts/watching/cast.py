@@ -16,7 +16,7 @@ from sidestep.scripts.watching.oracle import Oracle, oracle_of
 from sidestep.scripts.watching.replay import Replay
 from sidestep.scripts.watching.rerun import ReplaySession
 from sidestep.scripts.watching.session import Session
-from sidestep.scripts.watching.stage import make_drawn
+from sidestep.scripts.watching.stage import make_drawn, warm_up
 
 DISCOUNT = 0.99
 """Gamma of the optimum, where there is no run."""
@@ -149,6 +149,7 @@ class Cast:
             env = self.make_env()
             if lane == 0:
                 oracle = self._oracle(env, regret)
+                warm_up(env)
             policy: Any
             if self.replay is not None:
                 return [ReplaySession(env, self.replay, oracle)]

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ Drawing = Callable[[int, int], Pixels]
 """Gives a picture of about (width, height); it is scaled to fit."""
 
 STATUS_HEIGHT = 34
+NOTICE_SECONDS = 2.0
+"""What takes longer than this is announced."""
 REFRESH_RATE = 60
 """Times a second that keys are read."""
 
@@ -124,6 +127,25 @@ def make_drawn(config: EnvConfig) -> gym.Env[Any, Any]:
             f"{modes}"
         )
     return env
+
+
+def warm_up(env: gym.Env[Any, Any]) -> None:
+    """Compile what ticks of our worlds need, before a window opens that would freeze meanwhile.
+
+    The env is left in an episode of its own; the next `reset(seed=...)` begins as if there had
+    been none. On standard error a line says so where it takes long, as on the first time.
+    """
+    if not isinstance(env.unwrapped, MovingObstaclesEnv):
+        return
+    words = "Compiling the world, once for this version ..."
+    notice = threading.Timer(NOTICE_SECONDS, lambda: print(words, file=sys.stderr))
+    notice.daemon = True
+    notice.start()
+    try:
+        env.reset(seed=0)
+        env.step(0)
+    finally:
+        notice.cancel()
 
 
 def picture_of(env: gym.Env[Any, Any]) -> Pixels:

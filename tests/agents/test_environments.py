@@ -84,7 +84,7 @@ def test_keywords_reach_the_env() -> None:
         (lambda: make_vector(EnvConfig("Pendulum-v1"), 2), TypeError, "expected Discrete counted"),
         (lambda: make_vector(EnvConfig("Nope-v0"), 2), gym.error.Error, "doesn't exist"),
         (lambda: make_vector(EnvConfig("nope:X-v0"), 2), ValueError, "expected a module to impo"),
-        (lambda: make_vector(EnvConfig(kwargs=("size=3",)), 2), TypeError, "got 'size'"),
+        (lambda: make_vector(EnvConfig(kwargs=("size=3",)), 2), TypeError, "argument 'size'"),
     ],
 )
 def test_wrong_input_is_named(make: Any, error: Any, message: str) -> None:

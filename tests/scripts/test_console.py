@@ -150,6 +150,29 @@ def test_nothing_is_written_into_docs_of_the_present_folder(
         assert options().out == Path("runs/bench"), name
 
 
+@pytest.mark.parametrize(
+    ("error", "code"), [(KeyboardInterrupt, 130), (ValueError, 2), (ZeroDivisionError, None)]
+)
+def test_ctrl_c_however_deep(
+    error: type[BaseException], code: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A compiler that is interrupted cleans up, and raises an error of its own."""
+
+    def action() -> None:
+        try:
+            raise error("stop")
+        except BaseException:
+            if error is not ValueError:
+                raise RuntimeError("failed in nopython mode")  # noqa: B904
+            raise
+
+    with pytest.raises(SystemExit if code else RuntimeError) as stop:
+        guarded("play", action)
+    assert code is None or getattr(stop.value, "code", None) == code
+    words = {130: "sidestep play: interrupted\n", 2: "sidestep play: stop\n", None: ""}
+    assert capsys.readouterr().err == words[code]
+
+
 def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     for words in ("--help", "train --help", "bench --help", "train deep-sarsa --help"):
         try:

@@ -1,15 +1,20 @@
 """`sidestep play`: every key, both paces, the score, and wrong input."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
+import numpy as np
 import pygame
 import pytest
 
+from sidestep.envs import MovingObstaclesEnv
 from sidestep.envs.rendering import Window
-from sidestep.scripts import play
+from sidestep.scripts import play, watch
 from sidestep.scripts.play import Options, make_env
+from sidestep.scripts.watching import stage
 from sidestep.scripts.watching.game import Game
 from sidestep.scripts.watching.race import Rival
 
@@ -162,6 +167,53 @@ def test_the_command(
     monkeypatch.setattr(Window, "events", lambda self: [down(next(keys))])
     play.main(["--level", str(map_file), "--turns", "--seed", "3"])
     assert capsys.readouterr().out == "1 of 1 episodes reached the goal, mean return 0.90\n"
+
+
+@pytest.mark.parametrize("words", [["--turns"], ["--against", "optimum"], []])
+def test_kernels_are_compiled_before_the_window_opens(
+    words: list[str], map_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a cold cache the window froze for seconds at the first key."""
+    order: list[str] = []
+    step, opened = MovingObstaclesEnv.step, Window.open
+
+    def noted_step(env: MovingObstaclesEnv, action: Any) -> Any:
+        order.append("step")
+        return step(env, action)
+
+    def noted_open(window: Window, width: int, height: int) -> None:
+        order.append("open")
+        opened(window, width, height)
+
+    monkeypatch.setattr(MovingObstaclesEnv, "step", noted_step)
+    monkeypatch.setattr(Window, "open", noted_open)
+    monkeypatch.setattr(Window, "events", lambda self: [down(pygame.K_q)])
+    play.main(["--level", str(map_file), *words])
+    assert order[:2] == ["step", "open"]
+    order.clear()
+    watch.main(["--optimum", "--env-kwargs", "level=S..G"])
+    assert order[:2] == ["step", "open"]
+
+
+def test_what_takes_long_is_announced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stage, "NOTICE_SECONDS", 0.0)
+    env, plain = (
+        gym.make("sidestep/MovingObstacles-v0", disable_env_checker=True) for _ in range(2)
+    )
+    slow = env.unwrapped.reset
+
+    def reset(**options: Any) -> Any:
+        time.sleep(0.3)
+        return slow(**options)
+
+    monkeypatch.setattr(env.unwrapped, "reset", reset)
+    stage.warm_up(env)
+    assert capsys.readouterr().err == "Compiling the world, once for this version ...\n"
+    for one in (env, plain):  # what comes then is as if nothing had been
+        one.reset(seed=5)
+    assert np.array_equal(env.step(2)[0], plain.step(2)[0])
 
 
 def test_episodes_end_the_command(
