@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from sidestep.agents.checkpoint import write_atomically
+from sidestep.scripts.console import UNSEEN, say
+from sidestep.scripts.fonts import BOX, fit_fonts
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8A8A8A"
 """Okabe-Ito: colours that colour-blind people tell apart."""
@@ -16,7 +19,13 @@ COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#D55E00", "#56B4E9", "#000000", GREY
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write `figure` as a PNG, completely or not at all."""
+    """Write `figure` as a PNG, completely or not at all; say which letters no font has."""
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_text(text.get_text().translate(dict.fromkeys(UNSEEN, BOX)))
+    remark = fit_fonts(figure)
+    if remark:
+        say(remark)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)  # type: ignore[no-untyped-call]
     write_atomically(path, buffer.getvalue())

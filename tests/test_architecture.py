@@ -22,7 +22,7 @@ MAY_IMPORT = {
 ROOMS = {
     "panels": {"panels"},
     "watching": {"watching", "panels", "console"},
-    "sequences": {"sequences", "console", "curves"},
+    "sequences": {"sequences", "console", "curves", "fonts"},
 }
 """Folders of scripts/: what each may use of scripts/. The commands and benches use them all."""
 DRAWING = {"layout.py", "palette.py", "rendering.py", "sprites.py", "text.py", "window.py"}

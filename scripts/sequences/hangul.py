@@ -5,14 +5,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-FONT_VARIABLE = "SIDESTEP_FONT"
-"""Environment variable with the path of a font file to use for labels."""
-FAMILIES = (
-    *("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Nanum Gothic", "Malgun Gothic"),
-    *("Apple SD Gothic Neo", "AppleGothic", "UnDotum", "Baekmuk Gulim", "Noto Sans CJK JP"),
-)
-"""Fonts with Hangul that systems bring, the better ones first."""
+from sidestep.scripts.fonts import FONT_VARIABLE, covers, family_with
 
+SAMPLE = "가읽힣"
+"""A font that has these has Hangul."""
 _FIRST = ("g", "kk", "n", "d", "tt", "l", "m", "b", "pp", "s", "ss", "", "j", "jj", "ch", "k",
           "t", "p", "h")  # fmt: skip
 _VOWEL = ("a", "ae", "ya", "yae", "eo", "e", "yeo", "ye", "o", "wa", "wae", "oe", "yo", "u",
@@ -51,24 +47,13 @@ def romanise(text: str) -> str:
 def hangul_font() -> str | None:
     """The name of a font that has Hangul, as matplotlib knows it; None where there is none.
 
-    The file that SIDESTEP_FONT names comes first, then `FAMILIES`, then any installed font.
-
     Raises:
         ValueError: SIDESTEP_FONT names no font file, or one without Hangul.
     """
-    from matplotlib import font_manager
-
     chosen = os.environ.get(FONT_VARIABLE)
-    if chosen:
-        if not Path(chosen).is_file() or not _covers(chosen):
-            raise ValueError(f"{FONT_VARIABLE}: expected a font file with Hangul, got {chosen}")
-        font_manager.fontManager.addfont(chosen)
-        return font_manager.FontProperties(fname=chosen).get_name()
-    installed = {entry.name: entry.fname for entry in font_manager.fontManager.ttflist}
-    for name in (*FAMILIES, *sorted(installed)):
-        if name in installed and _covers(installed[name]):
-            return name
-    return None
+    if chosen and not (Path(chosen).is_file() and covers(chosen, SAMPLE)):
+        raise ValueError(f"{FONT_VARIABLE}: expected a font file with Hangul, got {chosen}")
+    return family_with(SAMPLE)
 
 
 def check_font() -> None:
@@ -79,17 +64,6 @@ def check_font() -> None:
     """
     if os.environ.get(FONT_VARIABLE):
         hangul_font()
-
-
-def _covers(path: str) -> bool:
-    """Whether a font has Hangul, each syllable its own glyph: Last Resort has one box for all."""
-    from matplotlib.ft2font import FT2Font
-
-    try:
-        characters: Any = FT2Font(path).get_charmap()
-    except (RuntimeError, OSError):
-        return False
-    return len({characters[ord(c)] for c in "가읽힣" if ord(c) in characters}) == 3
 
 
 def labels_for(tokens: list[str]) -> tuple[list[str], dict[str, Any], str]:

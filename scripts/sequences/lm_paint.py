@@ -8,8 +8,9 @@ import torch
 import tyro
 
 from sidestep.agents.checkpoint import write_atomically
-from sidestep.scripts.console import check_folder, console, table
+from sidestep.scripts.console import check_folder, console, say, table
 from sidestep.scripts.curves import save_figure
+from sidestep.scripts.fonts import missing_words
 from sidestep.scripts.sequences.fitting_runs import read_run
 from sidestep.scripts.sequences.lm_task import (
     configs_of,
@@ -19,7 +20,7 @@ from sidestep.scripts.sequences.lm_task import (
     split_text,
     text_of,
 )
-from sidestep.scripts.sequences.painted import as_figure, as_html, in_terminal, scaled
+from sidestep.scripts.sequences.painted import as_figure, as_html, in_terminal, lacking, scaled
 from sidestep.sequence.language import LanguageModel, Vocabulary
 from sidestep.sequence.units import PROPERTIES, Follower, rank_units, unit_activations
 
@@ -148,4 +149,7 @@ def _write(options: PaintOptions, unit: int, text: str, values: list[float], nam
     page = picture.with_suffix(".html")
     write_atomically(page, as_html(text, values, name).encode())
     save_figure(as_figure(text, values, name), picture)
+    remark = missing_words(lacking(text))
+    if remark:
+        say(remark)
     console.print(f"{name}: {picture} and {page}", soft_wrap=True, markup=False)

@@ -4,13 +4,15 @@ import html
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
 from matplotlib.patches import Rectangle
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
+from sidestep.scripts.fonts import BOX, covers, family_with, file_of
+
+MONOSPACED = "DejaVu Sans Mono"
 RED, BLUE, WHITE = (214, 39, 40), (31, 100, 200), (255, 255, 255)
 FADED = 0.85
 """The strongest colour's share of red or blue: letters stay readable on it."""
@@ -82,18 +84,39 @@ def as_html(text: str, values: Sequence[float], title: str) -> str:
 
 
 def _rows(text: str, values: Sequence[float]) -> Cells:
-    """Lines of at most `WIDTH` cells."""
+    """Lines of at most `WIDTH` columns; a mark of no width stands with the letter before it."""
     rows: Cells = [[]]
+    column = 0
     for symbol, value in zip(text, values, strict=True):
-        if symbol == "\n" or len(rows[-1]) == WIDTH:
+        width = cell_len(symbol)
+        if not width and rows[-1] and symbol.isprintable():
+            rows[-1][-1] = (rows[-1][-1][0] + symbol, rows[-1][-1][1])
+            continue
+        if symbol == "\n" or column + width > WIDTH:
             rows.append([])
+            column = 0
         if symbol != "\n":
             rows[-1].append((symbol, value))
+            column += max(width, 1)
     return rows
 
 
+def lacking(text: str) -> list[str]:
+    """The letters of a text that no font has; a picture has a small square for each."""
+    letters = dict.fromkeys(symbol for symbol in text if symbol.isprintable())
+    return [letter for letter in letters if not letter.isspace() and _family(letter) is None]
+
+
+def _family(letter: str) -> str | None:
+    """The monospaced font if it has the letter, else another that has."""
+    return MONOSPACED if covers(file_of(MONOSPACED), letter) else family_with(letter)
+
+
 def as_figure(text: str, values: Sequence[float], title: str) -> Figure:
-    """A picture in monospace; characters that its font lacks are drawn as a small square.
+    """A picture in monospace; a letter that the font lacks comes from one that has it.
+
+    Letters as wide as two (Hangul, Han, kana) take two columns. What no font has, and what cannot
+    be seen, is a small square.
 
     Args:
         text: (T,) characters.
@@ -101,8 +124,7 @@ def as_figure(text: str, values: Sequence[float], title: str) -> Figure:
         title: above the text.
     """
     rows = _rows(text, values)
-    path = font_manager.findfont("DejaVu Sans Mono")
-    known = FT2Font(path).get_charmap()
+    lost = {letter: BOX if cell_len(letter) else "" for letter in lacking(text)}
     width, height = WIDTH * CELL[0] + 24, len(rows) * CELL[1] + 48
     figure = Figure(figsize=(width / 72, height / 72), dpi=144, facecolor="white")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
@@ -110,14 +132,18 @@ def as_figure(text: str, values: Sequence[float], title: str) -> Figure:
     axes.axis("off")
     axes.text(12, 20, title, fontsize=10, va="center", color="#222222", parse_math=False)
     for number, row in enumerate(rows):
-        top = 36 + number * CELL[1]
-        for column, (symbol, value) in enumerate(row):
+        top, column = 36 + number * CELL[1], 0
+        for symbol, value in row:
+            columns = max(cell_len(symbol), 1)
             colour = tuple(part / 255 for part in colour_of(value))
-            place = (12 + column * CELL[0], top)
-            axes.add_patch(Rectangle(place, CELL[0], CELL[1], color=colour, linewidth=0))
-            if not symbol.isspace():
-                shown = symbol if ord(symbol) in known else "\u25a1"
-                axes.text(place[0] + CELL[0] / 2, top + CELL[1] / 2, shown, fontsize=9.5,
-                          family="DejaVu Sans Mono", ha="center", va="center_baseline",
-                          color="#111111", parse_math=False)  # fmt: skip
+            place, size = (12 + column * CELL[0], top), columns * CELL[0]
+            column += columns
+            axes.add_patch(Rectangle(place, size, CELL[1], color=colour, linewidth=0))
+            if symbol.isspace():
+                continue
+            shown = "".join(lost.get(c, c) if c.isprintable() else BOX for c in symbol)
+            families = dict.fromkeys([MONOSPACED, *filter(None, map(_family, shown))])
+            axes.text(place[0] + size / 2, top + CELL[1] / 2, shown, fontsize=9.5,
+                      family=list(families), ha="center", va="center_baseline",
+                      color="#111111", parse_math=False)  # fmt: skip
     return figure

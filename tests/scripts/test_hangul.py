@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sidestep.scripts.fonts import covers
 from sidestep.scripts.sequences import hangul
 from sidestep.scripts.sequences.translate_figures import Look, attention_figure, attention_text
 
@@ -46,10 +47,10 @@ def test_a_font_with_one_box_for_all_is_none() -> None:
     from matplotlib import font_manager
 
     paths = {entry.name: entry.fname for entry in font_manager.fontManager.ttflist}
-    assert not hangul._covers(paths["DejaVu Sans"])
+    assert not covers(paths["DejaVu Sans"], "가읽힣")
     for name, path in paths.items():
         if "Last Resort" in name:
-            assert not hangul._covers(path)
+            assert not covers(path, "가읽힣") and not covers(path, "가")
 
 
 def test_wrong_font_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from matplotlib.image import imread
 from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.agents.log import read_log
 from sidestep.scripts import lm
+from sidestep.scripts.sequences import painted
 from sidestep.scripts.sequences.lm_task import default_text, load_language_model
 from sidestep.scripts.sequences.painted import as_figure, as_html, colour_of, in_terminal, scaled
 
@@ -345,7 +346,10 @@ def test_colours_by_hand() -> None:
     assert scaled([0.2, -0.1]) == pytest.approx([1, -0.5], rel=0.02)
 
 
-def test_painted_text_keeps_every_character(tmp_path: Path) -> None:
+def test_painted_text_keeps_every_character(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(painted, "family_with", lambda _: None)  # no other font is there
     text, values = 'a <b>\n& "나" $x$', [0.9, 0, -0.9, 0.5, 0.1, 0, 1, 0, 0, 0.3, 0.1, 0, 1, -1, 1]
     assert in_terminal(text, values).plain == text
     page = as_html(text, values, "unit <3>")
