@@ -126,10 +126,19 @@ def check_lengths(lengths: object, steps: int, batch: int, device: torch.device)
         raise ValueError(f"expected lengths of shape ({batch},), got {shape(lengths)}")
     if lengths.device != device:
         raise ValueError(f"expected lengths on {device} as x, got {lengths.device}")
-    if torch.compiler.is_compiling() or lengths.is_meta or not batch:
-        return  # the values are not known
+    known = bounds(lengths)
+    if known is not None and (known[0] < 0 or known[1] > steps):
+        raise ValueError(f"expected lengths in 0..{steps}, got {known[0]}..{known[1]}")
+
+
+def bounds(lengths: Tensor) -> tuple[int, int] | None:
+    """The smallest and the largest, of all rows of a vmap at once.
+
+    None where the values are not known (while a graph is traced, on the meta device) or there are
+    none.
+    """
+    if torch.compiler.is_compiling() or lengths.is_meta or not lengths.numel():
+        return None
     while torch._C._functorch.is_functorch_wrapped_tensor(lengths):
-        lengths = torch._C._functorch.get_unwrapped(lengths)  # all rows of a vmap at once
-    low, high = int(lengths.min()), int(lengths.max())
-    if low < 0 or high > steps:
-        raise ValueError(f"expected lengths in 0..{steps}, got {low}..{high}")
+        lengths = torch._C._functorch.get_unwrapped(lengths)
+    return int(lengths.min()), int(lengths.max())

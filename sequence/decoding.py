@@ -208,7 +208,8 @@ def _continuations(total: Tensor, log_probs: Tensor, width: int) -> tuple[Tensor
 
 def _allowed(logits: Tensor) -> Tensor:
     """Log-probabilities; PAD and BEGIN, which are never written, get -inf."""
-    log_probs = logits.float().log_softmax(-1)
+    wide = torch.promote_types(logits.dtype, torch.float32)
+    log_probs = logits.to(wide).log_softmax(-1)
     log_probs[:, [PAD, BEGIN]] = -math.inf
     return log_probs
 

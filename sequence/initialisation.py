@@ -118,15 +118,19 @@ def embedding_layer(
     """Normal with deviation 0.1; symbol 0, which is padding, is zero and stays so."""
     if symbols < 2:
         raise ValueError(f"expected at least 2 symbols, got {symbols}")
-    weight = 0.1 * torch.randn(symbols, size, generator=generator)
-    weight[0] = 0
+    weight = torch.empty(symbols, size)
+
+    def fill(weight: Tensor) -> None:
+        weight.normal_(generator=generator).mul_(0.1)[0] = 0
+
+    draw(weight, generator, fill)
     return nn.Embedding(symbols, size, padding_idx=0, _weight=weight)
 
 
 def linear_layer(inputs: int, outputs: int, generator: torch.Generator | None = None) -> nn.Linear:
     """Xavier-uniform weights and zero biases."""
-    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
-    with torch.no_grad():
-        nn.init.xavier_uniform_(layer.weight, generator=generator)
-        layer.bias.zero_()
+    layer = nn.Linear(inputs, outputs, device="meta")
+    layer = layer.to_empty(device=torch.get_default_device())
+    draw(layer.weight, generator, lambda w: nn.init.xavier_uniform_(w, generator=generator))
+    draw(layer.bias, None, Tensor.zero_)
     return layer

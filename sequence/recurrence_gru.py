@@ -119,6 +119,7 @@ def _walk_back(
     grad: Tensor, w_hh: Tensor, resets: Resets, read: Tensor, slots: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The gradients of the slots' sums (T, B, 4H), and of the state before all (B, H)."""
+    grad = grad.contiguous()  # and so is the gradient of the first state, as its fake says
     steps, batch, hidden = grad.shape
     deltas = torch.empty_like(slots)
     delta_t = deltas.view(steps, batch, 4, hidden).unbind(0)  # T of (B, 4, H)
@@ -167,10 +168,10 @@ def _(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     rows = w_ih.shape[0]
     return (
-        torch.empty_like(x) if need_x else x.new_empty(0),
-        torch.empty_like(h0),
-        torch.empty_like(w_ih),
-        torch.empty_like(w_hh),
+        x.new_empty(x.shape) if need_x else x.new_empty(0),
+        x.new_empty(h0.shape),
+        x.new_empty(w_ih.shape),
+        x.new_empty(w_hh.shape),
         x.new_empty(rows),
         x.new_empty(rows),
     )

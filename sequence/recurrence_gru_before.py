@@ -85,6 +85,7 @@ def _walk_back(
     grad: Tensor, w_hh: Tensor, resets: Resets, read: Tensor, slots: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The gradients of the slots' sums (T, B, 3H), and of the state before all (B, H)."""
+    grad = grad.contiguous()  # and so is the gradient of the first state, as its fake says
     steps, batch, hidden = grad.shape
     deltas = torch.empty_like(slots)
     for_zn_t = deltas[..., hidden:].view(steps, batch, 2, hidden).unbind(0)  # T of (B, 2, H)
@@ -136,10 +137,10 @@ def _(
     need_x: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     return (
-        torch.empty_like(x) if need_x else x.new_empty(0),
-        torch.empty_like(h0),
-        torch.empty_like(w_ih),
-        torch.empty_like(w_hh),
+        x.new_empty(x.shape) if need_x else x.new_empty(0),
+        x.new_empty(h0.shape),
+        x.new_empty(w_ih.shape),
+        x.new_empty(w_hh.shape),
         x.new_empty(w_ih.shape[0]),
     )
 

@@ -194,11 +194,11 @@ def _(
     need_x: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     return (
-        torch.empty_like(x) if need_x else x.new_empty(0),
-        torch.empty_like(h0),
-        torch.empty_like(c0),
-        torch.empty_like(w_ih),
-        torch.empty_like(w_hh),
+        x.new_empty(x.shape) if need_x else x.new_empty(0),
+        x.new_empty(h0.shape),
+        x.new_empty(c0.shape),
+        x.new_empty(w_ih.shape),
+        x.new_empty(w_hh.shape),
         x.new_empty(w_ih.shape[0]),
     )
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from .attention import Attention, ProjectedMemory
+from .checks import bounds
 from .initialisation import embedding_layer, linear_layer
 from .layers import GRU, LSTM, RNN
 from .pairs import PAD
@@ -163,7 +164,8 @@ class Seq2Seq(nn.Module):
             raise ValueError(
                 f"expected sources of at most {longest} symbols, got {source.shape[0] - 1}"
             )
-        if bool((lengths < 1).any()):
+        known = bounds(lengths)
+        if known is not None and known[0] < 1:
             raise ValueError("expected sources with at least one symbol, got an empty one")
         x = self.dropout(self.source_embedding(source))  # (T, B, E)
         y, last = self.encoder(x, lengths=lengths)

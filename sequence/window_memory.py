@@ -12,7 +12,7 @@ from torch.nn.functional import linear
 from .checks import check_input, check_leaf, check_lengths, check_parts, check_reset
 from .initialisation import draw, refresh
 from .rows import padding
-from .state import State
+from .state import State, describe
 
 PARTS = ("embeddings", "count")
 
@@ -190,6 +190,11 @@ class WindowAttention(nn.Module):
         batch = x.shape[-2]
         check_leaf(buffer, "embeddings", (self.window, batch, self.hidden_size), x)
         if not isinstance(count, Tensor) or count.dtype != torch.int64 or count.shape != (1, batch):
-            raise ValueError(f"expected the state's count to be int64 (1, {batch}), got {count}")
+            kind = f"{count.dtype} " if isinstance(count, Tensor) else ""
+            raise ValueError(
+                f"expected the state's count to be int64 (1, {batch}), got {kind}{describe(count)}"
+            )
+        if count.device != x.device:
+            raise ValueError(f"expected the state's count on {x.device} as x, got {count.device}")
         assert isinstance(buffer, Tensor)
         return buffer, count

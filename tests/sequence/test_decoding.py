@@ -234,3 +234,19 @@ def test_a_models_scores_are_its_rescored_log_probabilities(options: dict[str, o
                 assert h.attention is not None
                 torch.testing.assert_close(h.attention[:, : lengths[b]], weights[:, 0])
                 assert not h.attention[:, lengths[b] :].any()
+
+
+def test_probabilities_keep_the_precision_of_the_model() -> None:
+    model = Seq2Seq(9, 9, Seq2SeqConfig(hidden_size=6, embedding_size=3)).double().eval()
+    source, lengths = torch.tensor([[4, 5], [6, END], [END, PAD]]), torch.tensor([3, 2])
+    for hypotheses in (
+        [[h] for h in greedy(model, model.encode(source, lengths), LENGTH)],
+        beam_search(model, model.encode(source, lengths), LENGTH, width=3),
+    ):
+        for b, found in enumerate(hypotheses):
+            length = lengths[b : b + 1]
+            for h in found:
+                written = torch.tensor([BEGIN, *h.tokens, *[END] * h.finished]).unsqueeze(1)
+                logits, _ = model(source[: lengths[b], b : b + 1], length, written)
+                exact = float(sequence_log_probability(logits, written).detach())
+                assert h.log_probability == pytest.approx(exact, abs=1e-12)

@@ -112,9 +112,16 @@ CASES: list[tuple[type[Exception], str, Callable[[], object]]] = [
     ),
     (
         ValueError,
-        r"count to be int64 \(1, 3\)",
+        r"count to be int64 \(1, 3\), got torch.float32 tensor\(1, 3\)",
         lambda: make_memory("attention", input_size=D, hidden_size=H, window=4)(
             X, (torch.zeros(4, B, H), torch.zeros(1, B))
+        ),
+    ),
+    (
+        ValueError,
+        r"count on cpu as x, got meta",
+        lambda: make_memory("attention", input_size=D, hidden_size=H, window=4)(
+            X, (torch.zeros(4, B, H), torch.zeros(1, B, dtype=torch.int64, device="meta"))
         ),
     ),
 ]

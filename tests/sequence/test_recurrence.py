@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
 
 from sidestep.sequence import State
 from sidestep.sequence.recurrence_gru import gru
@@ -151,6 +152,32 @@ def test_opcheck(name: str, operator: object, arguments: tuple[object, ...]) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch's own checks
         torch.library.opcheck(operator, arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+@pytest.mark.parametrize(("name", "operator", "arguments"), operator_cases()[:4])
+def test_fakes_know_the_strides(
+    name: str, operator: Any, arguments: tuple[Any, ...], steps: int
+) -> None:
+    """Of arguments and gradients laid out in any way, as those of a batch-first program."""
+
+    def turned(leaf: Tensor) -> Tensor:
+        return leaf.detach().transpose(-1, -2).contiguous().transpose(-1, -2)
+
+    x = arguments[0][:steps].detach().transpose(0, 1).contiguous().transpose(0, 1)
+    states = [turned(leaf) for leaf in arguments[1:] if isinstance(leaf, Tensor) and leaf.ndim == 2]
+    rest = arguments[1 + len(states) :]
+    backward = getattr(torch.ops.sidestep, f"{name}_backward").default
+    rest = [leaf.detach() if isinstance(leaf, Tensor) else leaf for leaf in rest]
+    outputs = operator(x, *states, *rest)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    grads = [turned(torch.randn_like(outputs[k])) for k in range(2 if name == "lstm" else 1)]
+    tail = (False, True) if name == "rnn" else (True,)
+    given = (*grads, x, *states, None, *outputs, *tail)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        fakes = (operator(x, *states, *rest), backward(*given))
+    for fake, real in zip(leaves(fakes), leaves((outputs, backward(*given))), strict=True):
+        assert fake.shape == real.shape and fake.stride() == real.stride()
 
 
 @kinds

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.func import functional_call, grad, jvp, vmap
 
 from sidestep.sequence.pairs import BEGIN, END, PAD
 from sidestep.sequence.seq2seq import (
@@ -27,6 +28,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"attention": "general", "window": "predictive", "half_width": 2},
     {"attention": "location", "input_feeding": True},
 ]
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch's jvp
 every = pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(map(str, o.values())))
 
 
@@ -237,3 +239,45 @@ def test_wrong_shares_and_sizes() -> None:
             model(source, LENGTHS, target, teacher_forcing=share)
     with pytest.raises(ValueError, match="at least 2 symbols, got 1"):
         Seq2Seq(1, 9, Seq2SeqConfig())
+
+
+@every
+def test_derivatives_by_weights_and_of_each_sentence_alone(options: dict[str, Any]) -> None:
+    """Along random weights as differences of values; per sentence as a backward pass of each."""
+    torch.manual_seed(2)
+    model, (source, target) = model_of(options).double(), batch()
+    weights = {name: weight.detach() for name, weight in model.named_parameters()}
+    along = {name: torch.randn_like(weight) for name, weight in weights.items()}
+
+    def loss(weights: Any, source: Tensor, lengths: Tensor, target: Tensor) -> Tensor:
+        logits, _ = functional_call(model, weights, (source, lengths, target))
+        return target_loss(logits, target)
+
+    def moved(by: float) -> Tensor:
+        shifted = {name: weight + by * along[name] for name, weight in weights.items()}
+        return loss(shifted, source, LENGTHS, target)
+
+    slope = jvp(lambda w: loss(w, source, LENGTHS, target), (weights,), (along,))[1]
+    assert slope.abs() > 1e-3
+    assert float(slope) == pytest.approx(float(moved(1e-6) - moved(-1e-6)) / 2e-6, rel=1e-5)
+
+    def one(weights: Any, source: Tensor, length: Tensor, target: Tensor) -> Tensor:
+        return loss(weights, source.unsqueeze(1), length.unsqueeze(0), target.unsqueeze(1))
+
+    each = vmap(grad(one), in_dims=(None, 1, 0, 1))(weights, source, LENGTHS, target)
+    for b in range(B):
+        part = slice(b, b + 1)
+        model.zero_grad()
+        logits, _ = model(source[:, part], LENGTHS[part], target[:, part])
+        target_loss(logits, target[:, part]).backward()  # type: ignore[no-untyped-call]
+        for name, weight in model.named_parameters():
+            torch.testing.assert_close(each[name][b], weight.grad)
+    with pytest.raises(ValueError, match="at least one symbol"):
+        vmap(one, in_dims=(None, 1, 0, 1))(weights, source, LENGTHS - 2, target)
+
+
+@every
+def test_made_on_meta(options: dict[str, Any]) -> None:
+    with torch.device("meta"):
+        model = model_of(options)
+    assert all(weight.is_meta for weight in model.parameters())
