@@ -233,7 +233,7 @@ def test_lanes_that_nobody_waits_for_may_go_on(mode: AutoresetMode) -> None:
 
 
 class Long(gym.Env[Any, Any]):
-    """Ends after 10,500 ticks."""
+    """Ends after 250 ticks."""
 
     observation_space = gym.spaces.Box(0, 1, (1,), np.float32)
     action_space = gym.spaces.Discrete(2)
@@ -244,14 +244,15 @@ class Long(gym.Env[Any, Any]):
 
     def step(self, action: Any) -> Any:
         self.tick += 1
-        return np.zeros(1, np.float32), 1.0, self.tick == 10_500, False, {}
+        return np.zeros(1, np.float32), 1.0, self.tick == 250, False, {}
 
 
+@pytest.mark.usefixtures("_at_most_200_ticks")
 def test_the_envs_own_time_limit_counts_where_it_is_longer() -> None:
     agent = DeepSarsa(Long.observation_space, Long.action_space, DeepSarsaConfig())
-    result = evaluate(agent, SyncVectorEnv([lambda: TimeLimit(Long(), 20_000)]), 1, seed=0)
-    assert result.lengths.tolist() == [10_500]
-    with pytest.raises(ValueError, match="within 10,000 ticks"):
+    result = evaluate(agent, SyncVectorEnv([lambda: TimeLimit(Long(), 300)]), 1, seed=0)
+    assert result.lengths.tolist() == [250]
+    with pytest.raises(ValueError, match="within 200 ticks"):
         evaluate(agent, SyncVectorEnv([Long]), 1, seed=0)
 
 
