@@ -48,7 +48,7 @@ class RunLog:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError:
                 raise ValueError(
-                    'tensorboard: expected it to be installed: pip install "sidestep[tensorboard]"'
+                    "tensorboard: expected it to be installed: pip install tensorboard"
                 ) from None
             self.make_writer = partial(SummaryWriter, str(folder / "tensorboard"))
 

@@ -1,12 +1,14 @@
 """Every python block of README.md and docs/*.md runs, in order, in one namespace a page."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("agents", "envs", "scripts", "sequence")
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")])
 BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```", re.M | re.S)
 
@@ -36,3 +38,22 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if "://" not in target and not target.startswith("mailto:"):
             assert (page.parent / target).exists(), target
+
+
+def test_what_is_told_to_install_can_be_installed() -> None:
+    """The package is on no index: extras come from the clone, and errors name what is missing."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    packages = {line.split(">=")[0] for lines in extras.values() for line in lines}
+    code = [path for folder in PACKAGES for path in sorted((ROOT / folder).rglob("*.py"))]
+    told: set[str] = set()
+    for path in [*PAGES, ROOT / "CONTRIBUTING.md", *code]:
+        for line in re.findall(r"pip install ([^`#\n]*)", path.read_text(encoding="utf-8")):
+            words = line.split("&&")[0]
+            assert "sidestep" not in words, f"{path}: {words}"
+            told |= set(re.findall(r"\.\[(\w+)\]", words))
+            if path in code:
+                assert words.strip(" \"')") in packages, f"{path}: {words}"
+    assert told <= extras.keys() and {"text", "video", "dev"} <= told
+    used = told | {"bench", "tensorboard"}
+    assert extras.keys() == used, "an extra that no page tells of"

@@ -176,7 +176,7 @@ def scores_table(title: str, scores: Scores, real: bool) -> object:
     if scores.aligned is not None:
         rows.append(["attention on the true alignment", f"{scores.aligned:.1%}"])
     if real:
-        missing = 'pip install "sidestep[text]"'
+        missing = "pip install sacrebleu"
         rows.append(["BLEU", missing if scores.bleu is None else f"{scores.bleu:.1f}"])
         rows.append(["chrF", missing if scores.chrf is None else f"{scores.chrf:.1f}"])
     return table(title, ["", "test"], rows)

@@ -103,7 +103,7 @@ def check_target(path: Path) -> None:
     if path.suffix == ".mp4" and find_spec("imageio_ffmpeg") is None:
         raise ValueError(
             "out: expected imageio-ffmpeg for MP4, which is not installed: "
-            "pip install 'sidestep[video]'"
+            "pip install imageio-ffmpeg"
         )
 
 

@@ -198,7 +198,7 @@ def test_mp4_without_its_encoder(
     monkeypatch.setattr(film, "find_spec", lambda name: None)
     with pytest.raises(SystemExit):
         record.main(["--optimum", "--out", "a.mp4"])
-    assert "pip install 'sidestep[video]'" in capsys.readouterr().err
+    assert "pip install imageio-ffmpeg" in capsys.readouterr().err
 
 
 def test_films_hold_and_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
