@@ -19,7 +19,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-import llvmlite
+import llvmlite  # type: ignore[import-untyped]
 import numba
 import numpy as np
 from numba.core import config
@@ -45,8 +45,8 @@ SWITCHES = (
 
 def compiled(function: Any) -> Any:
     """`numba.njit` with a cache on disk, or without one where no folder can be written."""
-    kernel = numba.njit(**OPTIONS)(function)
-    if isinstance(kernel, Dispatcher):  # else NUMBA_DISABLE_JIT: the function itself
+    kernel: Any = numba.njit(**OPTIONS)(function)
+    if hasattr(kernel, "py_func"):  # else NUMBA_DISABLE_JIT: the function itself
         try:
             kernel._cache = KernelCache(function)  # as `njit(cache=True)` puts numba's own there
         except RuntimeError:  # numba found no folder for it

@@ -141,7 +141,7 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
         self._spec: EnvSpec | None = None
 
     @property
-    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # Gymnasium's is an attribute
+    def spec(self) -> EnvSpec | None:
         """What `gym.make` made this from, with keywords that survive JSON; else None."""
         return self._spec
 

@@ -90,7 +90,7 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         self._buffers = None if copy else (self.world.observe(), *self._outcome())
 
     @property
-    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # Gymnasium's is an attribute
+    def spec(self) -> EnvSpec | None:
         """What `gym.make_vec` made this from, with keywords that survive JSON; else None."""
         return self._spec
 
