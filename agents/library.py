@@ -6,8 +6,6 @@ callbacks are functions; and `learn` goes on with the schedules that it began.
 """
 
 import warnings
-from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -33,9 +31,10 @@ from .evaluation import lanes_for
 from .infos import read_mask
 from .presets import preset
 from .records import build_config, check_entry, entries, shown
-from .reports import Bar, Lines
+from .reports import reporting
 from .runs import LEARNERS, device_of, learner_config
-from .training import Progress, Report, Trainer, unfinished
+from .settings import whole
+from .training import Report, Trainer, unfinished
 from .types import Inputs
 
 MOST_LANES = 2**16
@@ -82,13 +81,13 @@ class Algorithm:
                 f"{type(config).__name__}"
             )
         if total_timesteps is not None:
-            total_timesteps = _whole("total_timesteps", total_timesteps)
+            total_timesteps = whole("total_timesteps", total_timesteps)
         self.env_config = EnvConfig(env) if isinstance(env, str) else env
         env_id = _id_of(self.env_config)
         memory = "none" if config is None else config.network.memory
         known, training = preset(self.learner, env_id, memory)
         if isinstance(self.env_config, EnvConfig):
-            lanes = training.num_envs if num_envs is None else _whole("num_envs", num_envs)
+            lanes = training.num_envs if num_envs is None else whole("num_envs", num_envs)
             self.env = make_vector(self.env_config, lanes)
         elif isinstance(env, VectorEnv):
             check_action_space(env.single_action_space)
@@ -167,8 +166,8 @@ class Algorithm:
                 stated total, from where the learning rate is 0.
             FloatingPointError: a loss that is not finite; the parameters are the last good ones.
         """
-        asked = _whole("total_timesteps", total_timesteps)
-        interval = _whole("log_interval", log_interval)
+        asked = whole("total_timesteps", total_timesteps)
+        interval = whole("log_interval", log_interval)
         if callback is not None and not callable(callback):
             raise TypeError(
                 "callback: expected a function of a Progress, "
@@ -185,7 +184,10 @@ class Algorithm:
             if self._trainer is None:
                 self._trainer = Trainer(self.agent, self.env, config)
             self._trainer.go_on(config, self.total_timesteps, check)
-            self._run(self._trainer, callback, interval, progress_bar)
+            begin = self.agent.steps
+            lines, bar = interval if self.verbose else 0, config.total_steps if progress_bar else 0
+            with reporting(callback, begin, lines, bar) as report:
+                self._trainer.run(report)
         finally:
             if owned and check is not None:
                 check.close()
@@ -230,7 +232,7 @@ class Algorithm:
         """Where to evaluate, if at all, and whether that is to be closed afterwards."""
         if every == 0:
             return None, False
-        _whole("evaluate_every", every), _whole("evaluation_episodes", episodes)
+        whole("evaluate_every", every), whole("evaluation_episodes", episodes)
         if env is not None:
             return env, False
         if not isinstance(self.env_config, EnvConfig):
@@ -240,26 +242,6 @@ class Algorithm:
             )
         lanes = lanes_for(episodes, self.env_config)
         return make_vector(self.env_config, lanes), True
-
-    def _run(
-        self, trainer: Trainer, callback: Report | None, interval: int, progress_bar: bool
-    ) -> None:
-        """Train, saying what was asked for."""
-        with ExitStack() as stack:
-            said: list[Report] = []
-            say: Callable[[str], None] = print
-            if progress_bar:
-                bar = stack.enter_context(Bar(self.agent.steps, trainer.config.total_steps))
-                said, say = [bar], bar.say
-            if self.verbose:
-                said.append(Lines(self.agent.steps, interval, say))
-
-            def report(progress: Progress) -> bool | None:
-                for part in said:
-                    part(progress)
-                return None if callback is None else callback(progress)
-
-            trainer.run(report)
 
     def predict(
         self,
@@ -431,21 +413,6 @@ def _id_of(env: Any) -> str:
         return env.id
     spec = getattr(env, "spec", None)
     return "" if spec is None else str(spec.id)
-
-
-def _whole(name: str, number: Any) -> int:
-    """A count of at least 1; 1e5 is one too.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        whole = int(number)
-    except (TypeError, ValueError, OverflowError):
-        whole = 0
-    if whole != number or whole < 1 or isinstance(number, str):
-        raise ValueError(f"{name}: expected a whole number of at least 1, got {number!r}")
-    return whole
 
 
 def _starts(lanes: int, state: Hidden | None, told: Any) -> NDArray[np.bool_]:

@@ -52,6 +52,10 @@ class RunLog:
                 ) from None
             self.make_writer = partial(SummaryWriter, str(folder / "tensorboard"))
 
+    def __repr__(self) -> str:
+        """Name the file."""
+        return f"RunLog({None if self.path is None else str(self.path)!r})"
+
     def write(self, record: dict[str, Any]) -> None:
         """Append one line; `record["steps"]` is its place in time."""
         if self.path is not None:
@@ -155,6 +159,11 @@ class Recent:
         """Begin with none."""
         self.episodes = 0
         self.rows: deque[tuple[float, float, float]] = deque(maxlen=size)
+
+    def __repr__(self) -> str:
+        """Name the number of episodes and their means."""
+        means = "".join(f", {name}={value:.4g}" for name, value in self.summary().items())
+        return f"Recent(episodes={self.episodes}{means})"
 
     def add(self, parts: list[Episodes]) -> None:
         """Take finished episodes in."""

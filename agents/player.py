@@ -44,6 +44,10 @@ class Player:
         self.action = 0
         self.impression: Impression | None = None
 
+    def __repr__(self) -> str:
+        """Name the agent and how it plays."""
+        return f"Player({self.agent!r}, greedy={self.greedy})"
+
     def act(
         self, obs: Any, episode_start: bool, reward: float = 0.0, info: dict[str, Any] | None = None
     ) -> int:

@@ -1,10 +1,11 @@
 """What training says while it goes on: figures in words, lines of text, and a bar."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any
 
-from .training import Progress
+from .training import Progress, Report
 
 
 def figures_of(progress: Progress, begin: int = 0) -> str:
@@ -68,7 +69,10 @@ class Bar:
         """Draw it empty."""
         from tqdm.auto import tqdm
 
-        self.begin, self.bar = begin, tqdm(total=end - begin, unit=" steps", unit_scale=True)
+        self.begin, self.bar = (
+            begin,
+            tqdm(total=max(end - begin, 0), unit=" steps", unit_scale=True),
+        )
 
     def __enter__(self) -> "Bar":
         """The bar itself."""
@@ -91,3 +95,32 @@ class Bar:
         """Draw how far it is, with the figures of the update."""
         self.bar.set_postfix_str(figures_of(progress, self.begin), refresh=False)
         self.bar.update(min(progress.steps - self.begin, self.bar.total) - self.bar.n)
+
+
+@contextmanager
+def reporting(
+    callback: Report | None, begin: int, lines: int = 0, bar_to: int = 0
+) -> Iterator[Report]:
+    """Give the report that says what is asked for, and then calls `callback`.
+
+    Args:
+        callback: whose answer stops training or not.
+        begin: env steps made before.
+        lines: updates between two lines of text; 0: none.
+        bar_to: env steps at which a progress bar is full; 0: none.
+    """
+    with ExitStack() as stack:
+        said: list[Report] = []
+        say: Callable[[str], None] = print
+        if bar_to:
+            bar = stack.enter_context(Bar(begin, bar_to))
+            said, say = [bar], bar.say
+        if lines:
+            said.append(Lines(begin, lines, say))
+
+        def report(progress: Progress) -> bool | None:
+            for part in said:
+                part(progress)
+            return None if callback is None else callback(progress)
+
+        yield report

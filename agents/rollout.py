@@ -75,6 +75,13 @@ class Collector:
         self.num_actions = int(env.single_action_space.n)  # type: ignore[attr-defined]
         self.count = EpisodeCount(self.num_envs)
 
+    def __repr__(self) -> str:
+        """Name the env, its autoreset mode, and the policy."""
+        return (
+            f"Collector({type(self.env).__name__}, num_envs={self.num_envs}, "
+            f"mode={self.mode.name}, policy={self.policy!r})"
+        )
+
     @property
     def device(self) -> torch.device | str:
         """Where the policy's network lives."""

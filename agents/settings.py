@@ -1,6 +1,7 @@
 """How a training run goes: its length, its width, and what is kept of it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,18 @@ class TrainingConfig:
             raise ValueError(
                 f"stop_at_success: expected a number in [0, 1], got {self.stop_at_success}"
             )
+
+
+def whole(name: str, number: Any) -> int:
+    """Read a count of at least 1; 1e5 is one too.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        count = int(number)
+    except (TypeError, ValueError, OverflowError):
+        count = 0
+    if count != number or count < 1 or isinstance(number, str):
+        raise ValueError(f"{name}: expected a whole number of at least 1, got {number!r}")
+    return count

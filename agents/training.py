@@ -57,6 +57,10 @@ class Every:
         self.interval, self.next = interval, 0
         self._pass(steps)
 
+    def __repr__(self) -> str:
+        """Name the interval and the next time."""
+        return f"Every({self.interval}, next={self.next})"
+
     def due(self, steps: int) -> bool:
         """Whether it is time; then the next time is set."""
         if self.interval == 0 or steps < self.next:

@@ -10,7 +10,9 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 from sidestep.agents import REINFORCE, DeepSARSA, DeepSarsaConfig, NetworkConfig, Progress
+from sidestep.agents.player import Player
 from sidestep.agents.reports import figures_of, line_of
+from sidestep.agents.training import Every
 
 from .toys import Native
 
@@ -142,6 +144,13 @@ def test_representations_tell_what_is_what() -> None:
     trainer = model._trainer
     assert repr(trainer).startswith("Trainer(DeepSarsa(observation=(15,)")
     assert f"env_steps={agent.steps:,} of " in repr(trainer)
+    assert trainer is not None
+    assert repr(trainer.collector) == (
+        f"Collector(MovingObstaclesVectorEnv, num_envs=4, mode=NEXT_STEP, policy={agent!r})"
+    )
+    assert repr(Player(agent)) == f"Player({agent!r}, greedy=True)"
+    assert repr(trainer.log) == "RunLog(None)" and repr(Every(100, 250)) == "Every(100, next=300)"
+    assert repr(trainer.recent).startswith(f"Recent(episodes={trainer.recent.episodes}, return=")
 
 
 def test_a_loaded_model_talks_when_asked(
