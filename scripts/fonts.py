@@ -32,7 +32,7 @@ def _glyphs(path: str) -> dict[int, int]:
     """Character to glyph; nothing of a file that cannot be read, or of one box for everything."""
     try:
         font = FT2Font(path)
-        found: dict[int, int] = font.get_charmap()
+        found = {int(code): int(glyph) for code, glyph in font.get_charmap().items()}
     except (RuntimeError, OSError, ValueError):
         return {}
     return {} if "lastresort" in font.family_name.replace(" ", "").lower() else found

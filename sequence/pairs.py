@@ -212,7 +212,7 @@ def split_characters(text: str) -> list[str]:
 
     Source: Unicode Standard Annex 29, extended grapheme clusters.
     """
-    return regex.findall(r"\X", text)
+    return list(regex.findall(r"\X", text))
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:

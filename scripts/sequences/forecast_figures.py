@@ -86,9 +86,10 @@ def _name_axes(axes: Any, task: ForecastTask) -> None:
     """Time below, as days where it is days; the values' name at the left."""
     plain_axes(axes, task.series.time_name(), task.series.name)
     if task.series.dated():
-        places = AutoDateLocator(maxticks=7)
+        places: Any = AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(places)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(places))
+        words: Any = ConciseDateFormatter(places)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(words)
 
 
 def _draw_errors(axes: Any, measured: dict[str, dict[str, Any]]) -> None:

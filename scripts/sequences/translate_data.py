@@ -214,9 +214,7 @@ def from_file(path: Path, config: DataConfig, max_source: int) -> Corpus:
     pairs: dict[Pair, str] = {}
     distinct = dict.fromkeys(texts)
     for source, target in distinct:
-        pair = Pair(
-            *(tuple(split_unit(t, u)) for t, u in zip((source, target), units, strict=True))
-        )
+        pair = Pair(tuple(split_unit(source, units[0])), tuple(split_unit(target, units[1])))
         if len(pair.source) <= max_source and len(pair.target) <= config.max_target:
             pairs[pair] = target
     longer, repeated = len(distinct) - len(pairs), len(texts) - len(distinct)
