@@ -10,7 +10,7 @@ from rich.table import Table
 from sidestep.agents.evaluation import half_interval
 from sidestep.agents.log import read_log
 from sidestep.scripts.console import table
-from sidestep.scripts.curves import COLOURS, plain_axes
+from sidestep.scripts.curves import COLOURS, draw_optimum, plain_axes
 from sidestep.scripts.groups import Evaluated, groups_of
 from sidestep.scripts.tables import spread
 
@@ -89,14 +89,28 @@ def comparison_figure(runs: list[Evaluated]) -> Figure:
             if len(group) > 1:
                 axes.plot(curve.steps, curve.runs.T, color=colour, linewidth=0.6, alpha=0.5)
             bands.append((curve.steps, curve.low, curve.high, colour))
-        axes.set_ylim(axes.get_ylim())
-        for steps, low, high, colour in bands:
-            axes.fill_between(steps, low, high, color=colour, alpha=0.2, lw=0)
+        if key == "return_mean":
+            _draw_optima(axes, runs)
+        _draw_bands(axes, bands)
         plain_axes(axes, "env steps", words)
         axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
     if logs:
         figures[-1].legend(frameon=False, loc="lower right", fontsize=8)
     return figure
+
+
+def _draw_bands(axes: Any, bands: list[tuple[Any, Any, Any, str]]) -> None:
+    """Fill from low to high over steps, within the axes as they are."""
+    axes.set_ylim(axes.get_ylim())
+    for steps, low, high, colour in bands:
+        axes.fill_between(steps, low, high, color=colour, alpha=0.2, lw=0)
+
+
+def _draw_optima(axes: Any, runs: list[Evaluated]) -> None:
+    """Draw a line for each world whose optimum is known; one of them is in the legend."""
+    known = {float(s["optimum"]) for _, _, s in runs if s.get("optimum") is not None}
+    for number, value in enumerate(sorted(known)):
+        draw_optimum(axes, value, "_" * (number > 0) + "optimum")
 
 
 def curve_of(logs: list[list[dict[str, Any]]], key: str) -> Curve:

@@ -18,8 +18,14 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8A8A8A"
 COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#D55E00", "#56B4E9", "#000000", GREY)
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write `figure` as a PNG, completely or not at all; say which letters no font has."""
+def save_figure(figure: Figure, path: Path, source: str | None = None) -> None:
+    """Write `figure` as a PNG, completely or not at all; say which letters no font has.
+
+    Args:
+        figure: to be written.
+        path: of the file.
+        source: words that the file keeps on what it was drawn from.
+    """
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         text.set_text(text.get_text().translate(dict.fromkeys(UNSEEN, BOX)))
@@ -27,7 +33,8 @@ def save_figure(figure: Figure, path: Path) -> None:
     if remark:
         say(remark)
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)  # type: ignore[no-untyped-call]
+    metadata = None if source is None else {"Source": source}
+    FigureCanvasAgg(figure).print_png(buffer, metadata=metadata)  # type: ignore[no-untyped-call]
     write_atomically(path, buffer.getvalue())
 
 
@@ -41,12 +48,22 @@ def plain_axes(axes: Any, x_label: str, y_label: str) -> None:
         axes.spines[side].set_visible(False)
 
 
-def learning_curve(records: list[dict[str, Any]], title: str) -> Figure:
+def draw_optimum(axes: Any, value: float, label: str = "optimum") -> None:
+    """Draw a dashed line at the largest mean return that can be had."""
+    axes.axhline(value, color=GREEN, linestyle=(0, (5, 3)), linewidth=1.2, label=label)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, max(high, value + 0.04 * (value - low)))
+
+
+def learning_curve(
+    records: list[dict[str, Any]], title: str, optimum: float | None = None
+) -> Figure:
     """Return and success over env steps: while exploring, and greedy with 95 % intervals.
 
     Args:
         records: the lines of metrics.jsonl.
         title: above the figure.
+        optimum: the largest mean return that can be had; a dashed line, where it is known.
     """
     lines = [r for r in records if "return" in r]
     with_success = any("success" in r for r in lines)
@@ -71,6 +88,8 @@ def learning_curve(records: list[dict[str, Any]], title: str) -> Figure:
             values = np.array([r["evaluation"].get(key, [0.0] * 3) for r in points], dtype=float)
             axes.fill_between(steps, values[:, 1], values[:, 2], color=BLUE, alpha=0.2, lw=0)
             axes.plot(steps, values[:, 0], color=BLUE, marker="o", markersize=3, label="greedy")
+        if name == "return" and optimum is not None:
+            draw_optimum(axes, optimum)
         plain_axes(axes, "env steps", label)
         axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
         if name == "success":

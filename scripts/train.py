@@ -295,7 +295,7 @@ def finish(
         test_env.close()
     console.print(evaluation_table(f"{trainer.agent.name}, greedy, fresh seeds", summary))
     title = f"{trainer.agent.name} on {run.env.id}, seed {run.training.seed}"
-    save_figure(learning_curve(read_log(folder), title), folder / "curve.png")
+    save_figure(learning_curve(read_log(folder), title, trainer.optimum), folder / "curve.png")
     if gif_episodes:
         record_episodes(trainer.agent, run.env, gif_episodes, folder / "greedy.gif")
     say(f"Run folder: {folder}")

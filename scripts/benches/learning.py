@@ -5,13 +5,15 @@ them Stable-Baselines3's PPO with 16 envs where installed.
 Evaluation is not counted as training time, for anybody.
 """
 
+import hashlib
+import json
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -21,8 +23,16 @@ from numpy.typing import NDArray
 from sidestep.agents import EnvConfig
 from sidestep.scripts.benches.peers import PPO, peer_trial
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.benches.trials import EPISODES, EVERY, FINAL_EPISODES, Trial, train_trial
-from sidestep.scripts.console import console, guarded, parse, progress, some_of, table
+from sidestep.scripts.benches.trials import (
+    EPISODES,
+    EVERY,
+    FINAL_EPISODES,
+    Outcome,
+    Point,
+    Trial,
+    train_trial,
+)
+from sidestep.scripts.console import console, guarded, parse, progress, say, some_of, table
 from sidestep.scripts.curves import COLOURS, plain_axes, save_figure
 from sidestep.sequence import MEMORIES
 
@@ -53,6 +63,8 @@ class Options:
     """Give a peer up after so many seconds of training."""
     total_steps: int | None = None
     """Of ours; the defaults' if left out."""
+    redraw: bool = False
+    """Measure nothing: draw the figure of results/learning.json again."""
     out: Path = OUT
     """The folder of results.md, results/ and figures/."""
 
@@ -64,6 +76,9 @@ def main(args: list[str] | None = None) -> None:
 
 def run(options: Options) -> None:
     """Measure everybody, interleaved over seeds; write the result after every round."""
+    if options.redraw:
+        redraw(options.out)
+        return
     torch.set_num_threads(1)
     contestants = _contestants(options)
     trials: Trials = {name: [] for name in contestants}
@@ -125,7 +140,7 @@ def learning_figure(trials: Trials, learners: tuple[str, ...]) -> Figure:
     for axes, learner in zip(panels, learners, strict=True):
         mine = {n: r for n, r in trials.items() if n.startswith(learner)}
         for colour, (name, runs) in zip(COLOURS, mine.items(), strict=False):
-            last = min(t.curve[-1].seconds for t in runs)
+            last = max(t.curve[-1].seconds for t in runs)  # those that have ended stay as they are
             seconds = np.linspace(0, last, 200)
             values = np.array([_success_at(t, seconds) for t in runs])  # (seeds, points)
             axes.fill_between(seconds, values.min(0), values.max(0), color=colour, alpha=0.15, lw=0)
@@ -146,9 +161,45 @@ def _success_at(trial: Trial, seconds: NDArray[np.float64]) -> NDArray[np.float6
     return np.asarray(np.interp(seconds, known, [0.0, *(p.success for p in trial.curve)]))
 
 
+def trials_of(record: dict[str, Any]) -> Trials:
+    """The trials of results/learning.json."""
+
+    def trial(facts: dict[str, Any]) -> Trial:
+        curve, outcomes = facts["curve"], facts["outcomes"]
+        points, ends = [Point(*p) for p in curve], [Outcome(*o) for o in outcomes]
+        return Trial(points, facts["seconds"], facts["steps"], ends)
+
+    return {name: [trial(facts) for facts in runs] for name, runs in record["trials"].items()}
+
+
+def source_of(trials: Trials) -> str:
+    """A digest of what the figure shows, kept inside it."""
+    curves = {name: [trial.curve for trial in runs] for name, runs in trials.items()}
+    return hashlib.sha256(json.dumps(curves).encode()).hexdigest()
+
+
+def redraw(out: Path) -> None:
+    """Draw the figure of a record again.
+
+    Raises:
+        FileNotFoundError: there is no record.
+    """
+    path = out / "results" / "learning.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected the record of `sidestep bench learning`")
+    _draw(out, trials_of(json.loads(path.read_text())))
+
+
+def _draw(out: Path, trials: Trials) -> None:
+    path = out / "figures" / "learning.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    learners = [name for name in LEARNERS if any(n.startswith(name) for n in trials)]
+    save_figure(learning_figure(trials, tuple(learners)), path, source_of(trials))
+    say(f"Figure: {path}")
+
+
 def _write(options: Options, seeds: int, trials: Trials) -> None:
-    (options.out / "figures").mkdir(parents=True, exist_ok=True)
-    save_figure(learning_figure(trials, options.learners), options.out / "figures" / "learning.png")
+    _draw(options.out, trials)
     record = {
         "env": ENV,
         "seeds": seeds,
@@ -167,5 +218,6 @@ episodes at the end of training. A peer is stopped at 95 %, and given up after
 
 ![Greedy success over seconds of training](figures/learning.png)
 
-The line is the mean over seeds, the band reaches from the worst seed to the best."""
+The line is the mean over seeds, the band reaches from the worst seed to the best; a run that has
+ended stays where it was."""
     write_result(options.out, "learning", "sidestep bench learning", record, page)

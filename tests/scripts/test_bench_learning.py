@@ -4,9 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from sidestep.scripts import bench
-from sidestep.scripts.benches.learning import _median, _rows
+from sidestep.scripts.benches.learning import (
+    _median,
+    _rows,
+    learning_figure,
+    source_of,
+    trials_of,
+)
 from sidestep.scripts.benches.throughput import rate_rows
 from sidestep.scripts.benches.trials import Outcome, Point, Trial
 
@@ -30,6 +37,33 @@ def test_a_small_run_leaves_page_record_and_figure(
     assert "| reinforce, rnn | never | never |" in page
     assert "median over 2\nseeds" in page
     assert (tmp_path / "figures" / "learning.png").stat().st_size > 10_000
+
+
+def test_the_figure_is_drawn_again_from_its_record(
+    tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    docs = request.config.rootpath / "docs"
+    (tmp_path / "results").mkdir()
+    record = docs / "results" / "learning.json"
+    (tmp_path / "results" / "learning.json").write_bytes(record.read_bytes())
+    bench.main(["learning", "--redraw", "--out", str(tmp_path)])
+    source = source_of(trials_of(json.loads(record.read_text())))
+    for folder in (tmp_path, docs):  # what is published shows what is published beside it
+        with Image.open(folder / "figures" / "learning.png") as picture:
+            assert picture.info["Source"] == source
+    with pytest.raises(SystemExit) as stop:
+        bench.main(["learning", "--redraw", "--out", str(tmp_path / "none")])
+    assert stop.value.code == 2
+    assert "learning.json: expected the record of" in capsys.readouterr().err
+
+
+def test_a_run_that_has_ended_stays_where_it_was() -> None:
+    """One that was held up for long ended the figure before it had learned anything."""
+    quick = Trial([Point(20, 1.0, 0.5), Point(40, 2.0, 1.0)], 2.0, 40, [])
+    held = Trial([Point(20, 38.0, 0.25), Point(40, 40.0, 0.75)], 40.0, 40, [])
+    (axes,) = learning_figure({"deep-sarsa, rnn": [quick, held]}, ("deep-sarsa",)).axes
+    seconds, mean = axes.get_lines()[0].get_data()
+    assert seconds[-1] == 40.0 and mean[-1] == (1.0 + 0.75) / 2
 
 
 def test_times_and_medians_by_hand() -> None:

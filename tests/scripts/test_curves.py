@@ -30,6 +30,16 @@ def test_success_is_none_until_an_env_that_tells_nothing_else_tells_one() -> Non
     assert list(lines_of(records[:2])) == ["return of an episode"]
 
 
+def test_the_optimum_is_a_line_among_the_returns() -> None:
+    records = [{"steps": n, "return": 0.1 * n, "success": 0.5} for n in range(4)]
+    returns, success = learning_curve(records, "title", optimum=0.625).axes
+    assert returns.get_lines()[-1].get_ydata() == [0.625, 0.625]
+    assert returns.get_ylim()[1] > 0.64 and len(success.get_lines()) == 1  # not at the very edge
+    legend = returns.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["exploring", "optimum"]
+
+
 def test_an_evaluation_of_one_episode_has_no_band() -> None:
     records = [
         {"steps": 1, "return": 0.5},

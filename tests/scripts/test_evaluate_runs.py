@@ -194,6 +194,10 @@ def test_the_figure_has_a_line_for_every_group(tmp_path: Path):
     assert [text.get_text().replace("\n", " ") for text in legend.get_texts()] == [
         "deep-sarsa, MovingObstacles-v0, num_envs 8 (2)",
         "deep-sarsa, MovingObstacles-v0, num_envs 9 (1)",
+        "optimum",
+    ]
+    assert [line.get_ydata() for line in axes.get_lines() if line.get_label() == "optimum"] == [
+        [0.75, 0.75]
     ]
     low, high = axes.get_ylim()  # not as far as the band of two runs, which is 12.7 errors wide
     assert 0.1 < low < 0.2 and 0.8 < high < 0.9
