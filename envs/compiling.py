@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import cache
 from inspect import isfunction
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import llvmlite  # type: ignore[import-untyped]
@@ -41,6 +41,7 @@ SWITCHES = (
     "SLP_VECTORIZE",
 )
 """Those of numba's settings that change the machine code and are not in its own key."""
+OWN = __name__.split(".")[0]
 
 
 def compiled(function: Any) -> Any:
@@ -135,7 +136,7 @@ def fingerprint(function: Any) -> str:
         for variable, value in _variables(function):
             if isinstance(value, Dispatcher):
                 waiting.append(value.py_func)
-            elif isinstance(value, FunctionType):
+            elif isinstance(value, FunctionType) and _package(value) == _package(function):
                 waiting += _beside(value)
             else:
                 found.add(f"{name}: {variable} = {_constant(variable, value)}")
@@ -184,18 +185,24 @@ def _variables(function: Any) -> list[tuple[str, Any]]:
     found = [(n, function.__globals__[n]) for n in names if n in function.__globals__]
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     found += [(name, cell.cell_contents) for name, cell in cells]
-    package = function.__module__.split(".")[0]
     modules = [value for _, value in found if isinstance(value, ModuleType)]
-    own = [module for module in modules if module.__name__.split(".")[0] == package]
+    own = [m for m in modules if m.__name__.split(".")[0] == _package(function)]
     return found + [(a, vars(m)[a]) for m in own for a in attributes if a in vars(m)]
 
 
+def _package(value: Any) -> str:
+    """The package of a function or type."""
+    return str(value.__module__).split(".")[0]
+
+
 def _constant(name: str, value: Any) -> str:
-    """The value of a global variable as text."""
-    if isinstance(value, ModuleType | type):
+    """The value of a global variable as text; of what is another library's, its name."""
+    if isinstance(value, ModuleType | np.ufunc):
         return value.__name__
+    if isinstance(value, type | BuiltinFunctionType | FunctionType) and _package(value) != OWN:
+        return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, tuple):
-        return repr([_constant(name, item) for item in value])
+        return repr((type(value).__qualname__, [_constant(name, item) for item in value]))
     if isinstance(value, np.ndarray):
         return f"{value.dtype} {value.shape} {value.tobytes().hex()}"
     if value is None or isinstance(value, bool | int | float | complex | str | bytes | np.generic):

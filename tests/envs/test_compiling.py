@@ -1,5 +1,6 @@
 """The cache of compiled code: an edit of any of its sources takes effect, and nothing else does."""
 
+import math
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ import sidestep.envs.solver_settling as solver_settling
 import sidestep.envs.streams as streams
 import sidestep.envs.vectors as vectors
 from sidestep.envs.compiling import compiled, fingerprint
+from sidestep.envs.level import Cell
 
 ENVS = Path(kernels.__file__).parent
 
@@ -261,8 +263,32 @@ def test_kernels_know_what_they_are_made_of(monkeypatch: pytest.MonkeyPatch) -> 
     assert changed(vectors, "i16", np.int32) == {"features"}
 
 
-def test_a_constant_that_has_no_digest_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moves, "HIT_ENDS", {"a": 1})
-    words = "compiled code reads HIT_ENDS: expected a number, .* or a function, got dict"
-    with pytest.raises(TypeError, match=words):
-        fingerprint(moves.settle.py_func)
+def test_what_a_kernel_may_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers, texts and arrays by value, other libraries' functions by name; nothing unknown."""
+
+    def key(value: Any) -> str:
+        monkeypatch.setattr(moves, "HIT_ENDS", value)
+        return fingerprint(moves.settle.py_func)
+
+    values: list[Any] = [
+        0,
+        1,
+        True,
+        1.0,
+        np.int16(1),
+        np.int32(1),
+        "1",
+        (1, 2),
+        (2, 1),
+        None,
+        Cell(1, 2),
+    ]
+    values += [np.arange(3000), np.arange(3000)[::-1], np.zeros((2, 3)), np.zeros((3, 2))]
+    values += [np.int16, float, np.sqrt, np.zeros, math.sqrt, math.floor, math]
+    keys = [key(value) for value in values]
+    assert len(set(keys)) == len(keys)
+    assert [key(value) for value in values] == keys
+    for unknown, kind in (({"a": 1}, "dict"), (Cell, "type"), ([1], "list")):
+        words = f"compiled code reads HIT_ENDS: expected a number, .* or a function, got {kind}"
+        with pytest.raises(TypeError, match=words):
+            key(unknown)
