@@ -56,8 +56,8 @@ def transformed(*tensors: Tensor | None) -> bool:
     """
     if torch._C._are_functorch_transforms_active():
         return True
-    if torch.compiler.is_compiling():
-        return False
+    if torch.compiler.is_compiling():  # a graph for dual tensors, if any level of them is open
+        return forward_ad._current_level >= 0
     unpack: Callable[[Tensor], Any] = forward_ad.unpack_dual
     return any(t is not None and unpack(t).tangent is not None for t in tensors)
 

@@ -191,6 +191,22 @@ def test_compiled(kind: str, name: str) -> None:
 
 
 @kinds
+@pytest.mark.parametrize("first", ["plain", "dual"])
+def test_compiled_for_dual_tensors(kind: str, first: str) -> None:
+    """A frozen layer, compiled inside a level of dual tensors or before it."""
+    layer, x, run, cells = case(kind, "plain", "reset")
+    layer.requires_grad_(False)
+    v = torch.randn_like(x)
+    torch._dynamo.reset()
+    compiled = torch.compile(run, backend="eager")
+    with torch.no_grad():
+        if first == "plain":
+            assert gap(compiled(x), cells(x)) < 1e-12
+        assert gap(dual_tangent(compiled, x, v), dual_tangent(cells, x, v)) < 1e-12
+        assert gap(compiled(x), cells(x)) < 1e-12
+
+
+@kinds
 @pytest.mark.parametrize("ask", ["hessian", "jvp", "backward"])
 def test_what_is_asked_too_late_names_trace(kind: str, ask: str) -> None:
     """Derivatives of an ordinary backward pass, which forward cannot foresee."""
