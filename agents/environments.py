@@ -226,6 +226,8 @@ def longest_episode(env: VectorEnv[Any, Any, Any]) -> int:
 def _keywords(config: EnvConfig, native: bool) -> dict[str, Any]:
     """The env's keywords, the time limit among them where it takes one."""
     keywords, spec = config.keywords(), spec_of(config)
+    if keywords.get("max_episode_steps", 0) in (None, -1):  # Gymnasium's words for no limit
+        keywords["max_episode_steps"] = MOST_TICKS
     if config.max_episode_steps is not None:
         keywords["max_episode_steps"] = config.max_episode_steps
     elif spec.max_episode_steps is None and (not native or _takes_limit(spec)):

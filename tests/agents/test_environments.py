@@ -65,6 +65,8 @@ def test_there_always_is_a_time_limit(env_id: str, own: int) -> None:
     assert limit_of(EnvConfig(env_id)) == (own, own)
     assert limit_of(EnvConfig(env_id, max_episode_steps=7)) == (7, 7)
     assert limit_of(EnvConfig(env_id, ("max_episode_steps=8",))) == (8, 8)
+    for unlimited in ("max_episode_steps=-1", "max_episode_steps=None"):
+        assert limit_of(EnvConfig(env_id, (unlimited,))) == (MOST_TICKS, MOST_TICKS)
 
 
 def test_keywords_reach_the_env() -> None:
