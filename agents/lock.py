@@ -14,11 +14,11 @@ _LOCKS: dict[Path, FileLock] = {}
 
 
 @contextmanager
-def writing(folder: Path, new: bool = False) -> Iterator[None]:
+def writing(folder: Path | None, new: bool = False) -> Iterator[None]:
     """Be the only process that writes to a run's folder; reading is open to all.
 
     Args:
-        folder: of the run; made if it is not there.
+        folder: of the run; made if it is not there. None: nothing is written, nothing is done.
         new: refuse one that is in use, before anything is written to it.
 
     Raises:
@@ -26,6 +26,9 @@ def writing(folder: Path, new: bool = False) -> Iterator[None]:
         BlockingIOError: another process is writing to it.
         OSError: it cannot be written to.
     """
+    if folder is None:
+        yield
+        return
     if new:
         check_new(folder)
     folder.mkdir(parents=True, exist_ok=True)

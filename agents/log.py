@@ -68,8 +68,16 @@ class RunLog:
             self.writer.flush()
 
     def position(self) -> int:
-        """Bytes written so far; a resumed run goes on from here."""
-        return self.path.stat().st_size if self.path is not None and self.path.exists() else 0
+        """Bytes written so far; a resumed run goes on from here.
+
+        Raises:
+            ValueError: there is something else than a regular file, which might never end.
+        """
+        if self.path is None or not self.path.exists():
+            return 0
+        if not self.path.is_file():
+            raise ValueError(f"{self.path}: expected a regular file, got a folder, pipe or device")
+        return self.path.stat().st_size
 
     def rewind(self, position: int) -> None:
         """Forget what was written after `position`, in TensorBoard's event files too."""

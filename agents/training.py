@@ -22,6 +22,7 @@ from .checkpoint import (
     to_arrays,
 )
 from .evaluation import evaluate
+from .lock import writing
 from .log import Recent, RunLog
 from .normalization import RewardScaler
 from .rollout import Collector
@@ -147,8 +148,12 @@ class Trainer:
         Raises:
             FloatingPointError: a loss, a reward or an observation that is not finite; the last
                 checkpoint stays as it was.
-            OSError: the disk is full or read-only; likewise.
+            OSError: the disk is full or read-only; likewise; or another process writes there.
         """
+        with writing(self.folder):
+            self._run(report)
+
+    def _run(self, report: Report | None) -> None:
         go_on, logged, metrics = True, True, Metrics()
         if not self.written:
             self.save()
@@ -255,9 +260,14 @@ class Trainer:
 
         Raises:
             ValueError: tensors or facts that no such training writes; nothing was changed.
+            BlockingIOError: another process writes to the folder; likewise.
         """
-        worlds = under(tensors, "env.")
         self._check(tensors, facts)
+        with writing(self.folder):
+            return self._restore(tensors, facts)
+
+    def _restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> bool:
+        worlds = under(tensors, "env.")
         if self.worlds is not None:  # the only part that checks and changes in one
             self.worlds.set_state(to_arrays(worlds, self.worlds.get_state()))
         self.agent.load_state_dict(under(tensors, "agent."))
@@ -279,6 +289,7 @@ class Trainer:
     def _check(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Refuse a checkpoint that `load_state_dict` could not take."""
         check_course(facts, "steps")
+        self.log.position()
         self.agent.check_state(under(tensors, "agent."))
         if facts["steps"] != int(tensors["agent.steps"]):
             raise ValueError(

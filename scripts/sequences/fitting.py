@@ -35,6 +35,7 @@ from sidestep.agents.checkpoint import (
     save_checkpoint,
     within,
 )
+from sidestep.agents.lock import writing
 from sidestep.agents.log import RunLog
 from sidestep.agents.records import entries
 from sidestep.agents.training import Every
@@ -96,8 +97,12 @@ class Fitter:
 
         Raises:
             FloatingPointError: a loss that is not finite; the last checkpoint stays as it was.
-            OSError: the disk is full or read-only; likewise.
+            OSError: the disk is full or read-only; likewise; or another process writes there.
         """
+        with writing(self.folder):
+            self._run(report)
+
+    def _run(self, report: Report | None) -> None:
         go_on, device = True, self.flat.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             _set_random_state(self.random, device)
@@ -191,6 +196,10 @@ class Fitter:
             ValueError: tensors or facts that no such fitting writes; nothing was changed.
         """
         self._check(tensors, facts)
+        with writing(self.folder):
+            self._restore(tensors, facts)
+
+    def _restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         load_module(self.task.module, tensors)
         adam = {k: v.to(self.flat.device).clone() for k, v in under(tensors, "optimizer.").items()}
         self.optimizer.state[self.flat] = adam
@@ -208,6 +217,7 @@ class Fitter:
     def _check(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Refuse a checkpoint that `load_state_dict` could not take."""
         check_course(facts, "updates")
+        self.log.position()
         entries(facts, "checkpoint", window=list[float])
         if len(facts["window"]) != 3 or not all(map(math.isfinite, facts["window"])):
             raise ValueError(f"checkpoint: expected window of 3 numbers, got {facts['window']}")
@@ -279,7 +289,8 @@ def _random_state(device: torch.device) -> dict[str, Tensor]:
 
 def _check_random(state: dict[str, Tensor]) -> None:
     """Refuse what is not the state of torch's generators."""
-    own = {k: Spec(torch.uint8, (None,)) for k in ("cpu", "cuda") if k == "cpu" or k in state}
+    own = {"cpu": Spec(torch.uint8, (None,))}
+    own |= {"cuda": own["cpu"]} if "cuda" in state else {}
     check_tensors(own, state, "random.")
     try:
         torch.Generator().set_state(state["cpu"])

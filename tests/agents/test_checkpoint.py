@@ -23,6 +23,7 @@ from sidestep.agents.checkpoint import (
     to_arrays,
     write_atomically,
 )
+from sidestep.agents.log import RunLog, read_log
 
 
 def tensors(seed: int = 0) -> dict[str, Tensor]:
@@ -148,6 +149,33 @@ def test_a_full_disk_leaves_what_was_written_before(tmp_path: Path) -> None:
         write_atomically(tmp_path / "sub", b"new")  # a folder is in the way
     assert path.read_bytes() == b"old"
     assert files(tmp_path) == ["config.json", "sub"]
+
+
+def test_a_full_disk_s_error_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    path = tmp_path / "checkpoint-000000000001.json"
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_atomically(path, b"x")
+    assert str(path) in str(caught.value) and caught.value.errno == errno.ENOSPC
+    monkeypatch.undo()
+    full_device = Path("/dev/full")
+    if full_device.exists():
+        (tmp_path / "metrics.jsonl").symlink_to(full_device)
+        with pytest.raises(OSError, match=r"No space left on device.*metrics\.jsonl"):
+            RunLog(tmp_path).write({"steps": 1})
+
+
+def test_a_log_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "metrics.jsonl")
+    with pytest.raises(ValueError, match=r"metrics\.jsonl: expected a regular file"):
+        RunLog(tmp_path).position()
+    with pytest.raises(ValueError, match=r"metrics\.jsonl: expected a regular file"):
+        read_log(tmp_path)
 
 
 def test_what_a_kill_left_over_is_removed(tmp_path: Path) -> None:

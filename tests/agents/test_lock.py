@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from sidestep.agents import (
+    DeepSarsaConfig,
+    EnvConfig,
+    RunConfig,
+    Trainer,
+    TrainingConfig,
+    make_vector,
+)
 from sidestep.agents.lock import LOCK, writing
+from sidestep.agents.runs import build_agent
+
+TRAINING = TrainingConfig(total_steps=20, num_envs=2, evaluate_every=0)
 
 HOLDER = """
 import sys, time
@@ -43,3 +54,19 @@ def test_a_folder_in_use_is_no_new_one_and_gets_no_lock(tmp_path: Path) -> None:
         with writing(tmp_path, new=True):
             pytest.fail("in use")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_trainer_is_a_writer(tmp_path: Path) -> None:
+    config = RunConfig("deep-sarsa", EnvConfig(), DeepSarsaConfig(), TRAINING)
+    env = make_vector(config.env, 2)
+    trainer = Trainer(build_agent(config, 0), env, TRAINING, None, tmp_path)
+    words = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(BlockingIOError, match="got one at work"):
+            trainer.run()
+        assert [path.name for path in tmp_path.iterdir()] == [LOCK]
+        holder.kill()
+    trainer.run()
+    assert len(list(tmp_path.glob("checkpoint-*.json"))) == 2

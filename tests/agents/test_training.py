@@ -218,7 +218,7 @@ def test_the_best_is_kept_beside_the_last_ones(
     assert len(last) == 2
     assert load_checkpoint(last[-1])[1]["steps"] == trainer.agent.steps
     assert len(list(tmp_path.glob("*.safetensors"))) == 3
-    assert not list(tmp_path.glob(".*"))
+    assert not list(tmp_path.glob(".*.tmp"))
 
 
 def test_training_stops_at_the_success_that_is_asked_for(

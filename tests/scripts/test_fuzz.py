@@ -1,0 +1,34 @@
+"""Thousands of damaged and forged files, none of which crashes a reader; see fuzzing.py."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("fuzzing.py")
+
+
+def fuzzed(cases: int, seed: int) -> dict[str, int]:
+    """The counts; a crash of the interpreter, too, fails with the case that led to it."""
+    words = [sys.executable, str(SCRIPT), "--cases", str(cases), "--seed", str(seed)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    wrong = [line for line in lines if line.startswith("FAILED")] or lines[-1:]
+    assert done.returncode == 0, f"exit {done.returncode}: {wrong[0]}\n{done.stderr[-2000:]}"
+    counts: dict[str, int] = json.loads(lines[-1])
+    assert sum(counts.values()) == cases
+    return counts
+
+
+def test_a_few_hundred_damaged_files_are_taken_or_refused() -> None:
+    counts = fuzzed(150, seed=0)
+    assert counts["failed"] == 0 and counts["refused"] > 75
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_ten_thousand_damaged_files_are_taken_or_refused(seed: int) -> None:
+    counts = fuzzed(2000, seed)
+    assert counts["failed"] == 0 and counts["refused"] > 1000
