@@ -132,8 +132,12 @@ class Window:
             self._window.flip()
 
     def pixel(self, place: tuple[int, int]) -> tuple[int, int]:
-        """Where on the surface a mouse event's `pos` lies: on some screens it counts in points."""
-        assert self._window is not None
+        """Where on the surface a mouse event's `pos` lies: on some screens it counts in points.
+
+        A click may be followed by the window's end: `place` itself then.
+        """
+        if self._window is None:
+            return place
         (wide, high), (x, y) = self._window.size, place
         width, height = self._window.get_surface().get_size()
         return x * width // max(1, wide), y * height // max(1, high)

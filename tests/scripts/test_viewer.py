@@ -240,6 +240,31 @@ def test_foreign_envs_are_shown_by_their_own_pictures() -> None:
     assert show.run().returns == [1.0]
 
 
+class Ends(Blink):
+    """Ends pygame in every step, as CartPole does when it is closed."""
+
+    def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        pygame.display.quit()
+        pygame.quit()
+        return super().step(action)
+
+
+def test_a_run_goes_on_when_another_library_ends_pygame() -> None:
+    show = Viewer(Ends(), Right(), episodes=3, speed=120)
+    assert show.run().returns == [1.0, 1.0, 1.0]
+    assert show.window.closed
+
+
+def test_a_click_before_the_window_is_closed() -> None:
+    show = viewer(speed=1)
+    show.window.open(300, 300)
+    window = show.window._window
+    pygame.event.post(pygame.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=(9, 9), window=window))
+    pygame.event.post(pygame.Event(pygame.WINDOWCLOSE, window=window))
+    assert show.run().episodes == 0
+    assert show.window.closed and show.window.pixel((5, 6)) == (5, 6)
+
+
 def test_wrong_input() -> None:
     with pytest.raises(ValueError, match=r"speed: expected a positive number .* got 0"):
         viewer(speed=0)
