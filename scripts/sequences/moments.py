@@ -22,7 +22,7 @@ WORDS = {"MDY": "month/day/year", "DMY": "day/month/year", "YMD": "year/month/da
 """Orders of three numbers, the likelier ones first."""
 
 _NUMERIC = re.compile(
-    r"(\d{1,4})\s*([-/.]|\s)\s*(\d{1,2})\s*\2\s*(\d{1,4})\s*\.?(?:(?:T|[,\s]\s*)(\d.*))?"
+    r"(\d{1,4})\s*([-/._]|\s)\s*(\d{1,2})\s*\2\s*(\d{1,4})\s*\.?(?:(?:T|[,\s]\s*)(\d.*))?"
 )
 _CLOCK = re.compile(
     r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?\s*(?:([ap])\.?m\.?)?"
@@ -32,7 +32,8 @@ _CLOCK = re.compile(
 _PERIOD = re.compile(r"(\d{4})\s*[-/.년]?\s*([qhsmw])\s*(\d{1,2})", re.I)
 _PERIOD_FIRST = re.compile(r"([qhs])\s*(\d)[-/.' ]*(\d{4}|\d{2})", re.I)
 _QUARTER = re.compile(r"(\d{4})[-./년\s]+(\d)(?:분기|/4)")
-_MONTH = re.compile(r"(\d{4})[-/](\d{1,2})|(\d{1,2})[-/](\d{4})")
+_MONTH = re.compile(r"(\d{4})[-/](\d{1,2})|(\d{1,2}(?=[-/])|\d{2}(?=\.))[-/.](\d{4})")
+_DAY_OF_YEAR = re.compile(r"\d{4}-\d{3}")
 _EASTERN = re.compile(r"(\d+)\s*[년年]\s*(\d{1,2})\s*[월月](?:\s*(\d{1,2})\s*[일日号])?")
 """Year, month and day in Korean, Japanese and Chinese."""
 _SHORT = ("%b-%y", "%b %y", "%b'%y", "%B-%y", "%B %y", "%y-%b")
@@ -176,7 +177,7 @@ def _seconds(text: str) -> float | None:
 
 
 def _periods(cells: Sequence[str]) -> Candidates:
-    """Read months, quarters, half years and weeks, by their first day."""
+    """Read months, quarters, half years and weeks by their first day, and days of the year."""
     return _all(_period, cells, "period")
 
 
@@ -184,6 +185,8 @@ def _period(cell: str) -> datetime | None:
     if match := _MONTH.fullmatch(cell):
         year, month, month_first, year_behind = match.groups()
         return datetime(int(year or year_behind), int(month or month_first), 1)
+    if _DAY_OF_YEAR.fullmatch(cell):
+        return datetime.strptime(cell, "%Y-%j")
     if match := _PERIOD.fullmatch(cell):
         year, unit, number = match.groups()
     elif match := _PERIOD_FIRST.fullmatch(cell):
