@@ -24,7 +24,7 @@ from sidestep.scripts.sequences.fitting_runs import (
     resumed,
     resumption,
 )
-from sidestep.scripts.sequences.hangul import check_font
+from sidestep.scripts.sequences.hangul import check_font, tell_font
 from sidestep.scripts.sequences.translate_data import Corpus, DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_figures import (
     attention_figure,
@@ -163,6 +163,7 @@ def finish(fitter: Fitter, task: TranslationTask, folder: Path) -> None:
     if drawn:
         console.print(attention_text(drawn[0], console.width))
         save_figure(attention_figure(drawn, title), folder / "attention.png")
+        tell_font(token for look in drawn for token in (*look.source, *look.target))
     save_figure(translation_curve(read_log(folder), title), folder / "curve.png")
     console.print(f"Run folder: {folder}", soft_wrap=True, markup=False)
     leave(stopped)

@@ -1,11 +1,13 @@
 """Hangul in pictures: a font that has it, or letters of the Latin alphabet; never empty boxes."""
 
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sidestep.scripts.fonts import FONT_VARIABLE, covers, family_with
+from sidestep.scripts.console import say
+from sidestep.scripts.fonts import FONT_VARIABLE, covers, family_with, missing_words
 
 SAMPLE = "가읽힣"
 """A font that has these has Hangul."""
@@ -64,6 +66,13 @@ def check_font() -> None:
     """
     if os.environ.get(FONT_VARIABLE):
         hangul_font()
+
+
+def tell_font(tokens: Iterable[str]) -> None:
+    """Say in one line which Hangul no font has, so that a picture romanises it."""
+    letters = dict.fromkeys(c for token in tokens for c in token if is_hangul(c))
+    if letters and hangul_font() is None:
+        say(missing_words(letters))
 
 
 def labels_for(tokens: list[str]) -> tuple[list[str], dict[str, Any], str]:

@@ -12,7 +12,7 @@ import tyro
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.scripts.console import check_folder, console, table
 from sidestep.scripts.curves import save_figure
-from sidestep.scripts.sequences.hangul import check_font
+from sidestep.scripts.sequences.hangul import check_font, tell_font
 from sidestep.scripts.sequences.translate_data import TASKS, Languages
 from sidestep.scripts.sequences.translate_figures import Look, attention_figure, attention_text
 from sidestep.scripts.sequences.translate_search import (
@@ -92,6 +92,7 @@ def run(options: RunOptions) -> list[list[Hypothesis]]:
         path = options.figure or options.run / "translation.png"
         title = f"{options.run.name}: attention, {options.how.search}"
         save_figure(attention_figure(looks[:DRAWN], title), path)
+        tell_font(token for look in looks[:DRAWN] for token in (*look.source, *look.target))
         console.print(f"Attention{_first(looks)}: {path}", soft_wrap=True, markup=False)
     else:
         console.print("This model has no attention to show.")

@@ -42,6 +42,14 @@ def test_labels_without_a_font() -> None:
     assert hangul.labels_for(["a", "end"]) == (["a", "end"], {}, "")
 
 
+def test_one_line_says_that_there_is_no_font(capsys: pytest.CaptureFixture[str]) -> None:
+    hangul.tell_font(["나", "는", "end"])
+    printed = capsys.readouterr().out
+    assert "No font was found with 나는: " in printed and printed.count("\n") == 1
+    hangul.tell_font(["end"])
+    assert capsys.readouterr().out == ""
+
+
 def test_a_font_with_one_box_for_all_is_none() -> None:
     """matplotlib brings Last Resort, whose one glyph stands for every Hangul syllable."""
     from matplotlib import font_manager
