@@ -132,7 +132,7 @@ class Algorithm:
         total_timesteps: int,
         callback: Report | None = None,
         *,
-        log_interval: int = 10,
+        log_interval: int | None = 10,
         reset_num_timesteps: bool = False,
         progress_bar: bool = False,
         evaluate_every: int = 0,
@@ -148,7 +148,7 @@ class Algorithm:
             total_timesteps: over all lanes.
             callback: called after every update with a `Progress`; returning False stops, and
                 nothing else does.
-            log_interval: updates between two lines, where `verbose` is 1 or more.
+            log_interval: updates between two lines, where `verbose` is 1 or more; None: no lines.
             reset_num_timesteps: count from 0 again, and begin the schedules anew over this call.
             progress_bar: draw one on the standard error.
             evaluate_every: env ticks between greedy evaluations, which `Progress.evaluation` then
@@ -167,7 +167,7 @@ class Algorithm:
             FloatingPointError: a loss that is not finite; the parameters are the last good ones.
         """
         asked = whole("total_timesteps", total_timesteps)
-        interval = whole("log_interval", log_interval)
+        lines = 0 if log_interval is None else whole("log_interval", log_interval)
         if callback is not None and not callable(callback):
             raise TypeError(
                 "callback: expected a function of a Progress, "
@@ -185,8 +185,8 @@ class Algorithm:
                 self._trainer = Trainer(self.agent, self.env, config)
             self._trainer.go_on(config, self.total_timesteps, check)
             begin = self.agent.steps
-            lines, bar = interval if self.verbose else 0, config.total_steps if progress_bar else 0
-            with reporting(callback, begin, lines, bar) as report:
+            bar = config.total_steps if progress_bar else 0
+            with reporting(callback, begin, lines if self.verbose else 0, bar) as report:
                 self._trainer.run(report)
         finally:
             if owned and check is not None:
@@ -234,6 +234,12 @@ class Algorithm:
             return None, False
         whole("evaluate_every", every), whole("evaluation_episodes", episodes)
         if env is not None:
+            own = self.env.single_observation_space, self.env.single_action_space
+            if (env.single_observation_space, env.single_action_space) != own:
+                raise ValueError(
+                    f"evaluation_env: expected one with the model's spaces, {own[0]} and {own[1]}, "
+                    f"got {env.single_observation_space} and {env.single_action_space}"
+                )
             return env, False
         if not isinstance(self.env_config, EnvConfig):
             raise ValueError(

@@ -5,9 +5,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.vector import AutoresetMode
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from sidestep.agents import REINFORCE, DeepSARSA, DeepSarsaConfig, NetworkConfig, Progress
 from sidestep.agents.player import Player
@@ -47,6 +48,8 @@ def test_what_is_no_function_is_refused_before_anything_happens() -> None:
 
 def test_learn_is_silent_until_it_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
     small().learn(400)
+    assert capsys.readouterr() == ("", "")
+    small(verbose=1).learn(400, log_interval=None)
     assert capsys.readouterr() == ("", "")
     small(verbose=1).learn(400, log_interval=4)
     out, err = capsys.readouterr()
@@ -104,6 +107,9 @@ def test_evaluations_leave_learning_alone_and_say_what_they_need(
     plain.learn(200)
     with pytest.raises(ValueError, match=r"evaluate_every: expected evaluation_env= beside it"):
         watched.learn(200, evaluate_every=80)
+    other = SyncVectorEnv([lambda: gym.make("CartPole-v1")])
+    with pytest.raises(ValueError, match=r"evaluation_env: expected one with the model's spaces"):
+        watched.learn(200, evaluate_every=80, evaluation_env=other)
     own = Native(AutoresetMode.NEXT_STEP, 2)
     watched.learn(200, evaluate_every=80, evaluation_episodes=5, evaluation_env=own)
     assert (plain.agent.flat == watched.agent.flat).all()
