@@ -1,5 +1,6 @@
 """`sidestep gradients`: draw how gradients fade and grow through recurrent cells."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,18 +62,38 @@ def draw_chain(out: Path) -> Path:
         chains = [toy_chain([x] * length, h_1=0.0) for length in lengths]
         steps = [length - 1 for length in lengths]
         exact = [chain.gradient for chain in chains]
-        axis.plot(steps, [c.power for c in chains], "--", color=COLORS[2], label="$w_{hh}^{k}$")
+        powers = [c.power for c in chains]  # wide, since the product may lie on it
+        axis.plot(steps, powers, color=COLORS[2], linewidth=7, alpha=0.35, label="$w_{hh}^{k}$")
         slopes = [c.slopes for c in chains]
         label = r"$\prod (1 - h_t^2)$"
         axis.plot(steps, slopes, "--", color=COLORS[0], label=label)
         axis.plot(steps, exact, color="black", label="product, exact")
         dots = [autograd_chain(x, length) for length in lengths]
         axis.plot(steps, dots, "o", color="#f2a93b", markersize=5, label="autograd")
-        axis.set(title=title, xlabel="steps back, k", yscale="log")
+        axis.set(
+            title=title, xlabel="steps back, k", yscale="log", xlim=(-0.4, 7.9), ylim=(1e-18, 3e5)
+        )
         axis.grid(alpha=0.25)
+        _number(axis, steps[1:], exact[1:])
+        _number(axis, steps[-1:], powers[-1:] if exact[-1] < 1 else slopes[-1:])
     axes[0].set_ylabel(r"$\partial h_{k+1} / \partial h_1$")
     axes[1].legend(frameon=False, loc="lower left")
     return _save(out / "gradients-chain.png")
+
+
+def _number(axis: "Axes", steps: Sequence[int], values: Sequence[float]) -> None:
+    """Write values above their points; small ones to the right, clear of a line that falls."""
+    for step, value in zip(steps, values, strict=True):
+        words = f"{value:.0f}" if value >= 3 else f"{value:.3g}" if value > 0.01 else f"{value:.0e}"
+        axis.annotate(
+            words.replace("e-0", "e-"),
+            (step, value),
+            (0, 9) if value >= 1 else (7, 3),
+            textcoords="offset points",
+            ha="center" if value >= 1 else "left",
+            fontsize=8,
+            color="#444444",
+        )
 
 
 def scaled(
