@@ -299,7 +299,7 @@ class Algorithm:
                 None if mask is None else torch.from_numpy(mask).to(device),
             )
             actions, memory = self.agent.act(inputs, state[0], deterministic)
-        return (actions[0] if single else actions), (memory, actions)
+        return (actions[0] if single else actions), (memory, actions.copy())
 
     def save(self, path: str | Path) -> None:
         """Write the agent to `path`.json and a safetensors file beside it, atomically."""

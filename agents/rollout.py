@@ -124,7 +124,7 @@ class Collector:
             NotFinite: rewards or observations that are NaN or infinite, where somebody learns from
                 them or acts on them.
         """
-        obs, reward, terminated, truncated, told = self.env.step(self.action)
+        obs, reward, terminated, truncated, told = self.env.step(self.action.copy())
         info = as_columns(told)
         terminated = np.array(terminated, dtype=np.bool_)  # the env may reuse its buffers
         truncated = np.array(truncated, dtype=np.bool_) & ~terminated

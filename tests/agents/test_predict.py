@@ -183,3 +183,16 @@ def test_masks_given_as_lists_train() -> None:
         for mode in MODES:
             env = SyncVectorEnv([lambda k=k: Listing(k) for k in range(4)], autoreset_mode=mode)
             assert kind(env).learn(150).num_timesteps >= 150
+
+
+@pytest.mark.parametrize("memory", ["none", "rnn", "lstm", "gru", "attention"])
+@pytest.mark.parametrize("kind", [DeepSARSA, REINFORCE])
+def test_what_is_done_to_actions_leaves_the_state_alone(kind: Any, memory: str) -> None:
+    """The last action is an input: envs that want other numbers may write into the array."""
+    model = make_model(kind, memory)
+    state: Any = None
+    for seed in range(3):
+        actions, state = model.predict(observations(seed=seed), state, deterministic=True)
+        kept, want = state[1].copy(), actions.copy()
+        actions += 1
+        assert np.array_equal(state[1], kept) and np.array_equal(kept, want)

@@ -55,6 +55,20 @@ class Overwriting(Native):
         return self.rows
 
 
+class Renumbering(Native):
+    """Writes into the array of actions that it is given."""
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        result = super().step(actions)
+        actions[...] = 2 - actions
+        return result
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_envs_that_write_into_actions_give_the_same_data(mode: AutoresetMode) -> None:
+    assert data_of(Renumbering(mode)) == data_of(Native(mode))
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_envs_that_overwrite_their_observations_give_the_same_data(mode: AutoresetMode) -> None:
     want = data_of(Native(mode))
