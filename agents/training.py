@@ -46,7 +46,8 @@ Report = Callable[[Progress], bool | None]
 else goes on."""
 
 
-def _says_stop(answer: Any) -> bool:
+def says_stop(answer: Any) -> bool:
+    """Whether a report's answer ends training: only False does."""
     return isinstance(answer, bool | np.bool_) and not answer
 
 
@@ -170,7 +171,7 @@ class Trainer:
                 self.save()
             if report is not None:
                 progress = Progress(self.agent.steps, self.seconds, metrics, evaluation)
-                go_on = not _says_stop(report(progress)) and go_on
+                go_on = not says_stop(report(progress)) and go_on
         self.save()
         if not logged:  # after the checkpoint: a resumed run forgets this line and has its own
             self._write(metrics)

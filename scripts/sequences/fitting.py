@@ -38,7 +38,7 @@ from sidestep.agents.checkpoint import (
 from sidestep.agents.lock import writing
 from sidestep.agents.log import RunLog
 from sidestep.agents.records import entries
-from sidestep.agents.training import Every
+from sidestep.agents.training import Every, says_stop
 from sidestep.scripts.sequences.fitting_task import FittingConfig as FittingConfig
 from sidestep.scripts.sequences.fitting_task import Loss as Loss
 from sidestep.scripts.sequences.fitting_task import Task as Task
@@ -56,8 +56,9 @@ class FitProgress(NamedTuple):
     """What `validate` has just said."""
 
 
-Report = Callable[[FitProgress], bool]
-"""Called after every update; returning False ends fitting early, with a checkpoint."""
+Report = Callable[[FitProgress], bool | None]
+"""Called after every update; returning False ends fitting early, with a checkpoint. None and all
+else goes on."""
 
 
 class Fitter:
@@ -118,7 +119,8 @@ class Fitter:
                 if self.checkpoints.due(self.updates):
                     self.save()
                 if report is not None:
-                    go_on = report(FitProgress(self.updates, self.seconds, metrics, validation))
+                    state = FitProgress(self.updates, self.seconds, metrics, validation)
+                    go_on = not says_stop(report(state))
             self.save()
         self.log.close()
 

@@ -117,6 +117,13 @@ def test_an_update_is_adam_on_the_mean_over_the_count_with_clipped_gradient() ->
         assert torch.allclose(mine, theirs, atol=1e-5)
 
 
+def test_only_false_stops() -> None:
+    for answer, updates in ((None, 23), (0, 23), ("", 23), (False, 1)):
+        fitter = Fitter(Toy(), CONFIG)
+        fitter.run(lambda _, answer=answer: answer)
+        assert fitter.updates == updates
+
+
 def test_the_caller_s_random_numbers_are_left_alone() -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
