@@ -53,10 +53,16 @@ def value_error(prediction: Tensor, target: Tensor, valid: Tensor, loss: str) ->
 
     Returns:
         () sum.
+
+    Raises:
+        ValueError: another loss.
     """
-    error = F.smooth_l1_loss if loss == "huber" else F.mse_loss
-    scale = 1.0 if loss == "huber" else 0.5
-    return scale * (error(prediction, target, reduction="none") * valid).sum()
+    match loss:
+        case "huber":
+            return (F.smooth_l1_loss(prediction, target, reduction="none") * valid).sum()
+        case "squared":
+            return 0.5 * (F.mse_loss(prediction, target, reduction="none") * valid).sum()
+    raise ValueError(f"loss: expected huber or squared, got {loss!r}")
 
 
 def policy_gradient(

@@ -203,7 +203,7 @@ class Reinforce(Agent):
                 advantage = returns - leave_one_out(returns, valid)
             case "value":
                 advantage = returns - value
-            case _:
+            case "none":
                 advantage = returns
         if self.config.normalize_advantages:
             advantage = standardised(advantage, valid)

@@ -48,6 +48,11 @@ def test_value_error_by_hand_and_only_where_valid() -> None:
     assert gradient.tolist() == [[-0.5, 2.0], [0.0, 0.0]]  # the textbook's TD error
 
 
+def test_a_loss_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="loss: expected huber or squared, got 'absolute'"):
+        value_error(tensor([1.0]), tensor([2.0]), tensor([True]), "absolute")
+
+
 def test_policy_gradient_by_hand() -> None:
     p = tensor([[[0.5, 0.25, 0.25], [0.125, 0.125, 0.75]], [[0.25, 0.5, 0.25], [1 / 3] * 3]])
     logits = (p.log() + 3).requires_grad_()
