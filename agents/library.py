@@ -218,6 +218,8 @@ class Algorithm:
             warnings.warn(late, stacklevel=3)
         if anew and self._trainer is None and self.agent.steps:  # on worlds that are new to it
             self._trainer = Trainer(self.agent, self.env, self.training)
+        if self.verbose and steps >= total:
+            print(f"Rate and exploration stay at their end: {total:,} steps were stated.")
         self.agent.steps, self._asked = steps, altogether
         self._state_total(total)
         return max(end, 1)

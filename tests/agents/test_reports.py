@@ -59,6 +59,16 @@ def test_learn_is_silent_until_it_is_asked(capsys: pytest.CaptureFixture[str]) -
         assert re.search(r"steps/s  return -?\d+\.\d\d  success \d+%  epsilon \d\.\d\d$", line)
 
 
+def test_learning_past_the_stated_total_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    model, words = small(verbose=1), "Rate and exploration stay at their end: 200 steps were stated"
+    model.learn(200)
+    assert words not in capsys.readouterr().out
+    model.learn(200)
+    assert capsys.readouterr().out.startswith(words)
+    model.learn(200, reset_num_timesteps=True)
+    assert words not in capsys.readouterr().out
+
+
 def test_a_bar_shows_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     model = small(verbose=1, total_timesteps=800)
     for end in (400, 800):
