@@ -173,12 +173,15 @@ def portable(config: EnvConfig) -> EnvConfig:
     env_id = config.id.removeprefix(f"{OWN}:")
     if not is_ours(env_id):
         raise ValueError(f"env: expected a plain {OURS} id for a replay, got {config.id!r}")
-    words = []
-    for name, value in config.keywords().items():
+    words, keywords = [], config.keywords()
+    for word in config.kwargs:
+        name, _, _ = word.partition("=")
+        value = keywords[name]
         if any(names_file(text) for text in _texts(value)):
             many = isinstance(value, list | tuple)
             value = [str(find_level(v)) for v in value] if many else str(find_level(value))
-        words.append(f"{name}={value!r}")
+            word = f"{name}={value!r}"
+        words.append(word)
     return replace(config, id=env_id, kwargs=tuple(words))
 
 
