@@ -274,6 +274,17 @@ class Agent(ABC):
         """Whether `collect` plays whole episodes, each lane until its own is over."""
         return False
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the parameters views of one vector again: a deep copy or a pickle parts them."""
+        self.__dict__.update(state)
+        parted = self.flat
+        if next(self.network.parameters()).data_ptr() == parted.data_ptr():
+            return  # a shallow copy, which shares both
+        self.flat = flatten_parameters(self.network)
+        self.optimizer.param_groups[0]["params"] = [self.flat]
+        if parted in self.optimizer.state:
+            self.optimizer.state[self.flat] = self.optimizer.state.pop(parted)
+
     @property
     def num_actions(self) -> int:
         """A."""
