@@ -145,7 +145,7 @@ def fingerprint(function: Any) -> str:
 
 def _beside(function: Any) -> list[Any]:
     """All plain functions of a module: numba may compile another one instead, by `overload`."""
-    functions = [f for f in vars(sys.modules[function.__module__]).values() if isfunction(f)]
+    functions = [f for f in function.__globals__.values() if isfunction(f)]
     return [f for f in functions if f.__module__ == function.__module__]
 
 
