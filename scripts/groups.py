@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sidestep.agents import RunConfig
-from sidestep.agents.environments import MOST_TICKS
+from sidestep.agents.environments import MOST_TICKS, spec_of
 
 Evaluated = tuple[Path, RunConfig, dict[str, Any]]
 """A run's folder, its configuration, and the summary of its evaluation."""
@@ -98,7 +98,8 @@ def _is_as_long(config: RunConfig, steps: int) -> bool:
         return True
     ticks = agent.rollout_steps
     if getattr(agent, "batch", "rollout") == "episodes":
-        ticks = config.env.max_episode_steps or MOST_TICKS
+        told = config.env.max_episode_steps, spec_of(config.env).max_episode_steps
+        ticks = next((limit for limit in told if limit), MOST_TICKS)
     return 0 <= steps - training.total_steps < training.num_envs * ticks
 
 
