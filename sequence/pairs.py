@@ -222,10 +222,12 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     single letters and as syllables is the same.
 
     Raises:
-        ValueError: not UTF-8 text, a line without a tab or with an empty side (its number is
-            named), or no pair at all.
+        ValueError: no regular file, not UTF-8 text, a line without a tab or with an empty side (its
+            number is named), or no pair at all.
         OSError: the file cannot be read.
     """
+    if path.exists() and not path.is_file():  # which might never end
+        raise ValueError(f"{path}: expected a regular file, got a folder, pipe or device")
     try:
         text = unicodedata.normalize("NFC", path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:

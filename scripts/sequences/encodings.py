@@ -11,6 +11,8 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """What a file begins with that says its encoding."""
+CERTAIN = ("utf-8", "utf-16", "utf-32")
+"""Encodings that are never a guess."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _HANGUL = re.compile(r"[\uac00-\ud7a3]")
@@ -43,7 +45,7 @@ def decode_table(data: bytes, encoding: str | None = None) -> tuple[str, str]:
         found = encoding
     else:
         text, found = _guess(data)
-    if _CONTROL.search(text):
+    if "\0" in text or (encoding is None and found not in CERTAIN and _CONTROL.search(text)):
         raise ValueError("expected a CSV file, got a binary file")
     return text.removeprefix("\ufeff"), found
 

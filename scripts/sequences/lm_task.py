@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sidestep.agents.checkpoint import Spec, check_tensors, within
-from sidestep.agents.records import build_config, entries
+from sidestep.agents.records import build_config, entries, read_regular
 from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.fitting import FittingConfig, Loss, module_of, seeded
 from sidestep.scripts.sequences.fitting_runs import read_fitted, read_run
@@ -31,6 +31,8 @@ from sidestep.sequence.state import State, flatten_state, unflatten_state
 
 HELD_OUT = 0.1
 """The share that is held out unless another is asked for."""
+LARGEST = 2**30
+"""Bytes of the largest text that is read."""
 SAMPLE = 200
 """Characters of the samples that are drawn at every validation."""
 
@@ -74,12 +76,12 @@ def read_text(path: Path | None) -> str:
 
     Raises:
         OSError: there is none, or it cannot be read.
-        ValueError: empty, or not UTF-8 text.
+        ValueError: no regular file, one beyond 1 GiB, empty, or not UTF-8 text.
     """
     if path is None:
         return default_text()
     try:
-        data = path.read_bytes()
+        data = read_regular(path, LARGEST)
         text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected UTF-8 text, got byte {error.start} of others") from None

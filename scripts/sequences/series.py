@@ -11,10 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sidestep.scripts.sequences.encodings import decode_table
+from sidestep.agents.records import read_regular
+from sidestep.scripts.sequences.encodings import CERTAIN, decode_table
 from sidestep.scripts.sequences.moments import direction, read_clock, read_moments
 from sidestep.scripts.sequences.table import Table, number_of
 
+LARGEST_FILE = 2**28
+"""Bytes."""
 LARGEST = 1e300
 """Forecasts of values beyond would leave floating point."""
 TIME_NAMES = frozenset("year date day month time timestamp t 연도 년도 날짜 일자 일시 시간".split())
@@ -92,16 +95,18 @@ def read_series(
 
     Raises:
         OSError: there is none, or it cannot be read.
-        ValueError: a binary file, no header, no such column, a row of another length than the
-            header, a value that is missing, no finite number or beyond 1e300 (row and column are
-            named), or the newest row first. Nothing is filled in, left out or turned round.
+        ValueError: no regular file or a binary one, no header, no such column, a row of another
+            length than the header, a value that is missing, no finite number or beyond 1e300 (row
+            and column are named), or the newest row first. Nothing is filled in, left out or turned
+            round.
     """
     name, found = "the sunspot numbers" if path is None else str(path), "utf-8"
     if path is None:
         text = (files("sidestep.scripts") / "data" / "sunspots.csv").read_text()
     else:
+        data = read_regular(path, LARGEST_FILE)
         try:
-            text, found = decode_table(path.read_bytes(), encoding)
+            text, found = decode_table(data, encoding)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     table = Table(text, name)
@@ -111,7 +116,7 @@ def read_series(
     values = [_value(table, index, row) for row in range(len(table.rows))]
     table.check_lengths()
     series = _with_time(table, index, np.array(values))
-    if encoding is None and found not in ("utf-8", "utf-16", "utf-32"):
+    if encoding is None and found not in CERTAIN:
         remark = f"{name} is not in UTF-8; read as {found} (--encoding says otherwise)."
         series = replace(series, remark=f"{remark} {series.remark}".strip())
     return series

@@ -2,13 +2,14 @@
 
 import json
 import math
+import os
 import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sidestep.scripts import forecast
+from sidestep.scripts import forecast, lm, translate
 from sidestep.scripts.sequences.fitting import FittingConfig
 from sidestep.scripts.sequences.forecast_figures import forecast_figure
 from sidestep.scripts.sequences.forecast_task import ForecastConfig, ForecastTask, measure
@@ -132,6 +133,34 @@ def test_encodings(encoding: str, name: str, told: str, tmp_path: Path) -> None:
     series = read(tmp_path, f"day,{name}\r\n2021-01-01,5\r\n2021-01-02,6\r\n".encode(encoding))
     assert series.name == name and series.values.tolist() == [5, 6] and series.time == "day"
     assert (f"is not in UTF-8; read as {told}" in series.remark) if told else not series.remark
+
+
+def test_what_a_terminal_would_obey_is_a_name_like_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("day,a\x1b[2J\n" + "\n".join(f"{k},{k % 7}" for k in range(90)))
+    options = "--hidden-size 5 --length 13 --rows 3 --horizon 4 --window 3 --updates 2".split()
+    forecast.main([str(path), "--out", str(tmp_path / "run"), *options])
+    printed = capsys.readouterr().out
+    assert "a\u241b[2J: errors on the last" in printed and "\x1b" not in printed
+    path.write_text("day,a\x1b[2J\n2,1\n1,2\n")
+    with pytest.raises(SystemExit):
+        forecast.main([str(path), "--column", "\x1b"])
+    assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "fifo", "."])
+def test_what_might_never_end_is_not_read(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("fifo")
+    for main, words in ((forecast.main, []), (lm.main, ["train"]), (translate.main, ["train"])):
+        with pytest.raises(SystemExit) as stop:
+            main([*words, path])
+        error = capsys.readouterr().err
+        assert stop.value.code == 2 and f"{path}: expected a regular file, got a" in error
 
 
 def test_an_encoding_that_is_named(tmp_path: Path) -> None:
