@@ -21,6 +21,7 @@ at every order (`transformed`). A second derivative by `create_graph=True`, whic
 here, raises a `RuntimeError`.
 """
 
+import torch
 from torch import Tensor
 
 from .cells import GRUStep, LSTMStep, Nonlinearity, RNNStep, gru_step, lstm_step, rnn_step
@@ -34,7 +35,10 @@ Parts = tuple[Tensor, ...]
 
 
 def _sum(b_ih: Tensor | None, b_hh: Tensor | None) -> Tensor | None:
-    return None if b_ih is None or b_hh is None else b_ih + b_hh
+    """b_ih + b_hh, either of which may be missing."""
+    if b_ih is None or b_hh is None:
+        return b_hh if b_ih is None else b_ih
+    return b_ih + b_hh
 
 
 def rnn_recurrence(
@@ -101,6 +105,10 @@ def gru_recurrence(
 
         states = step_by_step(step, GRUStep, x, (h,), reset).h
     elif reset_after:
+        if b_ih is None and b_hh is not None:
+            b_ih = torch.zeros_like(b_hh)
+        elif b_hh is None and b_ih is not None:
+            b_hh = torch.zeros_like(b_ih)
         states, _ = gru(x, h, w_ih, w_hh, b_ih, b_hh, reset)
     else:
         states, _ = gru_before(x, h, w_ih, w_hh, _sum(b_ih, b_hh), reset)

@@ -125,6 +125,9 @@ class Recurrent(nn.Module):
         by a parametrisation.
         """
         found: list[Any] = [getattr(self, name) for name in self._names[suffix]]
+        if self.bias and (found[2] is None or found[3] is None):  # taken away by the user
+            zeros = found[1].new_zeros(found[1].shape[0])
+            found[2:4] = [zeros if bias is None else bias for bias in found[2:4]]
         if dtype is not None:
             found = [None if weight is None else weight.to(dtype) for weight in found]
         return Weights(*found)

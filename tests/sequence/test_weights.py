@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations, prune
 from sidestep.sequence import GRU, LSTM, RNN, Attention, make_memory
 from sidestep.sequence.recurrent import Recurrent
 
-from .kinds import DTYPE, KINDS, TORCH, gap, make, random_state
+from .kinds import DTYPE, KINDS, TORCH, gap, leaves, make, random_state
 
 T, B, D, H = 5, 2, 3, 7
 kinds = pytest.mark.parametrize("kind", list(KINDS))
@@ -95,6 +95,39 @@ def test_step_and_trace_see_an_update(kind: str, way: str) -> None:
     stepped, trace = layer.step(x[0], start), layer.trace(x, start)
     y, end = layer(x, start)
     assert gap(stepped, (y[0], end)) < 1e-12 and gap((trace.y, trace.state), (y, end)) < 1e-12
+
+
+@kinds
+@pytest.mark.parametrize("gone", [["ih"], ["hh"], ["ih", "hh"]])
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2}, {"layer_norm": True}])
+def test_a_bias_that_was_taken_away_is_zero(
+    kind: str, gone: list[str], options: dict[str, Any]
+) -> None:
+    """The other one of the two stays."""
+    torch.manual_seed(2)
+    layer, twin = make(kind, D, H, **options), make(kind, D, H, **options)
+    for side in gone:
+        setattr(layer, f"bias_{side}_l0", None)
+        twin.get_parameter(f"bias_{side}_l0").data.zero_()
+    check_equal(layer, twin)
+    x, reset = torch.randn(T, B, D, dtype=DTYPE), torch.rand(T, B) < 0.3
+    for one in (layer, twin):
+        one(x, None, reset)[0].pow(2).sum().backward()
+    for name, parameter in layer.named_parameters():
+        assert gap(parameter.grad, twin.get_parameter(name).grad) < 1e-12
+
+
+@kinds
+@pytest.mark.parametrize("gone", ["ih", "hh"])
+def test_recurrences_with_one_bias(kind: str, gone: str) -> None:
+    torch.manual_seed(2)
+    layer, x = make(kind, D, H), torch.randn(T, B, D, dtype=DTYPE)
+    start = tuple(leaf.squeeze(0) for leaf in leaves(random_state(layer, B)))
+    weights = layer.weights("l0", None)
+    zeros = torch.zeros_like(weights.w_hh[:, 0])
+    without = layer.run_direction(x, start, weights._replace(**{f"b_{gone}": None}), None)
+    with_zeros = layer.run_direction(x, start, weights._replace(**{f"b_{gone}": zeros}), None)
+    assert gap(without, with_zeros) < 1e-12
 
 
 @kinds
