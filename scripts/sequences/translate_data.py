@@ -43,6 +43,10 @@ OF_FILES = (
 MANY_PAIRS = 1000
 """Training pairs from which on a token that came once is taken to be unknown."""
 
+WORD_OF_BEFORE = "word of 1dfe272"
+"""The unit of runs begun before tokens kept the spaces between them: they are still used."""
+_WORD_OF_BEFORE = regex.compile(r"\w+(?:['\u2019]\w+)*|[^\w\s]")
+
 Unit = Literal["auto", "character", "word"]
 
 
@@ -107,7 +111,7 @@ class Languages:
         name: of the task, or "file".
         source: vocabulary.
         target: vocabulary.
-        units: of source and target: "task", "character" or "word".
+        units: of source and target: "task", "character", "word" or `WORD_OF_BEFORE`.
     """
 
     name: str
@@ -125,13 +129,13 @@ class Languages:
         """Text of source tokens."""
         if self.units[0] == "task":
             return TASKS[self.name]().join_source(tokens)
-        return join_words(tokens) if self.units[0] == "word" else "".join(tokens)
+        return "".join(tokens) if self.units[0] == "character" else join_words(tokens)
 
     def join_target(self, tokens: Sequence[str]) -> str:
         """Text of target tokens."""
         if self.units[1] == "task":
             return TASKS[self.name]().join_target(tokens)
-        return join_words(tokens) if self.units[1] == "word" else "".join(tokens)
+        return "".join(tokens) if self.units[1] == "character" else join_words(tokens)
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,8 @@ class Corpus:
 
 def split_unit(text: str, unit: str) -> list[str]:
     """Characters or words of a text."""
+    if unit == WORD_OF_BEFORE:
+        return _WORD_OF_BEFORE.findall(text)
     return split_words(text) if unit == "word" else split_characters(text)
 
 

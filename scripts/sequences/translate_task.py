@@ -14,6 +14,8 @@ from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.fitting import FittingConfig, Loss, module_of, seeded
 from sidestep.scripts.sequences.fitting_runs import read_fitted, read_run
 from sidestep.scripts.sequences.translate_data import (
+    OF_FILES,
+    WORD_OF_BEFORE,
     Corpus,
     DataConfig,
     Languages,
@@ -181,6 +183,8 @@ class Run:
     data: DataConfig
     model: Seq2SeqConfig
     file: dict[str, Any] | None
+    older: bool
+    """Whether it was begun before there were shares of a file's pairs to hold out."""
 
 
 def run_of(folder: Path, record: dict[str, Any]) -> Run:
@@ -197,11 +201,8 @@ def run_of(folder: Path, record: dict[str, Any]) -> Run:
         raise ValueError(f"{source}: expected units of two languages, got {record['units']}")
     if record["file"] is not None:
         entries(record["file"], f"{source}: file", path=str, pairs=int, sha256=str)
-    if record["file"] is not None and "test_share" not in record["data"]:
-        raise ValueError(
-            f"{source}: expected a run of this version, which cuts files of pairs otherwise, got "
-            "an older one; train it again"
-        )
+    older = "test_share" not in record["data"]
+    record = _of_before(record) if older else record
     languages = Languages(
         record["name"],
         TokenVocabulary(record["source_symbols"]),
@@ -213,7 +214,17 @@ def run_of(folder: Path, record: dict[str, Any]) -> Run:
         build_config(DataConfig, record["data"], source),
         build_config(Seq2SeqConfig, record["model"], source),
         record["file"],
+        older,
     )
+
+
+def _of_before(record: dict[str, Any]) -> dict[str, Any]:
+    """An older record as this version writes it: it knows no shares, and no spaces in tokens."""
+    if record["file"] is None:  # what says nothing about a generated task was written down then
+        data = {name: value for name, value in record["data"].items() if name not in OF_FILES}
+        return {**record, "data": data}
+    units = [WORD_OF_BEFORE if unit == "word" else unit for unit in record["units"]]
+    return {**record, "units": units}
 
 
 def corpus_again(folder: Path, run: Run, file: Path | None = None) -> Corpus:
@@ -226,10 +237,15 @@ def corpus_again(folder: Path, run: Run, file: Path | None = None) -> Corpus:
 
     Raises:
         OSError: they are not there.
-        ValueError: they are others.
+        ValueError: they are others, or they were cut in another way than now.
     """
     if run.file is None:
         return corpus_of(None, run.data, run.model.max_source)
+    if run.older:
+        raise ValueError(
+            f"{folder}: expected a run whose pairs were held out as they are now, got an older "
+            "one; it still translates, but to go on or to measure it, train it again"
+        )
     path = file or Path(run.file["path"])
     try:
         texts = read_pairs(path)

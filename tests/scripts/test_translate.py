@@ -189,17 +189,6 @@ def test_chat_of_few_pairs_that_repeat(tmp_path: Path, capsys: pytest.CaptureFix
     assert "expected a test split" in failing(capsys, f"evaluate {tmp_path}/all")
 
 
-def test_a_run_whose_parts_were_cut_otherwise_is_refused(
-    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "run"
-    translate(f"train {pairs} --hidden-size 6 --embedding-size 5 --updates 1 --out {out}")
-    record = json.loads((out / "config.json").read_text())
-    del record["data"]["test_share"], record["data"]["validation_share"]
-    (out / "config.json").write_text(json.dumps(record))
-    assert "cuts files of pairs otherwise" in failing(capsys, f"evaluate {out}")
-
-
 def test_a_rate_that_is_far_too_large_ends_with_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
