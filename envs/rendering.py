@@ -126,7 +126,8 @@ def draw(
     _draw_trails(surface, scene, layout, sight)
     if scene.success:
         goal = scene.level.goal
-        _blit(surface, sprites.rays(round(1.38 * layout.cell)), layout, goal.x, goal.y)
+        side = _within(surface, layout, 1.38, goal.x, goal.y)
+        _blit(surface, sprites.rays(side), layout, goal.x, goal.y)
     _draw_figures(surface, scene, layout, sight)
     _draw_outcome(surface, scene, layout)
     if layout.header:
@@ -166,6 +167,14 @@ def _blit(
     surface.blit(sprite, place, special_flags=pygame.BLEND_PREMULTIPLIED)
 
 
+def _within(surface: pygame.Surface, layout: Layout, cells: float, x: float, y: float) -> int:
+    """The side of a sprite `cells` wide about the middle of cell x, y, smaller where it is cut."""
+    left, top = layout.corner(x + 0.5, y + 0.5)
+    width, height = surface.get_size()
+    room = min(left, width - left, top - max(0, layout.header - MARGIN), height - top)
+    return max(1, min(round(cells * layout.cell), 2 * room))
+
+
 def _draw_veil(surface: pygame.Surface, scene: Scene, layout: Layout, sight: Sight) -> None:
     """Darken the cells that are out of sight."""
     if sight.radius is None:
@@ -201,7 +210,8 @@ def _draw_figures(
     if struck:
         places = [_pulled(scene.agent, before), *(_pulled(*pair) for pair in struck.values())]
         middle = [sum(axis) / len(places) for axis in zip(*places, strict=True)]
-        _blit(surface, sprites.burst(round(1.7 * layout.cell)), layout, middle[0], middle[1])
+        side = _within(surface, layout, 1.7, middle[0], middle[1])
+        _blit(surface, sprites.burst(side), layout, middle[0], middle[1])
     crowd: Counter[Cell] = Counter()
     for k, (ox, oy, hx, hy) in enumerate(scene.obstacles):
         place: tuple[float, float] = _pulled(*struck[k]) if k in struck else (ox, oy)

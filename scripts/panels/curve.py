@@ -41,8 +41,12 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
         box = pygame.Rect(pen.px(40), 0, width - pen.px(40), int(high))
         box.top = round(number * (high + gap))
         limits = (0.0, 1.0) if name == "success" else _limits(exploring + greedy)
+        form, line = form_of(name, limits), greedy or exploring
+        words = f"{name} {form.format(line[-1][1])}" if line else name
+        used = _head(surface, box, words, pen)
+        box = pygame.Rect(box.left, box.top + used, box.width, box.height - used)
         _plot(surface, box, (exploring, greedy), most, limits, pen)
-        _label(surface, box, name, limits, exploring, greedy, pen)
+        _label(surface, box, form, limits, pen)
     words = f"{_steps(last)} of {_steps(most)} steps" if last < most else f"{_steps(last)} steps"
     pen.text(surface, words, (width, height - foot / 2), 15, palette.DIM, align=1)
 
@@ -96,27 +100,29 @@ def form_of(name: str, limits: tuple[float, float]) -> str:
     return "{:.2f}" if max(map(abs, limits)) < 100 else "{:.0f}"
 
 
+def _head(surface: pygame.Surface, box: pygame.Rect, words: str, pen: Pen) -> int:
+    """Name and last figure above the lines, which must not cross them; returns the height used."""
+    high = pen.px(15)
+    if box.height < 2 * high:
+        return 0
+    pen.text(surface, words, (box.right, box.top + high / 2), 16, palette.WHITE, 1, box.width)
+    return high
+
+
 def _label(
     surface: pygame.Surface,
     box: pygame.Rect,
-    name: str,
+    form: str,
     limits: tuple[float, float],
-    exploring: Line,
-    greedy: Line,
     pen: Pen,
 ) -> None:
-    """The scale at the left, and name and last figure inside."""
-    form = form_of(name, limits)
+    """The scale at the left."""
     left = box.left - pen.px(4)
     if box.height > pen.px(30):
         pen.text(surface, form.format(limits[1]), (left, box.top + pen.px(7)), 15, palette.DIM, 1)
         pen.text(
             surface, form.format(limits[0]), (left, box.bottom - pen.px(7)), 15, palette.DIM, 1
         )
-    line = greedy or exploring
-    last = form.format(line[-1][1]) if line else ""
-    place = (box.right - pen.px(6), box.bottom - pen.px(9))
-    pen.text(surface, f"{name} {last}", place, 16, palette.WHITE, 1)
 
 
 def _steps(number: float) -> str:

@@ -69,9 +69,9 @@ def under(surface: pygame.Surface, layout: Layout, moment: Moment, pen: Pen) -> 
             pygame.draw.rect(surface, colours[y, x].tolist(), box, border_radius=max(1, side // 8))
             ink = palette.INK if shares[y, x] > 0.5 else palette.WHITE
             if side >= LEAST_CELL:
-                size = 0.2 * side / pen.scale
-                place = (box.right - 0.06 * side, box.bottom - 0.12 * side)
-                pen.text(surface, f"{values[y, x]:.2f}", place, size, ink, align=1)
+                size = 0.32 * side / pen.scale
+                place = (box.right - 0.05 * side, box.bottom - 0.18 * side)
+                pen.text(surface, f"{values[y, x]:.2f}", place, size, ink, 1, 0.9 * side)
         _pointer(surface, (left + 0.19 * side, top + 0.19 * side), side, STEPS[int(action)], ink)
 
 

@@ -10,7 +10,9 @@ from sidestep.scripts.watching.session import Session
 
 
 class ReplaySession(Session):
-    """Plays the episodes of a replay, in their order and round again.
+    """Plays the episodes of a replay once, in their order; from the beginning when asked.
+
+    The score is that of the episodes up to the present one, however often they are played.
 
     Args:
         env: of `replay.make_env("rgb_array")`; not closed.
@@ -22,11 +24,21 @@ class ReplaySession(Session):
         self, env: gym.Env[Any, Any], replay: Replay, oracle: Oracle | None = None
     ) -> None:
         """Begin the first episode."""
-        self.seeds = [episode.seed for episode in replay.episodes]
+        self.replay, self.seeds = replay, [episode.seed for episode in replay.episodes]
         super().__init__(env, ReplayPolicy(replay, env), self.seeds[0], oracle=oracle)
 
     def begin(self, seed: int | None = None) -> None:
         """Begin the episode of `seed`, or the next one; the first where there is no such seed."""
         if seed is None:
             seed = self.seeds[(self.seeds.index(self.seed) + 1) % len(self.seeds)]
-        super().begin(seed if seed in self.seeds else self.seeds[0])
+        number = self.seeds.index(seed) if seed in self.seeds else 0
+        before = self.replay.episodes[:number]
+        self.tally.episodes = number
+        self.tally.successes = sum(episode.success for episode in before)
+        self.tally.returns[:] = [episode.total for episode in before]
+        super().begin(self.seeds[number])
+
+    @property
+    def has_next(self) -> bool:
+        """Whether the present episode is not the last."""
+        return self.seed != self.seeds[-1]

@@ -117,7 +117,7 @@ class Screen:
             case Command.RECORD:
                 self._record()
             case Command.ALL_PANELS:
-                self.panels = set() if self.panels else set(NAMES)
+                self.panels = set() if self.panels >= set(NAMES) else set(NAMES)
             case Command.LANES if len(self.sessions) > 1:
                 self.chosen = 0 if self.chosen is None else None
             case Command.HELP:
@@ -178,12 +178,21 @@ class Screen:
                     self._resting[lane] = max(1, rest) - 1
             elif self._resting[lane] > 0 and resting:
                 self._resting[lane] -= 1
-            elif self.episodes is not None and self.tally.episodes >= self.episodes:
+            elif self._is_over(session):
                 self.finished = True
                 return
+            elif not session.has_next:
+                self.paused = True
+                self.say("the end of the replay   N: from its beginning   A: this episode again")
             else:
                 session.begin()
         self._expose()
+
+    def _is_over(self, session: Session) -> bool:
+        """Whether as many episodes as were asked for are played, or all that there are."""
+        if self.episodes is None:
+            return False
+        return self.tally.episodes >= self.episodes or not session.has_next
 
     def back(self) -> None:
         """Go back by a tick in every lane."""

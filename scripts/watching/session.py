@@ -112,6 +112,11 @@ class Session:
         return self.now.episode.seed
 
     @property
+    def has_next(self) -> bool:
+        """Whether an episode follows the present one by itself."""
+        return True
+
+    @property
     def stem(self) -> str:
         """A file name for the present tick, without its ending."""
         return f"sidestep-{self.seed}-{self.now.tick}"

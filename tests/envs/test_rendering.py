@@ -107,6 +107,31 @@ def test_a_hit_shows() -> None:
     assert at(SCENES["hit"], 2.5, 1.05) == palette.YELLOW
 
 
+@pytest.mark.parametrize("cell", [(4, 2), (0, 2), (2, 4), (2, 0), (4, 4)])
+def test_bursts_and_rays_are_whole_at_the_edge(
+    cell: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A burst is wider than a cell and the margin: at the edge the picture cut it."""
+    level = Level((".....", ".S...", ".....", ".....", "....G"))
+    facts = scene(cell, level=level, obstacles=((*cell, 0, 0),), hit=True, success=cell == (4, 4))
+    places: list[tuple[int, int, int, int]] = []
+    blit = rendering._blit
+
+    def noted(surface: Any, sprite: Any, layout: Layout, x: float, y: float) -> None:
+        if (sprite.get_width() > layout.cell) and (x, y) == cell:
+            left, top = layout.corner(x + 0.5, y + 0.5)
+            half = sprite.get_width() // 2
+            places.append((left - half, top - half, left + half, top + half))
+        blit(surface, sprite, layout, x, y)
+
+    monkeypatch.setattr(rendering, "_blit", noted)
+    height, width, _ = frame(facts).shape
+    assert len(places) == 1 + (cell == (4, 4))
+    for left, top, right, bottom in places:
+        assert left >= 0 and top >= 32  # below the tick counter
+        assert right <= width and bottom <= height
+
+
 def test_a_hit_does_not_show_on_obstacles_elsewhere() -> None:
     hit = SCENES["hit"]
     for k in (1, 2):

@@ -10,11 +10,13 @@ import pytest
 
 from sidestep.agents import EnvConfig
 from sidestep.envs.rendering import Window
-from sidestep.scripts import play, train
+from sidestep.scripts import play, train, watch
 from sidestep.scripts.play import make_env
 from sidestep.scripts.watching.game import Game
 from sidestep.scripts.watching.race import is_across, race_size, rival_of, verdict
 from sidestep.scripts.watching.replay import Replay
+from sidestep.scripts.watching.rerun import ReplaySession
+from sidestep.scripts.watching.screen import Screen
 
 OPEN = EnvConfig(kwargs=("level='...\\n.S.\\n..G'",))
 DOWN, RIGHT, SPACE = pygame.K_DOWN, pygame.K_RIGHT, pygame.K_SPACE
@@ -142,16 +144,17 @@ def test_against_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     printed = " ".join(capsys.readouterr().out.split())
     assert "1 of 1 episodes reached the goal" in printed and "Against run: " in printed
     replay = Replay.load(out)
-    assert replay.env.kwargs == ("hide=['phase']", "level=...\n.S.\n..G")  # the run's own world
+    world = {"hide": ["phase"], "level": "...\n.S.\n..G"}  # the run's own
+    assert replay.env.keywords() == world
     assert [(e.seed, e.actions) for e in replay.episodes] == [(3, (2, 1))]
     with pytest.raises(SystemExit):
         play.main([*args, "--level", "rooms"])
-    assert "against: expected a run trained on Box(" in capsys.readouterr().err
+    error = capsys.readouterr().err  # not the bounds of every element, twice
+    assert "expected a run trained on what this world shows, float32 (" in error
+    assert "Box" not in error and len(error) < 300
 
 
 def test_showing_a_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sidestep.scripts.watching.rerun import ReplaySession
-
     game = Game(make_env(OPEN), seed=5, turns=True)
     press(game, DOWN, RIGHT, SPACE, SPACE, DOWN, RIGHT)
     path = tmp_path / "x.json"
@@ -166,6 +169,7 @@ def test_showing_a_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         seen.append((session.seed, session.tally.ticks, round(session.tally.total, 2)))
         session.begin()
     assert seen == [(5, 2, 0.9), (6, 3, 0.85), (5, 2, 0.9)]
+    assert session.tally.episodes == 1  # the score begins anew with the replay
     session.begin(99)
     assert session.seed == 5
     session.tick()
@@ -179,3 +183,27 @@ def test_showing_a_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(Window, "events", closing)
     play.main(["--replay", str(path)])
     assert shown == [f"sidestep play: {path} (a person)"]
+
+
+def test_a_replay_ends_and_counts_each_episode_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One episode was played round and round, and the score was 4 of 4, or 0/4 for a failure."""
+    game = Game(make_env(OPEN), seed=5, turns=True)
+    press(game, DOWN, RIGHT)
+    path = tmp_path / "x.json"
+    Replay(OPEN, "a person", tuple(game.played)).save(path)
+    replay = Replay.load(path)
+    show = Screen([ReplaySession(replay.make_env("rgb_array"), replay)], speed=10)
+    for _ in range(20):
+        show.advance(0.1)
+    assert (show.session.tally.episodes, show.session.tally.successes) == (1, 1)
+    assert show.session.tally.over and show.paused and "the end of the replay" in show.status()
+    for key, ticks in ((pygame.K_a, 0), (pygame.K_RIGHT, 1), (pygame.K_RIGHT, 2)):
+        show.handle([pygame.Event(pygame.KEYDOWN, key=key)])
+        assert show.session.tally.ticks == ticks
+    assert (show.session.tally.episodes, show.session.tally.successes) == (1, 1)
+    show.handle([pygame.Event(pygame.KEYDOWN, key=pygame.K_n)])
+    assert (show.session.tally.episodes, show.session.seed) == (0, 5)
+    watch.main([str(path), "--episodes", "7", "--fps", "1000"])  # there are no seven
+    assert capsys.readouterr().out == "1 successes in 1 episodes, mean return 0.90\n"

@@ -7,17 +7,22 @@ import numpy as np
 import pygame
 import pytest
 
-from sidestep.envs import palette, sprites
+from sidestep.envs import Cell, palette, rendering, sprites
+from sidestep.envs.layout import HEADER, MARGIN, Layout
+from sidestep.scripts.panels import heatmap
 from sidestep.scripts.panels.attention import was_seen
+from sidestep.scripts.panels.curve import draw as draw_curve
 from sidestep.scripts.panels.curve import form_of
 from sidestep.scripts.panels.moment import Curve, Moment
 from sidestep.scripts.panels.pen import Pen, diverging, sequential
 from sidestep.scripts.panels.registry import NAMES, PANELS
+from sidestep.scripts.panels.values import draw, note, scale_of
 from sidestep.scripts.watching import view
+from sidestep.scripts.watching.board import SMALLEST_HEADER, draw_board
 from sidestep.scripts.watching.keys import HELP
 from sidestep.scripts.watching.tiles import draw_tiles, tile_boxes
 
-from .moments import GOLDEN, MOMENTS, SIZE, moment
+from .moments import GOLDEN, LEVEL, MOMENTS, SCENE, SIZE, moment
 
 SIZES = [(640, 480), (1280, 960), (480, 640), (1600, 500), (301, 203), (160, 120), (61, 47)]
 
@@ -152,6 +157,82 @@ def test_the_scale_of_returns_far_below_zero_fits() -> None:
     assert form_of("return", (-500.0, -83.0)) == "{:.0f}"
     assert form_of("return", (-9.0, 7.0)) == "{:.2f}" and form_of("success", (0, 1)) == "{:.0%}"
     assert view.render(moment("none", curve=curve), SIZE, ("curve",)).any()
+
+
+def test_bars_of_values_that_are_alike_differ() -> None:
+    """From zero, 0.51 and 0.53 looked the same."""
+    assert scale_of(np.array([0.53, 0.51, 0.52])) == pytest.approx((0.505, 0.53))
+    assert scale_of(np.array([-4.1, -4.0, -np.inf])) == pytest.approx((-4.125, -4.0))
+    assert scale_of(np.array([0.1, 0.9])) == (0.0, 0.9)
+    assert scale_of(np.array([-0.2, -0.9])) == (-0.9, 0.0)
+    assert scale_of(np.array([-0.01, 0.5])) == (-0.01, 0.5)
+    low, high = scale_of(np.array([0.5, 0.5]))
+    assert low <= 0.5 < high
+    assert scale_of(np.array([np.nan])) == (0.0, 1.0)
+    scores = np.array([0.53, 0.51, 0.52, 0.515, 0.505], dtype=np.float32)
+    last = moment("none").insights[-1]._replace(scores=scores)
+    shown = moment("none", insights=(last,), optimal=None)
+    assert note(shown) == "value, bars from 0.499"
+    surface = pygame.Surface((300, 150), 0, 32)
+    surface.fill(palette.NIGHT)
+    draw(surface, shown, Pen(1.0))
+    blue = (pygame.surfarray.array3d(surface) == palette.SKY).all(axis=-1)
+    best, worst = (blue[:, int((k + 0.5) * 30)].sum() for k in (2, 4))
+    assert best > 3 * worst > 0
+
+
+def corner(place: tuple[int, int], **others: Any) -> Moment:
+    """The agent in a corner, wanting out of it."""
+    scene = SCENE._replace(agent=Cell(*place), previous=(Cell(*place), *SCENE.previous[1:]))
+    return moment("none", scene=scene, cells=None, **others)
+
+
+@pytest.mark.parametrize("action", range(4))
+def test_arrows_stay_on_the_board(action: int) -> None:
+    """The arrow up covered the tick counter, those at other edges were cut."""
+    place = ((2, 0), (2, 4), (4, 1), (0, 1))[action]
+    shown = corner(place, action=action)
+    board = view.arrange(*SIZE, shown, ("values",), False).board
+    plain, drawn = (pygame.Surface(board.size, 0, 32) for _ in range(2))
+    draw_board(plain, shown, (), Pen.for_size(*SIZE))
+    draw_board(drawn, shown, ("values",), Pen.for_size(*SIZE))
+    changed = (rendering.pixels(plain) != rendering.pixels(drawn)).any(axis=-1)  # (H, W)
+    header, margin = (HEADER, MARGIN) if board.width >= SMALLEST_HEADER else (0, 4)
+    layout = Layout.inside(LEVEL, *board.size, margin=margin, header=header)
+    (left, top), (right, bottom) = layout.corner(0, 0), layout.corner(5, 5)
+    inside = np.zeros_like(changed)
+    inside[top:bottom, left:right] = True
+    assert changed.any() and not (changed & ~inside).any()
+
+
+@pytest.mark.parametrize("figure", [-0.5, 0.25, 1.0])
+@pytest.mark.parametrize("size", [(240, 200), (300, 120), (700, 500)])
+def test_the_curve_does_not_cross_its_label(size: tuple[int, int], figure: float) -> None:
+    line = tuple((float(k), figure if k < 20 else 1.0 - figure) for k in range(1, 21))
+    shown = Moment(curve=Curve((), (), line, (), 20))
+    surface = pygame.Surface(size, 0, 32)
+    surface.fill(palette.INK)
+    draw_curve(surface, shown, Pen(1.0))
+    pixels = rendering.pixels(surface)
+    blue, white = ((pixels == colour).all(axis=-1) for colour in (palette.SKY, palette.WHITE))
+    rows = [set(np.flatnonzero(part.any(axis=1)).tolist()) for part in (blue, white)]
+    assert rows[0] and rows[1] and not rows[0] & rows[1]
+
+
+def test_values_of_cells_are_large_enough_to_read() -> None:
+    """They were a fifth of the cell high: 11 pixels in a window of 800x560."""
+    written: list[float] = []
+
+    class Noting(Pen):
+        def text(self, *args: Any, **_: Any) -> int:
+            written.append(args[3] * self.scale)
+            return 0
+
+    level = MOMENTS["heatmap"][0]
+    layout = Layout.inside(LEVEL, 480, 560)
+    surface = pygame.Surface((480, 560), 0, 32)
+    heatmap.under(surface, layout, level, Noting(1.0))
+    assert len(written) == 23 and min(written) > 0.3 * layout.cell > 24
 
 
 def test_an_empty_curve_and_an_empty_moment() -> None:
