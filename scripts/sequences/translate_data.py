@@ -164,7 +164,7 @@ class Corpus:
 def split_unit(text: str, unit: str) -> list[str]:
     """Characters or words of a text."""
     if unit == WORD_OF_BEFORE:
-        return _WORD_OF_BEFORE.findall(text)
+        return list(map(str, _WORD_OF_BEFORE.findall(text)))
     return split_words(text) if unit == "word" else split_characters(text)
 
 
