@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from .checks import shape
+from .checks import check_floating, shape
 from .initialisation import draw, refresh
 
 Score = Literal["dot", "scaled_dot", "general", "additive", "location"]
@@ -109,6 +109,7 @@ class Attention(nn.Module):
     ) -> None:
         """Check that the options fit one another, and make the parameters."""
         super().__init__()
+        check_floating(dtype)
         if score not in SCORES:
             raise ValueError(f"expected score to be one of {SCORES}, got {score!r}")
         if window not in WINDOWS:

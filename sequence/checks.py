@@ -114,8 +114,12 @@ def check_reset(reset: object, expected: tuple[int, ...], device: torch.device) 
         raise ValueError(f"expected reset on {device} as x, got {reset.device}")
 
 
-def check_lengths(lengths: object, steps: int, batch: int, device: torch.device) -> None:
-    """Refuse lengths that are not integers in 0..T, one per row of the batch."""
+def check_lengths(lengths: object, steps: int, batch: int, device: torch.device) -> Tensor:
+    """Refuse lengths that are not integers in 0..T, one per row of the batch.
+
+    Returns:
+        Them as int64, (B,): sums with T would not fit into narrower integers.
+    """
     if not isinstance(lengths, Tensor):
         raise TypeError(
             f"expected lengths to be an integer tensor ({batch},), got {type(lengths).__name__}"
@@ -129,6 +133,13 @@ def check_lengths(lengths: object, steps: int, batch: int, device: torch.device)
     known = bounds(lengths)
     if known is not None and (known[0] < 0 or known[1] > steps):
         raise ValueError(f"expected lengths in 0..{steps}, got {known[0]}..{known[1]}")
+    return lengths.long()
+
+
+def check_floating(dtype: torch.dtype | None) -> None:
+    """Refuse a dtype that parameters cannot have; None is torch's default."""
+    if dtype is not None and not dtype.is_floating_point:
+        raise TypeError(f"expected a floating dtype, got {dtype}")
 
 
 def bounds(lengths: Tensor) -> tuple[int, int] | None:

@@ -24,9 +24,12 @@ class RNN(Recurrent):
         hidden_size: H, features of the state.
         num_layers: layers, each reading the one below.
         nonlinearity: "tanh" or "relu".
+        device: of the parameters; on "meta" they have no numbers until `to_empty` and
+            `reset_parameters`.
+        dtype: of the parameters, floating.
         **options: `bias`, `bidirectional`, `dropout` (between layers, in [0, 1)), `layer_norm`
             (see `normalised`; runs at the speed of a loop over cells), `init` ("orthogonal" or
-            "torch", see `initialise`), `generator`, `device`, `dtype`.
+            "torch", see `initialise`), `generator`.
 
     The state is a tensor (num_layers * directions, B, H). Parameters have torch.nn.RNN's names, so
     its `state_dict` loads.
@@ -45,6 +48,8 @@ class RNN(Recurrent):
         num_layers: int = 1,
         *,
         nonlinearity: Nonlinearity = "tanh",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
         **options: Any,
     ) -> None:
         """Check the options and make the parameters."""
@@ -52,7 +57,7 @@ class RNN(Recurrent):
             raise ValueError(
                 f"expected nonlinearity to be one of {NONLINEARITIES}, got {nonlinearity!r}"
             )
-        super().__init__(input_size, hidden_size, num_layers, **options)
+        super().__init__(input_size, hidden_size, num_layers, device=device, dtype=dtype, **options)
         self.nonlinearity: Nonlinearity = nonlinearity
 
     def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> RNNStep:
@@ -109,6 +114,8 @@ class LSTM(Recurrent):
         input_size: D, features of x.
         hidden_size: H, features of the state.
         num_layers: layers, each reading the one below.
+        device: as for `RNN`.
+        dtype: as for `RNN`.
         **options: as for `RNN`; "orthogonal" starts with a forget bias of 1.
 
     The state is a pair (h, c) of tensors (num_layers * directions, B, H). Parameters have
@@ -123,10 +130,17 @@ class LSTM(Recurrent):
     forget_gate = 1
 
     def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, **options: Any
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        **options: Any,
     ) -> None:
         """Check the options and make the parameters."""
-        super().__init__(input_size, hidden_size, num_layers, **options)
+        super().__init__(input_size, hidden_size, num_layers, device=device, dtype=dtype, **options)
 
     def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> LSTMStep:
         """One step by the specification."""
@@ -178,6 +192,8 @@ class GRU(Recurrent):
         reset_after: where the reset gate acts in the candidate n: after the product with h (torch,
             cuDNN, Keras' default) or before it (Cho et al., Chung et al., ONNX' default). Two
             different functions; weights of one do not serve the other.
+        device: as for `RNN`.
+        dtype: as for `RNN`.
         **options: as for `RNN`.
 
     z weighs the past, as in torch; weights of the other convention convert with `flip_update_gate`.
@@ -198,10 +214,12 @@ class GRU(Recurrent):
         num_layers: int = 1,
         *,
         reset_after: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
         **options: Any,
     ) -> None:
         """Check the options and make the parameters."""
-        super().__init__(input_size, hidden_size, num_layers, **options)
+        super().__init__(input_size, hidden_size, num_layers, device=device, dtype=dtype, **options)
         self.reset_after = reset_after
 
     def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> GRUStep:

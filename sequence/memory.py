@@ -95,7 +95,7 @@ class NoMemory(nn.Module):
         self._check(x, "T, B", () if state is None else state, reset)
         if lengths is None:
             return x.clone(), ()
-        check_lengths(lengths, x.shape[0], x.shape[1], x.device)
+        lengths = check_lengths(lengths, x.shape[0], x.shape[1], x.device)
         return x.masked_fill(padding(lengths, x.shape[0]).unsqueeze(-1), 0), ()
 
     def _check(self, x: Tensor, axes: str, state: State, reset: Tensor | None) -> None:

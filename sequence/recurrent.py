@@ -10,7 +10,15 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout
 from torch.nn.utils.parametrize import is_parametrized
 
-from .checks import autocast_dtype, check_input, check_leaf, check_lengths, check_parts, check_reset
+from .checks import (
+    autocast_dtype,
+    check_floating,
+    check_input,
+    check_leaf,
+    check_lengths,
+    check_parts,
+    check_reset,
+)
 from .initialisation import INITS, Init, initialise, refresh
 from .recurrence_tools import transformed
 from .state import State
@@ -50,6 +58,7 @@ class Recurrent(nn.Module):
                 raise ValueError(f"expected {name} >= 1, got {number}")
         if not 0 <= dropout < 1:
             raise ValueError(f"expected 0 <= dropout < 1, got {dropout}")
+        check_floating(dtype)
         if init not in INITS:
             raise ValueError(f"expected init to be one of {INITS}, got {init!r}")
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
@@ -319,7 +328,7 @@ class Recurrent(nn.Module):
         if reset is not None:
             check_reset(reset, (steps, batch), x.device)
         if lengths is not None:
-            check_lengths(lengths, steps, batch, x.device)
+            lengths = check_lengths(lengths, steps, batch, x.device)
         dtype = autocast_dtype(x)
         if dtype is None:
             return run_layers(self, x, parts, reset, lengths, traced)

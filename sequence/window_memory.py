@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from .checks import check_input, check_leaf, check_lengths, check_parts, check_reset
+from .checks import check_floating, check_input, check_leaf, check_lengths, check_parts, check_reset
 from .initialisation import draw, refresh
 from .rows import padding
 from .state import State, describe
@@ -60,6 +60,7 @@ class WindowAttention(nn.Module):
         for name, size in sizes.items():
             if size < 1:
                 raise ValueError(f"expected {name} >= 1, got {size}")
+        check_floating(dtype)
         self.input_size, self.hidden_size, self.window = input_size, hidden_size, window
         self.output_size = hidden_size
 
@@ -138,7 +139,7 @@ class WindowAttention(nn.Module):
             check_reset(reset, (steps, batch), x.device)
         pad = None
         if lengths is not None:
-            check_lengths(lengths, steps, batch, x.device)
+            lengths = check_lengths(lengths, steps, batch, x.device)
             pad = padding(lengths, steps)
             x = x.masked_fill(pad.unsqueeze(-1), 0)
         counts = self._counts(count, reset, steps)  # (T + 1, B)

@@ -143,6 +143,19 @@ def test_attention_by_hand() -> None:
 
 
 @memories
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_lengths_in_narrow_integers(name: str, dtype: torch.dtype) -> None:
+    """Where T, or T and the window, are more than the integers can hold."""
+    torch.manual_seed(9)
+    layer = make_memory(name, input_size=D, hidden_size=H, window=130).double()
+    steps = 290
+    x = torch.randn(steps, 3, D, dtype=torch.float64)
+    lengths = torch.tensor([100, 0, 127])
+    reset = torch.rand(steps, 3) < 0.1
+    assert gap(layer(x, None, reset, lengths.to(dtype)), layer(x, None, reset, lengths)) == 0
+
+
+@memories
 def test_an_old_state_stays_what_it_was(name: str) -> None:
     layer, state = seen(name)
     before = [leaf.clone() for leaf in leaves(state)]

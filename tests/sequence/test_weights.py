@@ -248,6 +248,19 @@ def test_made_on_meta(name: str) -> None:
         assert torch.equal(ours, theirs)
 
 
+@made
+def test_other_dtypes_are_refused(name: str) -> None:
+    with pytest.raises(TypeError, match=r"expected a floating dtype, got torch\.int64"):
+        MADE[name](dtype=torch.int64)
+
+
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_made_without_a_start(kind: Any) -> None:
+    """torch's own way by meta and `to_empty`, which reads the signature."""
+    layer = nn.utils.skip_init(kind, D, H, 2, dtype=DTYPE)
+    assert all(p.device.type == "cpu" and p.dtype == DTYPE for p in layer.parameters())
+
+
 @torch_kinds
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("training", [True, False])
