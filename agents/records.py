@@ -41,6 +41,17 @@ def read_regular(path: Path, most: int) -> bytes:
     raise ValueError(f"{path}: expected at most {most:,} bytes, got more")
 
 
+def check_named(path: Path | None) -> Path | None:
+    """Refuse the path that a file names where it leads to a pipe or device, which may never end.
+
+    Raises:
+        ValueError: it is there and no regular file.
+    """
+    if path is not None and path.exists() and not path.is_file():
+        raise ValueError(f"{path}: expected a regular file, got a folder, pipe or device")
+    return path
+
+
 def parse_json(data: bytes | str, source: str) -> Any:
     """Read JSON.
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.log import read_log
-from sidestep.agents.records import build_config, entries
+from sidestep.agents.records import build_config, check_entry, check_named, entries
 from sidestep.scripts.console import console, guarded, parse, table
 from sidestep.scripts.curves import save_figure
 from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, check_fits
@@ -115,6 +115,7 @@ def resume(options: ResumeOptions) -> None:
         entries(record, source, series=dict, forecast=dict)
         kinds = {"path": str | None, "column": str | None, "values": int, "sha256": str}
         entries(record["series"], f"{source}: series", **kinds)
+        check_entry(record["series"].get("encoding"), str | None, f"{source}: encoding")
         models: ForecastConfig = build_config(ForecastConfig, record["forecast"], source)
         config, tensors, facts = resumption(folder, record, options.updates)
         check_fits(lambda: LatentForecaster(models.cell, models.hidden_size), tensors)
@@ -128,7 +129,7 @@ def resume(options: ResumeOptions) -> None:
 def _series_of(folder: Path, record: dict[str, Any], file: Path | None) -> Series:
     """The series that a run was begun with."""
     there = record["series"]
-    path = file if file is not None else None if there["path"] is None else Path(there["path"])
+    path = file or check_named(None if there["path"] is None else Path(there["path"]))
     try:
         series = read_series(path, there["column"], there.get("encoding"))
     except FileNotFoundError:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sidestep.agents.checkpoint import Spec, check_tensors, within
-from sidestep.agents.records import build_config, entries, read_regular
+from sidestep.agents.records import build_config, check_named, entries, read_regular
 from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.fitting import FittingConfig, Loss, module_of, seeded
 from sidestep.scripts.sequences.fitting_runs import read_fitted, read_run
@@ -304,7 +304,7 @@ def text_of(folder: Path, record: dict[str, Any], file: Path | None = None) -> s
         ValueError: it is another one.
     """
     there = record["text"]["path"]
-    path = file if file is not None else None if there is None else Path(there)
+    path = file or check_named(None if there is None else Path(there))
     try:
         text = read_text(path)
     except FileNotFoundError:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sidestep.agents.checkpoint import check_tensors
-from sidestep.agents.records import build_config, entries
+from sidestep.agents.records import build_config, check_named, entries
 from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.fitting import FittingConfig, Loss, module_of, seeded
 from sidestep.scripts.sequences.fitting_runs import read_fitted, read_run
@@ -246,7 +246,8 @@ def corpus_again(folder: Path, run: Run, file: Path | None = None) -> Corpus:
             f"{folder}: expected a run whose pairs were held out as they are now, got an older "
             "one; it still translates, but to go on or to measure it, train it again"
         )
-    path = file or Path(run.file["path"])
+    path = file or check_named(Path(run.file["path"]))
+    assert path is not None
     try:
         texts = read_pairs(path)
     except FileNotFoundError:

@@ -1,6 +1,7 @@
 """Sequence models' checkpoints: every tensor and entry is checked before anything changes."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -122,3 +123,25 @@ def test_sizes_that_no_file_holds_take_no_memory(
     assert "checkpoint" in fails(capsys, lm.main, "sample", folder)
     words = ["resume", folder, "--updates", 30, "--file", folder / "text.txt"]
     assert "checkpoint" in fails(capsys, lm.main, *words)
+
+
+@pytest.mark.parametrize("name", ["lm", "forecast"])
+def test_what_a_config_names_is_not_read_where_it_never_ends(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(OLD / name, tmp_path / name))
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    os.mkfifo(tmp_path / "pipe")
+    for there in ("/dev/zero", str(tmp_path / "pipe")):
+        config["text" if name == "lm" else "series"]["path"] = there
+        path.write_text(json.dumps(config))
+        run = facts_of({k: v for k, v in config.items() if k != "kind"})
+        last = latest_checkpoint(folder)
+        tensors, facts = load_checkpoint(last)
+        own = ("format", "tensors", "bytes", "sha256", "digest")
+        facts = {k: v for k, v in facts.items() if k not in own}
+        save_checkpoint(folder, last.stem, tensors, {**facts, **run})
+        command = lm.main if name == "lm" else forecast.main
+        line = fails(capsys, command, "resume", folder, "--updates", 30)
+        assert f"{there}: expected a regular file, got a folder, pipe or device" in line
