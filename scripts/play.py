@@ -54,6 +54,8 @@ class Options:
     """The world waits for a key before every tick."""
     episodes: int | None = None
     """Stop after so many; when the window is closed if left out."""
+    modules: tuple[str, ...] = ()
+    """Modules that may be imported for a rival's env whose id is `module:id`."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -65,6 +67,8 @@ class Options:
             raise ValueError(f"seed: expected 0 to less than 2^63, got {self.seed}")
         if self.out is not None and self.out.suffix != ".json":
             raise ValueError(f"out: expected a name ending in .json, got {self.out}")
+        if self.modules and self.against is None:
+            raise ValueError("modules: expected --against beside them, got none")
         others = (self.env, self.level, self.against, self.out, self.seed, self.episodes)
         flags = bool(self.env_kwargs) or self.turns
         if self.replay is not None and (flags or any(x is not None for x in others)):
@@ -76,7 +80,7 @@ class Options:
         Raises:
             FileNotFoundError, ValueError: an unknown level, or no such run to play against.
         """
-        config = world_of(self.against) if self.env is None else EnvConfig(self.env)
+        config = world_of(self.against, self.modules) if self.env is None else EnvConfig(self.env)
         words = config.kwargs + self.env_kwargs
         if self.level is not None:
             words = (*words, f"level={level_of(self.level)!r}")
@@ -114,7 +118,9 @@ def run(options: Options) -> None:
     env = make_env(config)
     rival = None
     try:
-        rival = None if options.against is None else rival_of(options.against, config)
+        rival = (
+            None if options.against is None else rival_of(options.against, config, options.modules)
+        )
         warm_up(env)
         game = Game(
             env,

@@ -90,7 +90,7 @@ def verdict(mine: float, theirs: float, name: str) -> str:
     return f"You beat {name} {words}." if mine > theirs else f"{name} beats you {words}."
 
 
-def world_of(against: str | None) -> EnvConfig:
+def world_of(against: str | None, modules: tuple[str, ...] = ()) -> EnvConfig:
     """The world that is played in where no flag says another: that of the rival's training.
 
     Raises:
@@ -98,15 +98,16 @@ def world_of(against: str | None) -> EnvConfig:
     """
     if against is None or against == OPTIMUM:
         return EnvConfig()
-    return read_checkpoint(Path(against)).config.env
+    return read_checkpoint(Path(against), modules=modules).config.env
 
 
-def rival_of(against: str, config: EnvConfig) -> Rival:
+def rival_of(against: str, config: EnvConfig, modules: tuple[str, ...] = ()) -> Rival:
     """The rival that `--against` names.
 
     Args:
         against: `optimum`, or a run's folder.
         config: the world of the race.
+        modules: that may be imported for the run's env.
 
     Raises:
         FileNotFoundError, ValueError: no such run, one that was trained on other observations, or
@@ -117,7 +118,7 @@ def rival_of(against: str, config: EnvConfig) -> Rival:
         if against == OPTIMUM:
             # other starts than seed 0's are solved as they come up
             return Rival(env, solve_levels(env, seeds=[0]).player(env), "the optimum")
-        agent, _ = load_agent(Path(against))
+        agent, _ = load_agent(Path(against), modules=modules)
         if agent.observation_space != env.observation_space:
             shown, known = map(_space_in_words, (env.observation_space, agent.observation_space))
             same = " within other bounds" if shown == known else ""
