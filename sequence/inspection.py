@@ -90,6 +90,7 @@ def gradient_flow(
     state = layer.initial_state(x.shape[1])
     tops: list[tuple[Tensor, ...]] = []  # for each t, the last layer's states
     with torch.enable_grad():
+        x = x if x.requires_grad else x.detach().requires_grad_()  # a layer may be frozen
         for t, x_t in enumerate(x.unbind(0)):
             y, state = layer.step(x_t, state, None if reset is None else reset[t])
             parts = (state,) if isinstance(state, Tensor) else state

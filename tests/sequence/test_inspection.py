@@ -87,3 +87,14 @@ def test_gate_statistics() -> None:
     assert found["i"].mean[1].item() == 0.5
     assert set(gate_statistics(GRU(3, 2), torch.randn(5, 3, 3))) == {"r", "z"}
     assert gate_statistics(RNN(3, 2), torch.randn(5, 3, 3)) == {}
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_gradient_flow_of_a_frozen_layer(kind: str) -> None:
+    """The same as of one that is trained; neither x nor a weight asks for a gradient."""
+    torch.manual_seed(1)
+    layer, x = make(kind, 3, 5, 2), torch.randn(6, 2, 3, dtype=DTYPE)
+    trained = gradient_flow(layer, x, lambda y: y[-1].pow(2).sum())
+    frozen = gradient_flow(layer.requires_grad_(False), x, lambda y: y[-1].pow(2).sum())
+    assert all(gap(trained[name], frozen[name]) == 0 for name in trained)
+    assert not x.requires_grad and trained["h"][0].min() > 0
