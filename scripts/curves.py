@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from sidestep.agents.checkpoint import write_atomically
-from sidestep.scripts.console import UNSEEN, say
-from sidestep.scripts.fonts import BOX, fit_fonts
+from sidestep.scripts.console import say
+from sidestep.scripts.fonts import fit_fonts
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8A8A8A"
 """Okabe-Ito: colours that colour-blind people tell apart."""
@@ -26,9 +25,6 @@ def save_figure(figure: Figure, path: Path, source: str | None = None) -> None:
         path: of the file.
         source: words that the file keeps on what it was drawn from.
     """
-    for text in figure.findobj(Text):
-        assert isinstance(text, Text)
-        text.set_text(text.get_text().translate(dict.fromkeys(UNSEEN, BOX)))
     remark = fit_fonts(figure)
     if remark:
         say(remark)

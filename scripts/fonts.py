@@ -6,9 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from matplotlib import font_manager
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator
+from rich.cells import cell_len
+
+from sidestep.scripts.console import UNSEEN
 
 FONT_VARIABLE = "SIDESTEP_FONT"
 """Environment variable with the path of a font file that comes before all installed ones."""
@@ -19,6 +24,7 @@ FAMILIES = (
 """Fonts with Hangul and more that systems bring, the better ones first."""
 BOX = "\u25a1"
 """What stands for a letter that no font has."""
+_SQUARES = dict.fromkeys(UNSEEN, BOX)
 
 
 def covers(path: str, letters: Iterable[str]) -> bool:
@@ -102,30 +108,42 @@ def _missing_of(letters: str, families: tuple[str, ...]) -> str:
 def fit_fonts(figure: Figure) -> str:
     """Give every text of a figure fonts that have its letters.
 
-    Hangul that no font has is romanised; other letters become small squares.
+    Hangul that no font has is romanised; other letters, and characters that cannot be seen, become
+    small squares.
 
     Returns:
         What no font has, in one line for the reader; "" where nothing is missing.
     """
-    from sidestep.scripts.sequences.hangul import is_hangul, romanise
-
     lost: dict[str, None] = {}
+    for axis in figure.findobj(Axis):
+        assert isinstance(axis, Axis)
+        if isinstance(axis.get_major_locator(), FixedLocator):  # which writes its labels anew
+            labels = axis.get_ticklabels()
+            for label in labels:
+                _fit(label, lost)
+            axis.set_ticks(axis.get_majorticklocs(), [label.get_text() for label in labels])
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
-        families = tuple(text.get_fontfamily())
-        missing = _missing_of(text.get_text(), families)
-        if not missing:
-            continue
-        found = {letter: family_with(letter) for letter in missing}
-        more = dict.fromkeys(family for family in found.values() if family is not None)
-        text.set_fontfamily([*families, *more])
-        never = [letter for letter, family in found.items() if family is None]
-        lost |= dict.fromkeys(never)
-        words = text.get_text()
-        if any(map(is_hangul, never)):
-            words = romanise(words)
-        text.set_text(words.translate({ord(letter): BOX for letter in never}))
+        _fit(text, lost)
     return missing_words(lost)
+
+
+def _fit(text: Text, lost: dict[str, None]) -> None:
+    """Fit one text; adds what no font has to `lost`."""
+    from sidestep.scripts.sequences.hangul import is_hangul, romanise
+
+    words, families = text.get_text().translate(_SQUARES), tuple(text.get_fontfamily())
+    missing = _missing_of(words, families)
+    found = {letter: family_with(letter) for letter in missing}
+    never = [letter for letter, family in found.items() if family is None]
+    lost |= dict.fromkeys(never)
+    if any(map(is_hangul, never)):
+        words = romanise(words)
+    words = words.translate({ord(c): BOX if cell_len(c) else "" for c in never})
+    if words != text.get_text():
+        text.set_text(words)
+    if missing:
+        text.set_fontfamily([*families, *filter(None, dict.fromkeys(found.values()))])
 
 
 def missing_words(letters: Iterable[str]) -> str:

@@ -112,6 +112,28 @@ def test_pictures_without_a_font_say_so_in_one_line(
     assert fonts.FONT_VARIABLE in printed
 
 
+def test_labels_of_ticks_are_fitted_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(fonts.FONT_VARIABLE, str(build_font(tmp_path / "g.ttf", "Gul", LETTERS)))
+    fonts.forget_fonts()
+    figure = Figure()
+    axes: Any = figure.subplots()
+    axes.imshow([[0.0, 1.0, 0.5]])
+    axes.set_xticks(range(3), ["나\udcff", "\u0939\u093e\u0901", "밥"], rotation=55)
+    axes.set_yticks([0], ["x\x1b"])
+    save_figure(figure, tmp_path / "x.png")
+    labels = axes.get_xticklabels()
+    assert [label.get_text() for label in labels] == [
+        "나\u25a1",
+        "\u25a1",
+        "밥",
+    ]  # marks go with their letter
+    assert labels[0].get_rotation() == 55 and "Gul" in labels[2].get_fontfamily()
+    assert axes.get_yticklabels()[0].get_text() == "x\u25a1"
+    assert "No font was found with \u0939" in capsys.readouterr().out
+
+
 def test_paint_says_which_letters_no_font_has(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
