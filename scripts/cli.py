@@ -1,6 +1,5 @@
 """The command `sidestep`: finds the sub-command's file in this folder and runs its `main`."""
 
-import contextlib
 import difflib
 import importlib
 import os
@@ -58,9 +57,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def tell(words: str) -> None:
-    """Write a page to standard output, whoever reads it."""
-    with contextlib.suppress(BrokenPipeError):
+    """Write a page to standard output, whoever reads it; on a full disk the exit code is 2."""
+    try:
         print(words)
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        print(f"sidestep: standard output: {error.strerror}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def _flush() -> None:
@@ -68,7 +72,7 @@ def _flush() -> None:
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

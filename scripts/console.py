@@ -75,6 +75,15 @@ class Output(Console):
         for text, style, control in super().render(*args, **options):
             yield Segment(text if control else visible(text), style, control)
 
+    def _check_buffer(self) -> None:
+        """Write what is due; a full disk under standard output is told, and ends no training."""
+        try:
+            super()._check_buffer()
+        except OSError as error:
+            reason = error.strerror or error
+            print(f"standard output: {reason}; the work goes on unseen", file=sys.stderr)
+            self.on_broken_pipe()
+
     def on_broken_pipe(self) -> None:
         """Send all further words nowhere."""
         self.quiet = True
@@ -127,6 +136,9 @@ def parse(
         raise SystemExit(0) from None
     except SystemExit as stop:
         if stop.code:
+            parted = _parted(sys.argv[1:] if args is None else args)
+            if parted:  # tyro finds what was meant for --flag value only
+                return parse(config, command, parted, examples, default)
             raise ValueError(_one_line(said.getvalue())) from None
         raise
 
@@ -204,6 +216,17 @@ def _one_line(text: str) -> str:
     if words.startswith("Unrecognized options") and close:
         words += f" (did you mean {' or '.join(dict.fromkeys(close[:3]))}?)"
     return re.sub(r"^Error parsing ([\w.-]+): ", _name, words)
+
+
+def _parted(args: list[str]) -> list[str]:
+    """The words with `--flag=value` in two; none where no word is like that."""
+    if not any(re.match(r"--[\w-]+=", word) for word in args):
+        return []
+    return [
+        part
+        for word in args
+        for part in (word.split("=", 1) if re.match(r"--[\w-]+=", word) else [word])
+    ]
 
 
 def _between_rules(lines: list[str]) -> list[list[str]]:

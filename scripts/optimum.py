@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
@@ -60,7 +61,10 @@ def optimum_of(config: EnvConfig, seeds: int | None = None, show: bool = False) 
         The return; None for envs of others, with wrappers of their own, and for worlds that the
         solver cannot do in a few seconds.
     """
-    env = make_single(config)
+    try:
+        env = make_single(config)
+    except gym.error.Error:  # one that comes as a vector env only
+        return None
     try:
         if env.spec is not None and env.spec.additional_wrappers:
             return None

@@ -63,6 +63,8 @@ class Sizes:
         ("lm trian", "got 'trian' (did you mean train?)"),
         ("translate rn", "got 'rn' (did you mean run?)"),
         ("train deep-sarsa --memry gru", "--memry, gru (did you mean --memory?)"),
+        ("train deep-sarsa --memry=gru", "--memry, gru (did you mean --memory?)"),
+        ("train deep-sarsa --num-envs=x", "--num-envs: expected a whole number, got 'x'"),
         ("lm train --hiden-size 3", "--hiden-size, 3 (did you mean --hidden-size?)"),
         ("watch x --laness 3 --spedd 4", "--laness, 3, --spedd, 4 (did you mean"),
         ("train deep-sarsa --memory gruu", "lstm, gru, attention, got 'gruu' (did you mean gru?)"),
@@ -111,7 +113,7 @@ def test_help_lists_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
     """`--memory STR` said nothing."""
     for words, choices in {
         "train deep-sarsa": ["{none,rnn,lstm,gru,attention}", "{sarsa,expected}", "{huber,squared}",
-                             "{auto,native,sync,async}", "{auto,first,last}"],
+                             "{auto,native,sync,async}", f"{{{','.join(CHANNELS_AXES)}}}"],
         "train reinforce": ["{episodes,rollout}", "{none,mean,time,leave-one-out,value}"],
         "watch": [f"[{{{','.join(NAMES)}}}"],
         "record": [f"[{{{','.join(NAMES)}}}", "{first,best,worst,first-failure}"],
@@ -281,6 +283,21 @@ def test_a_reader_who_leaves_does_not_end_training(tmp_path: Path) -> None:
     words = f"train deep-sarsa --env CartPole-v1 --total-steps 200 --gif-episodes 1 {BRIEF}".split()
     assert unread(*words, "--out", str(tmp_path / "run")) == (0, "")
     assert (tmp_path / "run" / "curve.png").exists() and (tmp_path / "run" / "greedy.gif").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_a_full_disk_under_standard_output_does_not_end_training(tmp_path: Path) -> None:
+    words = f"train deep-sarsa --total-steps 200 --gif-episodes 0 {BRIEF}".split()
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*CLI, *words, "--out", str(tmp_path / "run")],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (tmp_path / "run" / "curve.png").exists()
+    assert done.stderr.count("standard output: No space left on device; the work goes on") == 1
 
 
 def test_a_reader_who_leaves_does_not_change_the_exit_code() -> None:
