@@ -21,7 +21,7 @@ LARGEST_FILE = 2**28
 LARGEST = 1e300
 """Forecasts of values beyond would leave floating point."""
 TIME_NAMES = frozenset("year date day month time timestamp t 연도 년도 날짜 일자 일시 시간".split())
-"""Columns of these names are taken for time wherever they stand, if they hold numbers."""
+"""Columns of these names are taken for time wherever they stand, if their numbers go one way."""
 AS_IT_STANDS = "the rows are taken in the order of the file, the first as the oldest"
 
 
@@ -151,7 +151,9 @@ def _with_time(table: Table, index: int, values: NDArray[np.float64]) -> Series:
             f"{table.name}: expected the oldest row first, got column {time!r} falling from "
             f"{labels[0]} to {labels[-1]}; turn the rows round"
         )
-    if back:
+    if not forth + back and len(values) > 1:
+        remark = f"Column {time!r} is the same in all rows: {AS_IT_STANDS}"
+    elif back:
         remark = f"Column {time!r} goes back in {back} of {len(values)} rows: {AS_IT_STANDS}"
     days = found.times if found.dated else None
     return Series(name, values, labels, time, days, f"{remark}." if remark else "")
@@ -173,7 +175,7 @@ def _time_of(table: Table, index: int) -> Time | None:
     for place in others:
         cells, named = table.column(place), table.header[place].lower() in TIME_NAMES
         numbers = read_clock(cells) if _plain(cells) is None else _plain(cells)
-        if numbers is None or not (named or (place == 0 and 0 in direction(numbers))):
+        if numbers is None or not (named or place == 0) or 0 not in direction(numbers):
             continue
         if number_of(table.header[place]) is not None:
             raise table.headless(place)
