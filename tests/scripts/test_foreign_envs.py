@@ -61,6 +61,22 @@ class Always(Walk):
         super().__init__("rgb_array")
 
 
+class Bare(gym.Env[Any, Any]):
+    """Has no `__init__` at all, and always draws."""
+
+    render_mode = "rgb_array"
+    observation_space, action_space = Walk.observation_space, Walk.action_space
+    tick = 0
+    step = Walk.step
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        self.tick = 0
+        return np.array([0], np.float32), {}
+
+    def render(self) -> Any:
+        return np.full((20, 30, 3), 40 * self.tick, dtype=np.uint8)
+
+
 class HumanOnly(Walk):
     metadata: dict[str, Any] = {"render_modes": ["human"]}  # noqa: RUF012
 
@@ -123,7 +139,7 @@ class Negative(Walk):
         return super().render().astype(np.int64) * 0 - 1
 
 
-DRAWS = (Walk, Always, Growing, Grey, Shares, Transparent)
+DRAWS = (Walk, Always, Bare, Growing, Grey, Shares, Transparent)
 DOES_NOT = {
     Plain: "expected one that draws pictures (rgb_array), got one that offers nothing",
     HumanOnly: "expected one that draws pictures (rgb_array), got one that offers human",
