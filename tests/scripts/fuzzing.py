@@ -366,6 +366,8 @@ def main() -> None:
             change = dice.choice(FORGED if forged else PLAIN)(root / "case", dice)
             print(f"{number} {kind} {READERS[kind].index(read)} {change!r}", flush=True)
             found = outcome(read, root / "case")
+            if "this" in sys.modules:
+                found = "FAILED: a file has imported a module"
             counts[found if found in counts else "failed"] += 1
             if found.startswith("FAILED") or found == "long":
                 print(found, flush=True)

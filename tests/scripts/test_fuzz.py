@@ -23,8 +23,8 @@ def fuzzed(cases: int, seed: int) -> dict[str, int]:
 
 
 def test_a_few_hundred_damaged_files_are_taken_or_refused() -> None:
-    counts = fuzzed(150, seed=0)
-    assert counts["failed"] == 0 and counts["refused"] > 75
+    counts = fuzzed(100, seed=0)
+    assert counts["failed"] == 0 and counts["refused"] > 50
 
 
 @pytest.mark.slow
