@@ -1,13 +1,15 @@
 """`sidestep watch`: a run from its checkpoint, live in a window."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pygame
 import pytest
 
 from sidestep.envs.rendering import Window
-from sidestep.scripts import train, watch
+from sidestep.scripts import play, train, watch
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +62,25 @@ def test_wrong_input(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> No
         error = capsys.readouterr().err
         assert stop.value.code == 2
         assert error.startswith("sidestep watch: ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [watch, play])
+def test_without_a_screen_one_line_for_who_uses_commands(
+    command: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It named a keyword of Python's, and SDL's and the window system's own words came before."""
+
+    def refused(self: Window, width: int, height: int) -> None:
+        os.write(2, b"error: XDG_RUNTIME_DIR is invalid or not set in the environment.\n")
+        raise OSError("window: expected a screen, got none; draw with render_mode='rgb_array'")
+
+    monkeypatch.setattr(Window, "open", refused)
+    with pytest.raises(SystemExit) as stop:
+        command.main(["--optimum"] if command is watch else [])
+    name = command.__name__.rpartition(".")[2]
+    assert stop.value.code == 2
+    line = f"sidestep {name}: window: expected a screen, got none; `sidestep record` draws what"
+    error = capfd.readouterr().err
+    assert error == f"{line} `watch` shows without one\n"
+    os.write(2, b"here again\n")  # standard error is as it was
+    assert capfd.readouterr().err == "here again\n"
