@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from sidestep.agents.checkpoint import check_tensors
-from sidestep.agents.records import build_config, check_named, entries
+from sidestep.agents.records import build_config, check_named, entries, shown
 from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.fitting import FittingConfig, Loss, module_of, seeded
 from sidestep.scripts.sequences.fitting_runs import read_fitted, read_run
 from sidestep.scripts.sequences.translate_data import (
     OF_FILES,
+    TASKS,
     WORD_OF_BEFORE,
     Corpus,
     DataConfig,
@@ -30,6 +31,8 @@ from sidestep.sequence.seq2seq_config import Seq2SeqConfig, teacher_forcing_at
 
 WATCHED = 200
 """Pairs of the validation split that are written out at every validation."""
+UNITS = ("task", "character", "word")
+"""What texts are cut into; a task's own are those of a generated one only."""
 ROWS = 100
 """Sentences that are decoded at once."""
 
@@ -197,8 +200,10 @@ def run_of(folder: Path, record: dict[str, Any]) -> Run:
     words = list[str]
     entries(record, source, file=dict | None, name=str, units=words, data=dict, model=dict)
     entries(record, source, source_symbols=words, target_symbols=words)
-    if len(record["units"]) != 2:
-        raise ValueError(f"{source}: expected units of two languages, got {record['units']}")
+    allowed = UNITS if record["name"] in TASKS else UNITS[1:]
+    if len(record["units"]) != 2 or not set(record["units"]) <= set(allowed):
+        got = f"{shown(record['units'])} of {shown(record['name'])}"
+        raise ValueError(f"{source}: expected two units of {', '.join(allowed)}, got {got}")
     if record["file"] is not None:
         entries(record["file"], f"{source}: file", path=str, pairs=int, sha256=str)
     older = "test_share" not in record["data"]

@@ -18,6 +18,7 @@ from sidestep.scripts.sequences.fitting_runs import facts_of, read_run, resumpti
 from sidestep.scripts.sequences.forecast_task import ForecastConfig, ForecastTask
 from sidestep.scripts.sequences.lm_task import LanguageTask, configs_of, read_text
 from sidestep.scripts.sequences.series import read_series
+from sidestep.scripts.sequences.translate_task import run_of
 
 OLD = Path(__file__).parent / "golden" / "first_format"
 
@@ -145,3 +146,17 @@ def test_what_a_config_names_is_not_read_where_it_never_ends(
         command = lm.main if name == "lm" else forecast.main
         line = fails(capsys, command, "resume", folder, "--updates", 30)
         assert f"{there}: expected a regular file, got a folder, pipe or device" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "units"),
+    [("nowhere", ["task", "task"]), ("\x1b[31m", ["task", "word"]), ("dates", ["task"]),
+     ("dates", ["task", "letter"]), ("file", ["word", "task"]), ("file", [])],
+)  # fmt: skip
+def test_units_that_there_are_not_are_refused(name: str, units: list[str]) -> None:
+    record = {"file": None, "name": name, "units": units, "data": {}, "model": {}}
+    symbols = {"source_symbols": ["a"], "target_symbols": ["b"]}
+    with pytest.raises(ValueError, match="expected two units of "):
+        run_of(Path("run"), {**record, **symbols})
+    run = run_of(Path("run"), {**record, **symbols, "name": "dates", "units": ["task", "task"]})
+    assert run.languages.units == ("task", "task")
