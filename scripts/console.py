@@ -300,9 +300,12 @@ def check_folder(path: Path | None, flag: str) -> None:
 
     Raises:
         FileNotFoundError: the folder is not there.
+        IsADirectoryError: the file is a folder.
     """
     if path is not None and not path.parent.is_dir():
         raise FileNotFoundError(f"{flag}: expected a folder that is there, got {path.parent}")
+    if path is not None and path.is_dir():
+        raise IsADirectoryError(f"{flag}: expected a file's name, got the folder {path}")
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -15,7 +15,7 @@ from sidestep.agents.log import plain, read_log
 from sidestep.agents.presets import final_episodes
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.comparison import comparison_figure, comparison_table
-from sidestep.scripts.console import console, guarded, parse, say
+from sidestep.scripts.console import check_folder, console, guarded, parse, say
 from sidestep.scripts.curves import save_figure
 from sidestep.scripts.groups import Evaluated, notes_on
 from sidestep.scripts.optimum import optimum_of
@@ -56,6 +56,8 @@ class Options:
         for number, folder in enumerate(folders):
             if folder in folders[:number]:
                 raise ValueError(f"runs: expected each once, got {self.runs[number]} again")
+        if self.figure is not None and len(folders) == 1:
+            raise ValueError("figure: expected several runs, whose curves it shows, got one")
 
 
 def main(args: list[str] | None = None) -> None:
@@ -66,6 +68,8 @@ def main(args: list[str] | None = None) -> None:
 def run(options: Options) -> None:
     """Evaluate every run; show one table, and for several runs their learning curves."""
     torch.set_num_threads(1)
+    check_folder(options.out, "out")
+    check_folder(options.figure, "figure")
     runs = [_evaluated(folder, options) for folder in options.runs]
     if len(runs) == 1:
         folder, config, summary = runs[0]

@@ -1,6 +1,7 @@
 """Letters in pictures: a font that has them, also one installed a moment ago; never empty boxes."""
 
 import os
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
-from rich.cells import cell_len
 
 from sidestep.scripts.console import UNSEEN
 
@@ -139,11 +139,16 @@ def _fit(text: Text, lost: dict[str, None]) -> None:
     lost |= dict.fromkeys(never)
     if any(map(is_hangul, never)):
         words = romanise(words)
-    words = words.translate({ord(c): BOX if cell_len(c) else "" for c in never})
+    words = words.translate({ord(c): "" if _is_mark(c) else BOX for c in never})
     if words != text.get_text():
         text.set_text(words)
     if missing:
         text.set_fontfamily([*families, *filter(None, dict.fromkeys(found.values()))])
+
+
+def _is_mark(letter: str) -> bool:
+    """Whether a letter has no place of its own: a mark on the one before it, or unseen."""
+    return unicodedata.category(letter) in ("Mn", "Mc", "Me", "Cf")
 
 
 def missing_words(letters: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ import gymnasium as gym
 
 from sidestep.agents import EnvConfig, make_single
 from sidestep.envs import MovingObstaclesEnv
-from sidestep.scripts.console import console, guarded, parse, say
+from sidestep.scripts.console import check_folder, console, guarded, parse, say
 from sidestep.scripts.maps import level_of
 from sidestep.scripts.watching.game import Game
 from sidestep.scripts.watching.race import rival_of, world_of
@@ -111,8 +111,7 @@ def run(options: Options) -> None:
     if options.replay is not None:
         show(Replay.load(options.replay), options)
         return
-    if options.out is not None and not options.out.parent.is_dir():
-        raise FileNotFoundError(f"out: expected a folder that is there, got {options.out.parent}")
+    check_folder(options.out, "out")
     config = options.world()
     told = config if options.out is None else portable(config)  # before files may have changed
     env = make_env(config)

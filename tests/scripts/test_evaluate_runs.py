@@ -252,3 +252,21 @@ def test_no_run_is_an_error(capsys: pytest.CaptureFixture[str]):
         evaluate.main([])
     assert error.value.code == 2
     assert "expected at least one run's folder, got none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "error"),
+    [
+        (["--out", "nowhere/x.json"], "out: expected a folder that is there, got nowhere"),
+        (["--out", "."], "out: expected a file's name, got the folder ."),
+        (["--figure", "x.png"], "figure: expected several runs, whose curves it shows, got one"),
+        (["again", "--figure", "nowhere/x.png"], "figure: expected a folder that is there"),
+    ],
+)
+def test_files_that_cannot_be_written_are_told_before_the_work(
+    flags: list[str], error: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main([str(tmp_path / "no-run-is-read"), *flags])
+    assert stop.value.code == 2
+    assert error in capsys.readouterr().err
