@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .checks import check_render_mode
+from .arguments import check_render_mode
 
 if TYPE_CHECKING:
     from .vector_env import MovingObstaclesVectorEnv

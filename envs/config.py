@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
-from .atlas import find_level
-from .level import Level
-from .observations import OBSERVATIONS, is_markov
-from .random_levels import SPLITS, LevelPool
-from .view import HIDEABLE, View
+from .levels.level import Level
+from .levels.random import SPLITS, LevelPool
+from .levels.shipped import find_level
+from .observations.table import OBSERVATIONS, is_markov
+from .observations.view import HIDEABLE, View
 
 DEFAULT_LEVEL = """
 S....
@@ -184,7 +184,7 @@ class WorldConfig:
     def is_markov(self) -> bool:
         """Whether an observation tells all that decides the future, the time limit aside.
 
-        True is a guarantee; see `sidestep.envs.observations.is_markov` for what False says.
+        True is a guarantee; see `sidestep.envs.observations.table.is_markov` for what False says.
         """
         return is_markov(self.observation, self.maps, self.view, self.hit_ends)
 

@@ -9,9 +9,9 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
-from .checks import check_options, check_render_mode, check_state_alone
+from .arguments import check_options, check_render_mode, check_state_alone
 from .config import WorldConfig
-from .level import Level
+from .levels.level import Level
 from .specs import plain
 from .world import Scene, State, World
 
@@ -254,13 +254,13 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
             return None
         if self.render_mode == "human":
             return self._show()
-        from . import rendering
+        from .drawing import board as rendering
 
         draw = rendering.text if self.render_mode == "ansi" else rendering.frame
         return draw(self.scene())
 
     def _show(self) -> None:
-        from . import rendering
+        from .drawing import board as rendering
 
         if self._window is None:
             self._window = rendering.Window(

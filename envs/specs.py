@@ -9,9 +9,9 @@ from typing import Any
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode
 
-from .atlas import find_level
-from .level import Level
-from .random_levels import LevelPool
+from .levels.level import Level
+from .levels.random import LevelPool
+from .levels.shipped import find_level
 
 
 def plain(spec: EnvSpec | None) -> EnvSpec | None:

@@ -11,9 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from . import kernels
-from .attributes import call, set_attr
-from .checks import (
+from .arguments import (
     check_actions,
     check_autoreset_mode,
     check_max_ticks,
@@ -23,8 +21,10 @@ from .checks import (
     check_seeds,
     check_state_alone,
 )
+from .attributes import call, set_attr
 from .config import WorldConfig
 from .env import RENDER_FPS
+from .rules import tick as kernels
 from .specs import plain
 from .world import Scene, State, World
 
@@ -280,13 +280,13 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         Raises:
             IndexError: no such lane.
         """
-        from . import rendering
+        from .drawing import board as rendering
 
         return rendering.frame(self.scene(lane))
 
     def render_tiled(self, lanes: int = 16) -> NDArray[np.uint8]:
         """The first `lanes` lanes side by side in one picture, (H, W, 3) uint8."""
-        from . import rendering
+        from .drawing import board as rendering
 
         return rendering.tiled([self.scene(i) for i in range(min(lanes, self.num_envs))])
 

@@ -7,13 +7,13 @@ import numpy as np
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
-from . import kernels
-from .atlas import find_level
 from .config import WorldConfig
-from .level import Cell, Level
-from .maps import tables as tables
-from .observations import OBSERVATIONS, empty
-from .places import check_places
+from .levels.arrays import tables as tables
+from .levels.level import Cell, Level
+from .levels.shipped import find_level
+from .observations.table import OBSERVATIONS, empty
+from .rules import tick as kernels
+from .rules.state_check import check_places
 
 State = dict[str, NDArray[Any]]
 """Arrays by name: `state`, `clock`, `streams`, `ended`, `level_of`; the rules' `fingerprint`."""

@@ -10,9 +10,11 @@ import pygame
 from numpy.typing import NDArray
 
 from sidestep.agents.checkpoint import write_atomically
-from sidestep.envs import MovingObstaclesEnv, palette, rendering, sprites
-from sidestep.envs.atlas import LEVELS
-from sidestep.envs.layout import Layout
+from sidestep.envs import MovingObstaclesEnv
+from sidestep.envs.drawing import board as rendering
+from sidestep.envs.drawing import palette, sprites
+from sidestep.envs.drawing.layout import Layout
+from sidestep.envs.levels.shipped import LEVELS
 from sidestep.scripts.benches.report import markdown_table
 from sidestep.scripts.console import console, guarded, parse, say, table
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sidestep.envs.atlas import find_level, read_level
+from sidestep.envs.levels.shipped import find_level, read_level
 
 
 def level_of(source: str) -> str:

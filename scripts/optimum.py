@@ -15,9 +15,9 @@ from sidestep.agents import EnvConfig, make_single
 from sidestep.agents.observations import ObservationEncoder
 from sidestep.agents.types import Inputs
 from sidestep.envs import LevelSolutions, Solution, Unsolvable, solve_levels
-from sidestep.envs.problem import MOST_STARTS, Problem
-from sidestep.envs.solver_lanes import rules_of
-from sidestep.envs.solver_levels import Report
+from sidestep.envs.solver.by_level import Report
+from sidestep.envs.solver.chains import MOST_STARTS, Problem
+from sidestep.envs.solver.worlds import rules_of
 from sidestep.scripts.console import progress
 from sidestep.sequence import State
 

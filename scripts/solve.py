@@ -19,7 +19,7 @@ from sidestep.envs import (
     best_remembering,
     solve_levels,
 )
-from sidestep.envs.solver_lanes import rules_of
+from sidestep.envs.solver.worlds import rules_of
 from sidestep.scripts.console import check_folder, console, guarded, parse, say, table
 from sidestep.scripts.curves import save_figure
 from sidestep.scripts.maps import level_of

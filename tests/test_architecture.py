@@ -25,8 +25,27 @@ ROOMS = {
     "sequences": {"sequences", "console", "curves", "fonts"},
 }
 """Folders of scripts/: what each may use of scripts/. The commands and benches use them all."""
-DRAWING = {"layout.py", "palette.py", "rendering.py", "sprites.py", "text.py", "window.py"}
-"""Files of envs/ that are imported only when something is drawn."""
+ORDER = {
+    "envs": (
+        "rules",
+        "files",
+        "levels",
+        "observations",
+        "arguments",
+        "config",
+        "specs",
+        "world",
+        "drawing",
+        "env",
+        "attributes",
+        "vector_env",
+        "solver",
+        "checker",
+        "registration",
+    ),
+}
+"""The rooms of a package, folders and single files, from the ground up: each stands on those before
+it and knows none of those after it."""
 
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 EVERY_FILE = [*FILES, *sorted((ROOT / "tests").rglob("*.py"))]
@@ -85,7 +104,7 @@ def test_relative_imports_stay_in_their_package(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_heavy_imports_are_where_they_belong(path: Path) -> None:
     package = path.relative_to(ROOT).parts[0]
-    drawing = package == "envs" and path.name in DRAWING
+    drawing = path.relative_to(ROOT).parts[:2] == ("envs", "drawing")
     for module, on_load in imports(path):
         top = module.split(".")[0]
         if top == "pygame" and not drawing:
@@ -96,16 +115,52 @@ def test_heavy_imports_are_where_they_belong(path: Path) -> None:
             assert top not in ("pygame", "tyro", "rich", "matplotlib", "imageio"), module
 
 
+def inner_imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Every file of its own package that a file imports, as `room/file`, and whether on load."""
+    package, *folders = path.relative_to(ROOT).parts[:-1]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    on_load = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        base = ["sidestep", package, *folders]
+        start = base[: len(base) - node.level + 1] if node.level else []
+        target = [*start, *(node.module or "").split(".")] if node.module else start
+        for alias in node.names:
+            for parts in ([*target, alias.name], target):
+                file = ROOT.joinpath(*parts[1:]).with_suffix(".py")
+                if parts[:2] == ["sidestep", package] and len(parts) > 2 and file.is_file():
+                    yield "/".join(parts[2:]), id(node) in on_load
+                    break
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_every_room_is_in_the_order(package: str) -> None:
+    inside = {p.name.removesuffix(".py") for p in (ROOT / package).iterdir()}
+    rooms = {
+        r for r in inside if (ROOT / package / r).is_dir() or (ROOT / package / f"{r}.py").is_file()
+    }
+    assert rooms - {"__init__", "__pycache__"} == set(ORDER[package])
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_rooms_stand_on_what_is_below_them(path: Path) -> None:
+    package, room = path.relative_to(ROOT).parts[:2]
+    order = ORDER.get(package, ())
+    if room.removesuffix(".py") not in order:  # the package's face
+        return
+    floor = order.index(room.removesuffix(".py"))
+    for target, on_load in inner_imports(path):
+        if on_load or room != "attributes.py":  # which names a type of above, to mypy only
+            assert order.index(target.split("/")[0]) <= floor, target
+
+
 def test_only_drawing_imports_drawing() -> None:
     """`import sidestep.envs` must not reach pygame through a file of its own."""
-    drawing = {name.removesuffix(".py") for name in DRAWING}
-    for path in sorted((ROOT / "envs").glob("*.py")):
-        if path.name in DRAWING:
-            continue
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
-                named = {node.module} if node.module else {alias.name for alias in node.names}
-                assert not named & drawing, f"{path.name}: {ast.unparse(node)}"
+    for path in sorted((ROOT / "envs").rglob("*.py")):
+        if "drawing" not in path.parts:
+            for target, on_load in inner_imports(path):
+                assert not (on_load and target.startswith("drawing/")), f"{path}: {target}"
 
 
 @pytest.mark.parametrize("path", EVERY_FILE, ids=name)

@@ -22,7 +22,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from sidestep.envs.observations import OBSERVATIONS
+from sidestep.envs.observations.table import OBSERVATIONS
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.console import console, guarded, parse, progress, table
 

@@ -4,7 +4,7 @@ import math
 
 import pygame
 
-from sidestep.envs import palette
+from sidestep.envs.drawing import palette
 from sidestep.scripts.panels.moment import Curve, Moment
 from sidestep.scripts.panels.pen import Pen
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pygame
 
-from sidestep.envs import palette
+from sidestep.envs.drawing import palette
 from sidestep.scripts.panels.moment import WINDOW, Moment
 from sidestep.scripts.panels.pen import Pen, sequential
 

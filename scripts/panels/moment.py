@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sidestep.agents.insight import Insight
 from sidestep.envs import Cell, Scene
-from sidestep.envs.sight import Sight
+from sidestep.envs.drawing.sight import Sight
 
 Pixels = NDArray[np.uint8]
 """A picture, (H, W, 3)."""

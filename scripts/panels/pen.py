@@ -7,8 +7,8 @@ import numpy as np
 import pygame
 from numpy.typing import NDArray
 
-from sidestep.envs import palette, sprites
-from sidestep.envs.palette import Colour, mix
+from sidestep.envs.drawing import palette, sprites
+from sidestep.envs.drawing.palette import Colour, mix
 
 GROUND: Colour = (24, 30, 52)
 """Of a panel."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pygame
 
-from sidestep.envs.layout import Layout
+from sidestep.envs.drawing.layout import Layout
 from sidestep.scripts.panels import (
     attention,
     curve,

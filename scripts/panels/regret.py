@@ -2,7 +2,7 @@
 
 import pygame
 
-from sidestep.envs import palette
+from sidestep.envs.drawing import palette
 from sidestep.scripts.panels.moment import Moment
 from sidestep.scripts.panels.pen import Pen
 

@@ -2,8 +2,8 @@
 
 import pygame
 
-from sidestep.envs import palette
-from sidestep.envs.layout import Layout
+from sidestep.envs.drawing import palette
+from sidestep.envs.drawing.layout import Layout
 from sidestep.scripts.panels.moment import Moment
 from sidestep.scripts.panels.pen import Pen
 

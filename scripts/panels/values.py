@@ -3,8 +3,8 @@
 import numpy as np
 import pygame
 
-from sidestep.envs import palette
-from sidestep.envs.layout import Layout
+from sidestep.envs.drawing import palette
+from sidestep.envs.drawing.layout import Layout
 from sidestep.scripts.panels.moment import STEPS, Moment
 from sidestep.scripts.panels.pen import Pen
 

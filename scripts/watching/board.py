@@ -4,9 +4,10 @@ from collections.abc import Collection
 
 import pygame
 
-from sidestep.envs import palette, rendering
-from sidestep.envs.layout import HEADER, MARGIN, Layout
-from sidestep.envs.window import fitted
+from sidestep.envs.drawing import board as rendering
+from sidestep.envs.drawing import palette
+from sidestep.envs.drawing.layout import HEADER, MARGIN, Layout
+from sidestep.envs.drawing.screen_window import fitted
 from sidestep.scripts.panels.moment import Moment
 from sidestep.scripts.panels.pen import Pen
 from sidestep.scripts.panels.registry import PANELS

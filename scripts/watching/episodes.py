@@ -8,8 +8,8 @@ import gymnasium as gym
 
 from sidestep.agents import Agent, EnvConfig
 from sidestep.agents.player import Player
-from sidestep.envs import rendering
-from sidestep.envs.window import fitted
+from sidestep.envs.drawing import board as rendering
+from sidestep.envs.drawing.screen_window import fitted
 from sidestep.scripts.console import say
 from sidestep.scripts.watching.film import Film
 from sidestep.scripts.watching.stage import drawing_of, make_drawn, picture_size

@@ -7,7 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pygame
 
-from sidestep.envs.rendering import Window
+from sidestep.envs.drawing.board import Window
 from sidestep.scripts.watching.race import Rival, Score, race_size, side_by_side, verdict
 from sidestep.scripts.watching.replay import ReplayEpisode, level_in
 from sidestep.scripts.watching.stage import (

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidestep.envs import Cell, Level, Solution, Unsolvable, solve
-from sidestep.envs.problem import Problem
-from sidestep.envs.solver_lanes import rules_of
+from sidestep.envs.solver.chains import Problem
+from sidestep.envs.solver.worlds import rules_of
 from sidestep.envs.world import State
 from sidestep.scripts.panels.moment import CellValues
 

@@ -9,8 +9,10 @@ import pygame
 from sidestep.agents import EnvConfig, load_agent, make_single
 from sidestep.agents.player import Player
 from sidestep.agents.runs import read_checkpoint
-from sidestep.envs import Level, MovingObstaclesEnv, palette, rendering, solve_levels, sprites
-from sidestep.envs.window import fitted
+from sidestep.envs import Level, MovingObstaclesEnv, solve_levels
+from sidestep.envs.drawing import board as rendering
+from sidestep.envs.drawing import palette, sprites
+from sidestep.envs.drawing.screen_window import fitted
 from sidestep.scripts.watching.stage import Drawing, Pixels, Tally, drawing_of, picture_size
 
 OPTIMUM = "optimum"

@@ -23,9 +23,9 @@ from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.environments import OWN, making
 from sidestep.agents.records import check_entry, parse_json, shown
 from sidestep.envs import MovingObstaclesEnv
-from sidestep.envs.atlas import find_level, names_file
 from sidestep.envs.files import read_regular
-from sidestep.envs.random_levels import LevelPool
+from sidestep.envs.levels.random import LevelPool
+from sidestep.envs.levels.shipped import find_level, names_file
 
 FORMAT, VERSION = "sidestep replay", 1
 ACTIONS = range(5)

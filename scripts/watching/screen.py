@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pygame
 
-from sidestep.envs import rendering
-from sidestep.envs.rendering import Window
+from sidestep.envs.drawing import board as rendering
+from sidestep.envs.drawing.board import Window
 from sidestep.scripts.panels.moment import Pixels
 from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES, PANELS, check_panels, switched
 from sidestep.scripts.watching import view

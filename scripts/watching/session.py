@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sidestep.agents.infos import read_flag
 from sidestep.agents.insight import Impression
 from sidestep.envs import MovingObstaclesEnv, Scene
-from sidestep.envs.sight import Sight
+from sidestep.envs.drawing.sight import Sight
 from sidestep.envs.world import State
 from sidestep.scripts.panels.moment import OUR_ACTIONS, WINDOW, Curve, Moment, Pixels
 from sidestep.scripts.watching.minds import mind_of

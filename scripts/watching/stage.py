@@ -15,9 +15,11 @@ import pygame
 from numpy.typing import NDArray
 
 from sidestep.agents import EnvConfig, make_single
-from sidestep.envs import MovingObstaclesEnv, palette, rendering, sprites
-from sidestep.envs.layout import MARGIN
-from sidestep.envs.window import Window, fitted
+from sidestep.envs import MovingObstaclesEnv
+from sidestep.envs.drawing import board as rendering
+from sidestep.envs.drawing import palette, sprites
+from sidestep.envs.drawing.layout import MARGIN
+from sidestep.envs.drawing.screen_window import Window, fitted
 
 Pixels = NDArray[np.uint8]
 Drawing = Callable[[int, int], Pixels]

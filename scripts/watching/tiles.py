@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 import pygame
 from pygame import Rect
 
-from sidestep.envs import palette, rendering
-from sidestep.envs.layout import Layout
-from sidestep.envs.window import fitted
+from sidestep.envs.drawing import board as rendering
+from sidestep.envs.drawing import palette
+from sidestep.envs.drawing.layout import Layout
+from sidestep.envs.drawing.screen_window import fitted
 from sidestep.scripts.panels.moment import Moment
 from sidestep.scripts.panels.pen import Pen
 from sidestep.scripts.watching.view import STATUS, draw_message, draw_status

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pygame
 from pygame import Rect
 
-from sidestep.envs import palette, rendering, sprites
+from sidestep.envs.drawing import board as rendering
+from sidestep.envs.drawing import palette, sprites
 from sidestep.scripts.panels.moment import Moment, Pixels
 from sidestep.scripts.panels.pen import GROUND, Pen
 from sidestep.scripts.panels.registry import BY_DEFAULT, PANELS, Panel

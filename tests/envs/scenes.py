@@ -69,7 +69,7 @@ SCENES = {
 if __name__ == "__main__":
     import imageio.v3 as imageio
 
-    from sidestep.envs import rendering
+    from sidestep.envs.drawing import board as rendering
 
     for name, facts in SCENES.items():
         imageio.imwrite(GOLDEN / f"{name}.png", rendering.frame(facts, GOLDEN_SIZE))

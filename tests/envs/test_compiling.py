@@ -12,14 +12,14 @@ import numba
 import numpy as np
 import pytest
 
-import sidestep.envs.kernels as kernels
-import sidestep.envs.moves as moves
-import sidestep.envs.solver_kernels as solver_kernels
-import sidestep.envs.solver_settling as solver_settling
-import sidestep.envs.streams as streams
-import sidestep.envs.vectors as vectors
-from sidestep.envs.compiling import compiled, fingerprint
-from sidestep.envs.level import Cell
+import sidestep.envs.observations.features as vectors
+import sidestep.envs.rules.draws as streams
+import sidestep.envs.rules.moves as moves
+import sidestep.envs.rules.tick as kernels
+import sidestep.envs.solver.settling as solver_settling
+import sidestep.envs.solver.sweeps as solver_kernels
+from sidestep.envs.levels.level import Cell
+from sidestep.envs.rules.compiling import compiled, fingerprint
 
 ENVS = Path(kernels.__file__).parent
 
@@ -64,13 +64,13 @@ def test_an_edited_rule_takes_effect_on_a_warm_cache(tmp_path: Path) -> None:
     struck = run(play, tmp_path)
     assert struck == "[-1.05, -0.05] [0, 1]"
     assert run(play, tmp_path) == "[-1.05, -0.05] [1, 0]"  # nothing changed: nothing compiled
-    edit(copy / "moves.py", "hits[i] += i16(same | swapped)", "hits[i] += i16(0)")
+    edit(copy / "rules" / "moves.py", "hits[i] += i16(same | swapped)", "hits[i] += i16(0)")
     assert run(play, tmp_path) == "[-0.05, -0.05] [0, 1]"
 
 
 SOURCES = {
     "__init__.py": "",
-    "compiling.py": (ENVS / "compiling.py").read_text(encoding="utf-8"),
+    "compiling.py": (ENVS / "rules" / "compiling.py").read_text(encoding="utf-8"),
     "constants.py": "STEP, SCALES = 3, (1.0, 2.0)\n",
     "inner.py": """
 import numba

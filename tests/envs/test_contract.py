@@ -14,8 +14,8 @@ from gymnasium.utils.env_checker import check_env
 from numpy.typing import NDArray
 
 from sidestep.envs import ENV_IDS, Level, MovingObstaclesEnv, MovingObstaclesVectorEnv, WorldConfig
-from sidestep.envs.kernels import COLLISION, SUCCESS
-from sidestep.envs.observations import OBSERVATIONS
+from sidestep.envs.observations.table import OBSERVATIONS
+from sidestep.envs.rules.tick import COLLISION, SUCCESS
 
 EVERY = [
     (env_id, observation)

@@ -12,9 +12,9 @@ import gymnasium as gym
 import pytest
 
 from sidestep.envs import WorldConfig
-from sidestep.envs.atlas import MOST_BYTES, find_level
 from sidestep.envs.files import read_regular
-from sidestep.envs.level import MAX_SIDE
+from sidestep.envs.levels.level import MAX_SIDE
+from sidestep.envs.levels.shipped import MOST_BYTES, find_level
 
 
 def refused(path: Any, most: int = 1000) -> str:
@@ -132,7 +132,7 @@ def test_lone_surrogates(level: str) -> None:
 def test_a_process_is_told_at_once(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.txt"
     os.mkfifo(pipe)
-    code = f"from sidestep.envs.atlas import find_level; find_level({str(pipe)!r})"
+    code = f"from sidestep.envs.levels.shipped import find_level; find_level({str(pipe)!r})"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
     )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.envs import Cell, Level, Obstacle
-from sidestep.envs.level import CHARACTERS, MAX_SIDE
+from sidestep.envs.levels.level import CHARACTERS, MAX_SIDE
 
 MAP = """
 #v..?

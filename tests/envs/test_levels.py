@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidestep.envs import Level, MovingObstaclesEnv, MovingObstaclesVectorEnv, WorldConfig, solve
-from sidestep.envs.atlas import FOLDER, LEVELS, find_level
 from sidestep.envs.config import BOOK_LEVEL, DEFAULT_LEVEL
-from sidestep.envs.maps import tables
-from sidestep.envs.random_levels import LevelPool, is_solvable, random_level
-from sidestep.envs.search import arrival
+from sidestep.envs.levels.arrays import tables
+from sidestep.envs.levels.earliest_way import arrival
+from sidestep.envs.levels.random import LevelPool, is_solvable, random_level
+from sidestep.envs.levels.shipped import FOLDER, LEVELS, find_level
 
 from .beside import pair
 from .test_vector_env import play

@@ -12,8 +12,8 @@ import gymnasium as gym
 import pytest
 
 from sidestep.envs import MovingObstaclesEnv
-from sidestep.envs.kernels import HIT
-from sidestep.envs.observations import OBSERVATIONS, Observation, is_markov
+from sidestep.envs.observations.table import OBSERVATIONS, Observation, is_markov
+from sidestep.envs.rules.tick import HIT
 
 BOOK = gym.spec("sidestep/Book-v0").kwargs
 

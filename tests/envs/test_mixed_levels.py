@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sidestep.envs import MovingObstaclesEnv, MovingObstaclesVectorEnv
-from sidestep.envs.kernels import BLOCK
-from sidestep.envs.planes import NEAR
+from sidestep.envs.observations.planes import NEAR
+from sidestep.envs.rules.tick import BLOCK
 
 from .beside import identical
 

@@ -12,8 +12,9 @@ import numpy as np
 import pygame
 import pytest
 
-from sidestep.envs import rendering, sprites
-from sidestep.envs.rendering import Window
+from sidestep.envs.drawing import board as rendering
+from sidestep.envs.drawing import sprites
+from sidestep.envs.drawing.board import Window
 from sidestep.scripts.panels.pen import Pen
 from sidestep.scripts.watching import stage
 
@@ -146,7 +147,7 @@ def test_nothing_is_left_of_a_process_that_ends_pygame() -> None:
     """SDL frees the windows, and whoever draws on one then crashes."""
     code = (
         "import numpy as np, pygame\n"
-        "from sidestep.envs.rendering import Window\n"
+        "from sidestep.envs.drawing.board import Window\n"
         "windows = [Window(str(n), (300 + n, 200)) for n in range(3)]\n"
         "for turn in range(6):\n"
         "    for window in windows: window.show(np.zeros((900, 900, 3), np.uint8), 1e6)\n"

@@ -137,7 +137,7 @@ def test_wrong_input(monkeypatch: pytest.MonkeyPatch) -> None:
         best_remembering(WorldConfig(), None)
     with pytest.raises(Unsolvable, match="expected at most 500 ticks, got 501"):
         best_remembering(WorldConfig(), 501, range(2))
-    monkeypatch.setattr("sidestep.envs.remembering.MOST_BELIEFS", 3)
+    monkeypatch.setattr("sidestep.envs.solver.hidden.remembering.MOST_BELIEFS", 3)
     with pytest.raises(Unsolvable, match="expected at most 3 beliefs, got more; use fewer"):
         best_remembering(WorldConfig(**KEYWORDS["seen now and then"]), TICKS)
     with pytest.raises(Unsolvable, match="starts: expected at most 894, got 2,000: of all starts"):

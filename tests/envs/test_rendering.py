@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import sidestep.envs  # noqa: F401
-from sidestep.envs import Level, Scene, palette, rendering
-from sidestep.envs.rendering import Layout, Pixels, frame, text, tiled
+from sidestep.envs import Level, Scene
+from sidestep.envs.drawing import board as rendering
+from sidestep.envs.drawing import palette
+from sidestep.envs.drawing.board import Layout, Pixels, frame, text, tiled
 
 from .scenes import GOLDEN, GOLDEN_SIZE, LEVEL, MIXED, SCENES, scene
 

@@ -8,15 +8,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from sidestep.envs import (
-    ENV_IDS,
-    Level,
-    MovingObstaclesVectorEnv,
-    Solution,
-    WorldConfig,
-    kernels,
-    solve,
-)
+from sidestep.envs import ENV_IDS, Level, MovingObstaclesVectorEnv, Solution, WorldConfig, solve
+from sidestep.envs.rules import tick as kernels
 
 from .planner import best, starts
 

@@ -14,8 +14,8 @@ from sidestep.envs import (
     WorldConfig,
     solve,
     solve_levels,
-    solver_tables,
 )
+from sidestep.envs.solver import tables as solver_tables
 
 MAPS = ("S.>..\n....G", "S<.\n..G", "S..\n.v.\n..G")
 CROSSING = "sidestep/Crossing-v0"

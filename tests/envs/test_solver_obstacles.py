@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sidestep.envs import MovingObstaclesVectorEnv, kernels, solve
+from sidestep.envs import MovingObstaclesVectorEnv, solve
+from sidestep.envs.rules import tick as kernels
 
 
 def test_obstacles_are_where_the_world_has_them() -> None:

@@ -11,8 +11,8 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode
 
 from sidestep.envs import ENV_IDS, Level, MovingObstaclesEnv, MovingObstaclesVectorEnv, WorldConfig
-from sidestep.envs.atlas import FOLDER, find_level
-from sidestep.envs.random_levels import LevelPool
+from sidestep.envs.levels.random import LevelPool
+from sidestep.envs.levels.shipped import FOLDER, find_level
 
 DEFAULT = "sidestep/MovingObstacles-v0"
 LEVEL, OTHER = Level.parse("S.>\n..G"), Level.parse("S>.\n.#G")

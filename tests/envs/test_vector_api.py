@@ -211,7 +211,7 @@ def test_single_and_native_share_their_spaces() -> None:
 
 
 def test_pictures_of_lanes_and_an_overview() -> None:
-    rendering = pytest.importorskip("sidestep.envs.rendering")
+    rendering = pytest.importorskip("sidestep.envs.drawing.board")
     env = MovingObstaclesVectorEnv(5, render_mode="rgb_array")
     env.reset(seed=0)
     env.step(np.arange(5))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidestep.envs import ENV_IDS
-from sidestep.envs.kernels import BLOCK
+from sidestep.envs.rules.tick import BLOCK
 
 from .beside import identical, pair
 

@@ -13,9 +13,9 @@ import pygame
 import pytest
 
 import sidestep.envs  # noqa: F401
-from sidestep.envs import rendering
-from sidestep.envs.rendering import Window
-from sidestep.envs.window import fitted
+from sidestep.envs.drawing import board as rendering
+from sidestep.envs.drawing.board import Window
+from sidestep.envs.drawing.screen_window import fitted
 
 RED = np.full((30, 40, 3), (200, 0, 0), dtype=np.uint8)
 
@@ -146,7 +146,7 @@ def test_no_screen(monkeypatch: pytest.MonkeyPatch, driver: str | None) -> None:
 def test_a_window_does_not_swallow_sigterm() -> None:
     code = (
         "import os, signal, numpy as np\n"
-        "from sidestep.envs.rendering import Window\n"
+        "from sidestep.envs.drawing.board import Window\n"
         "Window('title').draw(np.zeros((9, 9, 3), np.uint8))\n"
         "print('open', flush=True)\n"
         "os.kill(os.getpid(), signal.SIGTERM)\n"

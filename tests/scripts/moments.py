@@ -6,7 +6,7 @@ import numpy as np
 
 from sidestep.agents.insight import Insight
 from sidestep.envs import Cell, Level, Scene
-from sidestep.envs.sight import Sight
+from sidestep.envs.drawing.sight import Sight
 from sidestep.scripts.panels.moment import CellValues, Curve, Moment
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -3,7 +3,7 @@
 import pytest
 
 from sidestep.envs import Level
-from sidestep.envs.problem import Problem
+from sidestep.envs.solver.chains import Problem
 from sidestep.scripts.benches import solver as bench
 
 

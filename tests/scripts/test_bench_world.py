@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sidestep.envs.observations import OBSERVATIONS
+from sidestep.envs.observations.table import OBSERVATIONS
 from sidestep.scripts.benches.world import LANES, TARGETS, main, summary
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import imageio.v3 as imageio
 import pytest
 
-from sidestep.envs.atlas import LEVELS
+from sidestep.envs.levels.shipped import LEVELS
 from sidestep.scripts.cli import main
 from sidestep.scripts.levels import CAPTION, TILE
 

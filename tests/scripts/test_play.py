@@ -11,7 +11,7 @@ import pygame
 import pytest
 
 from sidestep.envs import MovingObstaclesEnv
-from sidestep.envs.rendering import Window
+from sidestep.envs.drawing.board import Window
 from sidestep.scripts import play, watch
 from sidestep.scripts.play import Options, make_env
 from sidestep.scripts.watching import stage

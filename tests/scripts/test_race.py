@@ -9,7 +9,7 @@ import pygame
 import pytest
 
 from sidestep.agents import EnvConfig
-from sidestep.envs.rendering import Window
+from sidestep.envs.drawing.board import Window
 from sidestep.scripts import play, train, watch
 from sidestep.scripts.play import make_env
 from sidestep.scripts.watching.game import Game

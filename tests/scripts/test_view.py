@@ -7,8 +7,10 @@ import numpy as np
 import pygame
 import pytest
 
-from sidestep.envs import Cell, palette, rendering, sprites
-from sidestep.envs.layout import HEADER, MARGIN, Layout
+from sidestep.envs import Cell
+from sidestep.envs.drawing import board as rendering
+from sidestep.envs.drawing import palette, sprites
+from sidestep.envs.drawing.layout import HEADER, MARGIN, Layout
 from sidestep.scripts.panels import heatmap
 from sidestep.scripts.panels.attention import was_seen
 from sidestep.scripts.panels.curve import draw as draw_curve

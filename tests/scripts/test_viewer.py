@@ -11,7 +11,7 @@ import pytest
 from gymnasium import spaces
 
 import sidestep.envs  # noqa: F401
-from sidestep.envs import rendering
+from sidestep.envs.drawing import board as rendering
 from sidestep.scripts.panels.registry import NAMES, PANELS
 from sidestep.scripts.watching.keys import HELP, KEYS, Command, command_of
 from sidestep.scripts.watching.screen import HOLD_TICKS

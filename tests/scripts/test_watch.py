@@ -8,7 +8,7 @@ from typing import Any
 import pygame
 import pytest
 
-from sidestep.envs.rendering import Window
+from sidestep.envs.drawing.board import Window
 from sidestep.scripts import play, train, watch
 
 

@@ -1,0 +1,1 @@
+"""What the agent is shown: a table of observations, a file for each kind."""

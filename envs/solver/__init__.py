@@ -1,0 +1,1 @@
+"""The exact optimum of a world, by dynamic programming."""
