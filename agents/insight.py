@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from sidestep.sequence import State, select_state
-from sidestep.sequence.recurrent import Recurrent
-from sidestep.sequence.window_memory import WindowAttention
+from sidestep.sequence.layers.recurrent import Recurrent
+from sidestep.sequence.memory.attention_window import WindowAttention
 
 from .agent import Agent
 from .types import Inputs

@@ -36,7 +36,7 @@ from sidestep.scripts.sequences.forecast_task import (
     record_of,
 )
 from sidestep.scripts.sequences.series import Series, read_series
-from sidestep.sequence.forecasting import LatentForecaster
+from sidestep.sequence.models.forecasting import LatentForecaster
 
 EXAMPLES = """\
   sidestep forecast

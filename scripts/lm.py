@@ -34,7 +34,7 @@ from sidestep.scripts.sequences.lm_task import (
     record_of,
     text_of,
 )
-from sidestep.sequence.language import LanguageConfig, LanguageModel
+from sidestep.sequence.models.language import LanguageConfig, LanguageModel
 
 EXAMPLES = """\
   sidestep lm train

@@ -44,8 +44,8 @@ from sidestep.scripts.sequences.translate_task import (
     record_of,
     run_of,
 )
-from sidestep.sequence.beams import Hypothesis
-from sidestep.sequence.seq2seq_config import Seq2SeqConfig
+from sidestep.sequence.models.beams import Hypothesis
+from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig
 
 EXAMPLES = """\
   sidestep translate train

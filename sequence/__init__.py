@@ -1,38 +1,42 @@
 """The memory: recurrent and attention layers whose state resets inside the batch."""
 
-from .attention import Attended as Attended
-from .attention import Attention as Attention
-from .attention import ProjectedMemory as ProjectedMemory
-from .attention import masked_softmax as masked_softmax
-from .beams import Hypothesis as Hypothesis
-from .cells import GRUStep as GRUStep
-from .cells import LSTMStep as LSTMStep
-from .cells import RNNStep as RNNStep
-from .cells import flip_update_gate as flip_update_gate
-from .cells import gru_step as gru_step
-from .cells import lstm_step as lstm_step
-from .cells import rnn_step as rnn_step
-from .decoding import beam_search as beam_search
-from .decoding import greedy as greedy
-from .decoding import sample as sample
-from .inspection import Chain as Chain
-from .inspection import GateStatistics as GateStatistics
-from .inspection import gate_statistics as gate_statistics
-from .inspection import gradient_flow as gradient_flow
-from .inspection import toy_chain as toy_chain
+import sys as _sys
+
 from .layers import GRU as GRU
 from .layers import LSTM as LSTM
 from .layers import RNN as RNN
-from .memory import MEMORIES as MEMORIES
-from .memory import Memory as Memory
-from .memory import NoMemory as NoMemory
-from .memory import make_memory as make_memory
-from .packing import Packing as Packing
-from .packing import pack_episodes as pack_episodes
-from .pairs import Pair as Pair
-from .pairs import TokenVocabulary as TokenVocabulary
-from .seq2seq import Seq2Seq as Seq2Seq
-from .seq2seq_config import Seq2SeqConfig as Seq2SeqConfig
+from .layers import steps
+from .layers.inspection import Chain as Chain
+from .layers.inspection import GateStatistics as GateStatistics
+from .layers.inspection import gate_statistics as gate_statistics
+from .layers.inspection import gradient_flow as gradient_flow
+from .layers.inspection import toy_chain as toy_chain
+from .layers.steps import GRUStep as GRUStep
+from .layers.steps import LSTMStep as LSTMStep
+from .layers.steps import RNNStep as RNNStep
+from .layers.steps import flip_update_gate as flip_update_gate
+from .layers.steps import gru_step as gru_step
+from .layers.steps import lstm_step as lstm_step
+from .layers.steps import rnn_step as rnn_step
+from .layers.unroll import Trace as Trace
+from .memory.attention_window import WindowAttention as WindowAttention
+from .memory.memory import MEMORIES as MEMORIES
+from .memory.memory import Memory as Memory
+from .memory.memory import NoMemory as NoMemory
+from .memory.memory import make_memory as make_memory
+from .memory.packing import Packing as Packing
+from .memory.packing import pack_episodes as pack_episodes
+from .models import forecasting, language, markov
+from .models.attention import Attended as Attended
+from .models.attention import Attention as Attention
+from .models.attention import ProjectedMemory as ProjectedMemory
+from .models.attention import masked_softmax as masked_softmax
+from .models.beams import Hypothesis as Hypothesis
+from .models.decoding import beam_search as beam_search
+from .models.decoding import greedy as greedy
+from .models.decoding import sample as sample
+from .models.seq2seq import Seq2Seq as Seq2Seq
+from .models.seq2seq_config import Seq2SeqConfig as Seq2SeqConfig
 from .state import State as State
 from .state import concatenate_states as concatenate_states
 from .state import detach_state as detach_state
@@ -42,5 +46,16 @@ from .state import mask_state as mask_state
 from .state import put_state as put_state
 from .state import select_state as select_state
 from .state import unflatten_state as unflatten_state
-from .unroll import Trace as Trace
-from .window_memory import WindowAttention as WindowAttention
+from .tasks import pairs
+from .tasks.pairs import Pair as Pair
+from .tasks.pairs import TokenVocabulary as TokenVocabulary
+
+_sys.modules.update(  # their names of before, for one version
+    {
+        f"{__name__}.autoregressive": markov,
+        f"{__name__}.cells": steps,
+        f"{__name__}.forecasting": forecasting,
+        f"{__name__}.language": language,
+        f"{__name__}.pairs": pairs,
+    }
+)

@@ -43,6 +43,7 @@ ORDER = {
         "checker",
         "registration",
     ),
+    "sequence": ("state", "arguments", "layers", "memory", "tasks", "models"),
 }
 """The rooms of a package, folders and single files, from the ground up: each stands on those before
 it and knows none of those after it."""

@@ -10,6 +10,7 @@ The files in tests/data/1dfe272 were made by its commands, small on purpose:
 and the figures below are what it printed.
 """
 
+import importlib
 import json
 import shutil
 from pathlib import Path
@@ -92,6 +93,20 @@ def test_translator_of_a_task_goes_on(tmp_path: Path) -> None:
     shutil.copytree(DATA / "reversal", folder)
     cli.main(["translate", "resume", str(folder), "--updates", "42"])
     assert json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["steps"] == 42
+
+
+@pytest.mark.parametrize(
+    ("before", "name"),
+    [
+        ("autoregressive", "WindowModel"),
+        ("cells", "gru_step"),
+        ("forecasting", "Persistence"),
+        ("language", "LanguageModel"),
+        ("pairs", "split_words"),
+    ],
+)
+def test_module_names_of_before(before: str, name: str) -> None:
+    assert hasattr(importlib.import_module(f"sidestep.sequence.{before}"), name)
 
 
 def test_saved_agent() -> None:

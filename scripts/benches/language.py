@@ -17,7 +17,7 @@ from sidestep.scripts.curves import COLOURS, plain_axes, save_figure
 from sidestep.scripts.sequences.fitting import FitProgress, Fitter, FittingConfig
 from sidestep.scripts.sequences.lm_figures import counted_nats, window_name
 from sidestep.scripts.sequences.lm_task import LanguageTask, StreamConfig, read_text
-from sidestep.sequence.language import LanguageConfig
+from sidestep.sequence.models.language import LanguageConfig
 
 COMMAND = "sidestep bench language"
 EXAMPLES = f"""\

@@ -12,7 +12,13 @@ from sidestep.scripts.benches.report import markdown_table
 from sidestep.scripts.benches.sequence import interleave, ratio
 from sidestep.scripts.console import progress
 from sidestep.scripts.sequences.fitting import seeded
-from sidestep.sequence.language import LanguageConfig, LanguageModel, Stream, chunk_loss, generate
+from sidestep.sequence.models.language import (
+    LanguageConfig,
+    LanguageModel,
+    Stream,
+    chunk_loss,
+    generate,
+)
 
 ROWS, STEPS = 32, 100
 """Of an update."""

@@ -26,8 +26,8 @@ from sidestep.scripts.sequences.translate_search import (
     worth_showing,
 )
 from sidestep.scripts.sequences.translate_task import TranslationTask, write
-from sidestep.sequence.seq2seq_config import Seq2SeqConfig
-from sidestep.sequence.tasks import examples, reversal
+from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig
+from sidestep.sequence.tasks.task import examples, reversal
 
 SHORTEST, TRAINED, LONGEST = 3, 20, 26
 """Lengths of reversal that are measured; the model is trained on 1 to TRAINED."""

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-from sidestep.sequence.checks import LAST_SEED, check_counts
+from sidestep.sequence.arguments import LAST_SEED, check_counts
 
 LAST_COUNT = 10**12
 """The checkpoint's names have so many digits."""

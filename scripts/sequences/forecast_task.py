@@ -12,8 +12,8 @@ from sidestep.agents.checkpoint import check_tensors, within
 from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.fitting import FittingConfig, Loss, seeded
 from sidestep.scripts.sequences.series import Series
-from sidestep.sequence.checks import MANY, check_counts
-from sidestep.sequence.forecasting import (
+from sidestep.sequence.arguments import MANY, check_counts
+from sidestep.sequence.models.forecasting import (
     Forecast,
     Forecaster,
     LatentForecaster,

@@ -11,8 +11,8 @@ from sidestep.scripts.console import table
 from sidestep.scripts.curves import BLUE, GREY, ORANGE, plain_axes
 from sidestep.scripts.sequences.fitting import Fitter
 from sidestep.scripts.sequences.lm_task import LanguageTask
-from sidestep.sequence.autoregressive import WindowModel
-from sidestep.sequence.language import nats_per_character
+from sidestep.sequence.models.language import nats_per_character
+from sidestep.sequence.models.markov import WindowModel
 
 WINDOWS = (0, 1, 2, 3, 5)
 """Characters that the counted models see."""

@@ -21,8 +21,8 @@ from sidestep.scripts.sequences.lm_task import (
     text_of,
 )
 from sidestep.scripts.sequences.painted import as_figure, as_html, in_terminal, lacking, scaled
-from sidestep.sequence.language import LanguageModel, Vocabulary
-from sidestep.sequence.units import PROPERTIES, Follower, rank_units, unit_activations
+from sidestep.sequence.models.language import LanguageModel, Vocabulary
+from sidestep.sequence.models.units import PROPERTIES, Follower, rank_units, unit_activations
 
 Property = Literal[
     "inside-quotes",

@@ -10,9 +10,9 @@ import tyro
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.scripts.console import check_folder, console
 from sidestep.scripts.sequences.lm_task import load_language_model, naming_prompt, read_prompt
-from sidestep.sequence.checks import LAST_SEED, MANY, check_counts
-from sidestep.sequence.language import generate
-from sidestep.sequence.sampling import check_sampling
+from sidestep.sequence.arguments import LAST_SEED, MANY, check_counts
+from sidestep.sequence.models.language import generate
+from sidestep.sequence.models.sampling import check_sampling
 
 LONGEST = 10_000_000
 """Characters that are written at once."""

@@ -17,8 +17,8 @@ from sidestep.agents.records import build_config, check_named, entries, read_reg
 from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.fitting import FittingConfig, Loss, module_of, seeded
 from sidestep.scripts.sequences.fitting_runs import read_fitted, read_run
-from sidestep.sequence.checks import MANY, check_counts
-from sidestep.sequence.language import (
+from sidestep.sequence.arguments import MANY, check_counts
+from sidestep.sequence.models.language import (
     LanguageConfig,
     LanguageModel,
     Stream,

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import regex
 
-from sidestep.sequence.checks import MANY, check_counts
-from sidestep.sequence.dates import dates
-from sidestep.sequence.pairs import (
+from sidestep.sequence.arguments import MANY, check_counts
+from sidestep.sequence.tasks.dates import dates
+from sidestep.sequence.tasks.pairs import (
     Pair,
     TokenVocabulary,
     join_words,
@@ -20,8 +20,8 @@ from sidestep.sequence.pairs import (
     split_characters,
     split_words,
 )
-from sidestep.sequence.tasks import Task, copy, examples, reversal, stream
-from sidestep.sequence.word_order import word_order
+from sidestep.sequence.tasks.task import Task, copy, examples, reversal, stream
+from sidestep.sequence.tasks.word_order import word_order
 
 TASKS: dict[str, Callable[[], Task]] = {
     "word-order": word_order,

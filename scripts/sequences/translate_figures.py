@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sidestep.scripts.curves import BLUE, GREY, ORANGE, plain_axes
 from sidestep.scripts.sequences.hangul import labels_for
-from sidestep.sequence.pairs import bare
+from sidestep.sequence.tasks.pairs import bare
 
 END_LABEL = "end"
 

@@ -23,9 +23,9 @@ from sidestep.scripts.sequences.translate_search import (
     searcher,
 )
 from sidestep.scripts.sequences.translate_task import Run, corpus_again, decode, load_translator
-from sidestep.sequence.beams import Hypothesis
-from sidestep.sequence.pairs import Pair, bare
-from sidestep.sequence.tasks import examples
+from sidestep.sequence.models.beams import Hypothesis
+from sidestep.sequence.tasks.pairs import Pair, bare
+from sidestep.sequence.tasks.task import examples
 
 DRAWN = 3
 """Texts of one picture."""

@@ -10,12 +10,12 @@ from sidestep.scripts.sequences.hangul import is_hangul
 from sidestep.scripts.sequences.translate_data import Corpus, Languages
 from sidestep.scripts.sequences.translate_figures import Look
 from sidestep.scripts.sequences.translate_task import decode
-from sidestep.sequence.beams import Hypothesis
-from sidestep.sequence.checks import LAST_SEED, MANY, check_counts
-from sidestep.sequence.decoding import Sources, beam_search, greedy, sample
-from sidestep.sequence.pairs import Pair
-from sidestep.sequence.sampling import check_sampling
-from sidestep.sequence.seq2seq import Seq2Seq
+from sidestep.sequence.arguments import LAST_SEED, MANY, check_counts
+from sidestep.sequence.models.beams import Hypothesis
+from sidestep.sequence.models.decoding import Sources, beam_search, greedy, sample
+from sidestep.sequence.models.sampling import check_sampling
+from sidestep.sequence.models.seq2seq import Seq2Seq
+from sidestep.sequence.tasks.pairs import Pair
 
 Search = Callable[[Sources], list[list[Hypothesis]]]
 HARDEST = 50

@@ -23,11 +23,17 @@ from sidestep.scripts.sequences.translate_data import (
     corpus_of,
     digest,
 )
-from sidestep.sequence.beams import Hypothesis
-from sidestep.sequence.decoding import greedy
-from sidestep.sequence.pairs import PAD, TokenVocabulary, make_batch, read_pairs, source_batch
-from sidestep.sequence.seq2seq import Seq2Seq, sequence_log_probability, target_loss
-from sidestep.sequence.seq2seq_config import Seq2SeqConfig, teacher_forcing_at
+from sidestep.sequence.models.beams import Hypothesis
+from sidestep.sequence.models.decoding import greedy
+from sidestep.sequence.models.seq2seq import Seq2Seq, sequence_log_probability, target_loss
+from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig, teacher_forcing_at
+from sidestep.sequence.tasks.pairs import (
+    PAD,
+    TokenVocabulary,
+    make_batch,
+    read_pairs,
+    source_batch,
+)
 
 WATCHED = 200
 """Pairs of the validation split that are written out at every validation."""

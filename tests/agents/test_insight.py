@@ -21,7 +21,8 @@ from sidestep.agents.insight import imagine
 from sidestep.agents.losses import masked
 from sidestep.agents.networks import Network
 from sidestep.agents.player import Player
-from sidestep.sequence import MEMORIES, cells
+from sidestep.sequence import MEMORIES
+from sidestep.sequence.layers import steps as cells
 
 SPACE = spaces.Box(-1, 1, (5,), np.float32)
 

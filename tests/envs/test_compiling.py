@@ -21,11 +21,12 @@ import sidestep.envs.solver.sweeps as solver_kernels
 from sidestep.envs.levels.level import Cell
 from sidestep.envs.rules.compiling import compiled, fingerprint
 
-ENVS = Path(kernels.__file__).parent
+ENVS = Path(kernels.__file__).parents[1]
 
 PLAY = """
 import numpy as np
-from sidestep.envs import MovingObstaclesVectorEnv, kernels
+from sidestep.envs import MovingObstaclesVectorEnv
+from sidestep.envs.rules import tick as kernels
 assert kernels.__file__.startswith({copy!r}), kernels.__file__
 env = MovingObstaclesVectorEnv(1, level="S>\\n.G", random_starts=False, hit_ends=False)
 env.reset(seed=0)

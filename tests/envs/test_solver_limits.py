@@ -16,7 +16,7 @@ from sidestep.envs import (
     WorldConfig,
     solve,
 )
-from sidestep.envs.solver import tables as tables
+from sidestep.envs.solver import tables
 
 DEFAULT = "sidestep/MovingObstacles-v0"
 

@@ -10,7 +10,7 @@ import torch
 
 from sidestep.scripts.benches import language as bench
 from sidestep.scripts.benches.language_speed import TorchModel, bench_speed, speed_markdown
-from sidestep.sequence.language import LanguageConfig, LanguageModel, generate
+from sidestep.sequence.models.language import LanguageConfig, LanguageModel, generate
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])

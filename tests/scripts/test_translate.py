@@ -19,8 +19,8 @@ from sidestep.scripts.sequences.translate_search import (
     worth_showing,
 )
 from sidestep.scripts.sequences.translate_task import TranslationTask, decode, load_translator
-from sidestep.sequence.pairs import Pair
-from sidestep.sequence.seq2seq_config import Seq2SeqConfig
+from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig
+from sidestep.sequence.tasks.pairs import Pair
 
 from .test_translate_data import write_pairs
 

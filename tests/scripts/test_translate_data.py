@@ -19,8 +19,8 @@ from sidestep.scripts.sequences.translate_data import (
     unit_of,
 )
 from sidestep.scripts.sequences.translate_search import Scores, SearchConfig, scores_of
-from sidestep.sequence.beams import Hypothesis
-from sidestep.sequence.pairs import Pair, TokenVocabulary
+from sidestep.sequence.models.beams import Hypothesis
+from sidestep.sequence.tasks.pairs import Pair, TokenVocabulary
 
 KOR_ENG = Path(__file__).resolve().parents[3] / "shared" / "data" / "kor-eng.txt"
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sidestep.sequence.pairs import BEGIN, END
+from sidestep.sequence.tasks.pairs import BEGIN, END
 
 
 class Sentences(NamedTuple):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sidestep.sequence import GRU, LSTM, RNN, State, map_state
-from sidestep.sequence.recurrent import Recurrent
+from sidestep.sequence.layers.recurrent import Recurrent
 
 KINDS: dict[str, Callable[..., Recurrent]] = {
     "rnn": RNN,

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from sidestep.sequence import GRU, RNN
-from sidestep.sequence.tasks import adding
+from sidestep.sequence.tasks.task import adding
 
 T, BATCH, BASELINE = 100, 50, 0.1667
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sidestep.sequence import Attention, masked_softmax
-from sidestep.sequence.attention import SCORES
+from sidestep.sequence.models.attention import SCORES
 
 from .kinds import DTYPE, gap
 

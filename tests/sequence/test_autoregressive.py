@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidestep.sequence.autoregressive import WindowModel
+from sidestep.sequence.models.markov import WindowModel
 
 A, B, C = 0, 1, 2
 SMOOTHINGS = ["backoff", 1.0, 0.1]

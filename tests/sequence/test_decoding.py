@@ -6,11 +6,11 @@ from collections import Counter
 import pytest
 import torch
 
-from sidestep.sequence.beams import length_penalty
-from sidestep.sequence.decoding import beam_search, greedy, sample
-from sidestep.sequence.pairs import BEGIN, END, PAD
-from sidestep.sequence.seq2seq import Seq2Seq, sequence_log_probability
-from sidestep.sequence.seq2seq_config import Seq2SeqConfig
+from sidestep.sequence.models.beams import length_penalty
+from sidestep.sequence.models.decoding import beam_search, greedy, sample
+from sidestep.sequence.models.seq2seq import Seq2Seq, sequence_log_probability
+from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig
+from sidestep.sequence.tasks.pairs import BEGIN, END, PAD
 
 from .enumerable import Sentences, Tables
 

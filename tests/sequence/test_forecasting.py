@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from sidestep.sequence import forecasting
-from sidestep.sequence.forecasting import (
+from sidestep.sequence.models import forecasting
+from sidestep.sequence.models.forecasting import (
     NORMAL_90,
     Forecast,
     Forecaster,

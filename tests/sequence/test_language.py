@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from sidestep.sequence.language import (
+from sidestep.sequence.models.language import (
     CELLS,
     LanguageConfig,
     LanguageModel,

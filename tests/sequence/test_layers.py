@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from sidestep.sequence import GRU, LSTM, RNN, State, gru_step
-from sidestep.sequence.recurrent import Recurrent
+from sidestep.sequence.layers.recurrent import Recurrent
 
 from .kinds import DTYPE, KINDS, PATTERNS, TORCH, gap, leaves, make, random_state, reset_pattern
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sidestep.sequence.pairs import (
+from sidestep.sequence.tasks.pairs import (
     BEGIN,
     END,
     PAD,

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 
 from sidestep.sequence import State
-from sidestep.sequence.recurrence_gru import gru
-from sidestep.sequence.recurrence_gru_before import gru_before
-from sidestep.sequence.recurrence_lstm import lstm
-from sidestep.sequence.recurrence_rnn import rnn
+from sidestep.sequence.layers.gru import gru
+from sidestep.sequence.layers.gru_before import gru_before
+from sidestep.sequence.layers.lstm import lstm
+from sidestep.sequence.layers.rnn import rnn
 
 from .kinds import DTYPE, KINDS, PATTERNS, gap, leaves, make, random_state, reset_pattern
 

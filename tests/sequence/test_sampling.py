@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import tensor
 
-from sidestep.sequence.sampling import sample_logits, sampling_log_probs
+from sidestep.sequence.models.sampling import sample_logits, sampling_log_probs
 
 
 def test_log_probs_by_hand() -> None:

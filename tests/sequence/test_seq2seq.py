@@ -7,13 +7,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad, jvp, vmap
 
-from sidestep.sequence.pairs import BEGIN, END, PAD
-from sidestep.sequence.seq2seq import (
-    Seq2Seq,
-    sequence_log_probability,
-    target_loss,
-)
-from sidestep.sequence.seq2seq_config import Seq2SeqConfig, teacher_forcing_at
+from sidestep.sequence.models.seq2seq import Seq2Seq, sequence_log_probability, target_loss
+from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig, teacher_forcing_at
+from sidestep.sequence.tasks.pairs import BEGIN, END, PAD
 
 B, T, S, SOURCES, TARGETS = 3, 7, 5, 13, 11
 LENGTHS = torch.tensor([7, 2, 5])

@@ -7,9 +7,9 @@ import re
 import pytest
 import torch
 
-from sidestep.sequence import dates as forms
-from sidestep.sequence.dates import dates
-from sidestep.sequence.tasks import (
+from sidestep.sequence.tasks import dates as forms
+from sidestep.sequence.tasks.dates import dates
+from sidestep.sequence.tasks.task import (
     SPLITS,
     Task,
     adding,
@@ -20,7 +20,7 @@ from sidestep.sequence.tasks import (
     split_of,
     stream,
 )
-from sidestep.sequence.word_order import word_order
+from sidestep.sequence.tasks.word_order import word_order
 
 TASKS = [copy(), reversal(), dates(), word_order()]
 DAY = datetime.date(2021, 3, 4)  # a Thursday

@@ -13,8 +13,8 @@ from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vjp, vmap
 
 from sidestep.sequence import Attention, map_state
-from sidestep.sequence.recurrent import Recurrent
-from sidestep.sequence.window_memory import WindowAttention
+from sidestep.sequence.layers.recurrent import Recurrent
+from sidestep.sequence.memory.attention_window import WindowAttention
 
 from .kinds import DTYPE, KINDS, gap, leaves, make, random_state
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sidestep.sequence.language import LanguageConfig, LanguageModel
-from sidestep.sequence.units import PROPERTIES, rank_units, unit_activations
+from sidestep.sequence.models.language import LanguageConfig, LanguageModel
+from sidestep.sequence.models.units import PROPERTIES, rank_units, unit_activations
 
 
 def model_of(cell: str, layers: int = 2) -> LanguageModel:

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 from sidestep.sequence import GRU, LSTM, RNN, Attention, make_memory
-from sidestep.sequence.recurrent import Recurrent
+from sidestep.sequence.layers.recurrent import Recurrent
 
 from .kinds import DTYPE, KINDS, TORCH, gap, leaves, make, random_state
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from sidestep.sequence.lexicon import (
+from sidestep.sequence.tasks.lexicon import (
     KOREAN_SYMBOLS,
     NAMES,
     PARTICLES,
@@ -13,8 +13,8 @@ from sidestep.sequence.lexicon import (
     korean_text,
     split_korean,
 )
-from sidestep.sequence.tasks import examples
-from sidestep.sequence.word_order import word_order
+from sidestep.sequence.tasks.task import examples
+from sidestep.sequence.tasks.word_order import word_order
 
 PAIRS = examples(word_order(), "train", 3001, seed=1)
 OBJECT, TOPIC, SUBJECT, WITH = ("을", "를"), ("은", "는"), ("이", "가"), ("과", "와")

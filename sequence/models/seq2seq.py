@@ -10,14 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from sidestep.sequence.arguments import bounds
+from sidestep.sequence.layers import GRU, LSTM, RNN
+from sidestep.sequence.layers.initialisation import embedding_layer, linear_layer
+from sidestep.sequence.layers.lengths import padding
+from sidestep.sequence.state import State, map_state, select_state
+from sidestep.sequence.tasks.pairs import PAD
+
 from .attention import Attention, ProjectedMemory
-from .checks import bounds
-from .initialisation import embedding_layer, linear_layer
-from .layers import GRU, LSTM, RNN
-from .pairs import PAD
-from .rows import padding
 from .seq2seq_config import Seq2SeqConfig
-from .state import State, map_state, select_state
 
 CELLS: dict[str, type[GRU] | type[LSTM] | type[RNN]] = {"gru": GRU, "lstm": LSTM, "rnn": RNN}
 

@@ -1,25 +1,130 @@
-"""The LSTM: masked recurrence with a hand-written backward.
+"""The LSTM: the layer, its recurrence over time, and the operator with a hand-written backward.
 
 The slots of a step are g, i, f, o: forward, the three sigmoids are neighbours; backward, the three
-that the cell's gradient reaches are.
+that the cell's gradient reaches are. See `operator` for what all operators share.
 """
 
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .recurrence_tools import (
+from . import normalised, steps
+from .operator import (
     Resets,
+    add_biases,
     chunks,
     input_grad,
     no_second_derivative,
     project,
     read_states,
     sigmoid_backward,
+    step_by_step,
     tanh_backward,
+    transformed,
     weight_grad,
 )
+from .recurrent import Recurrent
+from .steps import LSTMStep, lstm_step
+from .torch_nn import copy_weights, torch_options
+from .unroll import Parts, Weights
+
+
+class LSTM(Recurrent):
+    """The LSTM over (T, B, input_size): c' = f * c + i * g and h' = o * tanh(c').
+
+    Args:
+        input_size: D, features of x.
+        hidden_size: H, features of the state.
+        num_layers: layers, each reading the one below.
+        device: as for `RNN`.
+        dtype: as for `RNN`.
+        **options: as for `RNN`; "orthogonal" starts with a forget bias of 1.
+
+    The state is a pair (h, c) of tensors (num_layers * directions, B, H). Parameters have
+    torch.nn.LSTM's names, so its `state_dict` loads; there is no projection (`proj_size`).
+
+    Source: Hochreiter & Schmidhuber (1997); Gers et al. (2000) for the forget gate.
+    """
+
+    gates = 4
+    part_names = ("h", "c")
+    record = LSTMStep
+    forget_gate = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        **options: Any,
+    ) -> None:
+        """Check the options and make the parameters."""
+        super().__init__(input_size, hidden_size, num_layers, device=device, dtype=dtype, **options)
+
+    def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> LSTMStep:
+        """One step by the specification."""
+        if self.layer_norm:
+            return normalised.lstm_step(x, parts[0], parts[1], weights)
+        return steps.lstm_step(x, parts[0], parts[1], *weights[:4])
+
+    def fast_step(self, x: Tensor, parts: Parts, weights: Any) -> Parts:
+        """One step by torch's cell."""
+        return torch.lstm_cell(x, parts, *weights)
+
+    def run_direction(
+        self, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None
+    ) -> Parts:
+        """All steps by the masked recurrence."""
+        return lstm_recurrence(x, parts[0], parts[1], *weights[:4], reset)
+
+    def run_fused(self, x: Tensor, parts: Parts, flat: list[Tensor]) -> tuple[Tensor, Parts] | None:
+        """All layers by oneDNN or cuDNN."""
+        y, h, c = torch.lstm(x, parts, flat, *self.fused_options())
+        return y, (h, c)
+
+    @classmethod
+    def from_torch(cls, module: nn.LSTM) -> "LSTM":
+        """A layer with the weights of `module`, frozen where they are; it computes the same.
+
+        Raises:
+            TypeError: `module` is another layer.
+            ValueError: `module` is batch_first or has a projection.
+        """
+        return copy_weights(module, cls(**torch_options(module, nn.LSTM)))
+
+    def to_torch(self) -> nn.LSTM:
+        """A torch.nn.LSTM with these weights; it computes the same.
+
+        Raises:
+            ValueError: the layer has layer normalisation.
+        """
+        return copy_weights(self, nn.LSTM(**torch_options(self, LSTM)))
+
+
+def lstm_recurrence(
+    x: Tensor,
+    h: Tensor,
+    c: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+    reset: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`steps.lstm_step` over time: h, c (B, H) are the first states; returns all h and all c."""
+    if transformed(x, h, c, w_ih, w_hh, b_ih, b_hh):
+
+        def step(x_t: Tensor, parts: Parts) -> LSTMStep:
+            return lstm_step(x_t, parts[0], parts[1], w_ih, w_hh, b_ih, b_hh)
+
+        record: LSTMStep = step_by_step(step, LSTMStep, x, (h, c), reset)
+        return record.h, record.c
+    hs, cs, _ = lstm(x, h, c, w_ih, w_hh, add_biases(b_ih, b_hh), reset)
+    return hs, cs
 
 
 def _to_slots(weight: Tensor) -> Tensor:

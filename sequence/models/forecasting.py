@@ -20,9 +20,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sidestep.sequence.layers import GRU, LSTM, RNN
+from sidestep.sequence.state import State, concatenate_states, map_state
+
 from .language import CELLS
-from .layers import GRU, LSTM, RNN
-from .state import State, concatenate_states, map_state
 
 Values = NDArray[np.float64]
 Cell = Literal["rnn", "lstm", "gru"]

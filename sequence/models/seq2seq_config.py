@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from sidestep.sequence.arguments import LAYERS, MANY, check_counts
+
 from .attention import SCORES, WINDOWS
-from .checks import LAYERS, MANY, check_counts
 
 CELLS = ("gru", "lstm", "rnn")
 ATTENTIONS = ("none", *SCORES)

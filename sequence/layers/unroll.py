@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import dropout
 
-from .recurrence_tools import step_by_step, transformed
-from .rows import at_end, flip_rows, padding, reverse_reset
-from .state import State
+from sidestep.sequence.state import State
+
+from .lengths import at_end, flip_rows, padding, reverse_reset
+from .operator import step_by_step, transformed
 
 Parts = tuple[Tensor, ...]
 

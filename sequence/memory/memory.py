@@ -6,11 +6,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from .checks import check_input, check_lengths, check_reset
-from .layers import GRU, LSTM, RNN
-from .rows import padding
-from .state import State, describe
-from .window_memory import WindowAttention
+from sidestep.sequence.arguments import check_input, check_lengths, check_reset
+from sidestep.sequence.layers import GRU, LSTM, RNN
+from sidestep.sequence.layers.lengths import padding
+from sidestep.sequence.state import State, describe
+
+from .attention_window import WindowAttention
 
 
 class Memory(Protocol):

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor
 
+from sidestep.sequence.state import State
+
 from .recurrent import Recurrent
-from .state import State
 
 
 class Chain(NamedTuple):

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
-from .checks import LAYERS, MANY, check_counts
-from .layers import GRU, LSTM, RNN
+from sidestep.sequence.arguments import LAYERS, MANY, check_counts
+from sidestep.sequence.layers import GRU, LSTM, RNN
+from sidestep.sequence.state import State, detach_state
+
 from .sampling import check_sampling, sample_logits
-from .state import State, detach_state
 
 Cell = Literal["rnn", "lstm", "gru"]
 CELLS: dict[str, type[RNN] | type[LSTM] | type[GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}

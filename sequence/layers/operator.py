@@ -1,6 +1,24 @@
-"""What the masked recurrences share: shifted states, masks, chunks of time, autograd's edges.
+"""What the operators of RNN, LSTM and GRU share: the recurrence, with resets inside the batch.
 
-Axis letters: T time, B batch, D input features, H hidden units, G gates.
+The engine under `RNN`, `LSTM` and `GRU`. Each kind is a torch custom operator (`sidestep::rnn`,
+`sidestep::lstm`, `sidestep::gru`, `sidestep::gru_before`) with a fake kernel, for compilation and
+export, and a hand-written backward:
+
+1. the product of all inputs with W_ih is one matrix product;
+2. the loop over t clears the reset rows and does one product in place (two for the GRU that resets
+   before), with the gates' values kept in the buffer of their sums;
+3. backward, the derivative factors are prepared for pieces of time that fit the cache, the loop
+   does one product a step (two), and the gradient of W_hh is one product after the loop.
+
+All take x (T, B, D), states (B, H), torch.nn's weights and row orders, and `reset` (T, B) boolean
+or None: True where an episode starts at t, the state is cleared before x[t] is consumed, and no
+gradient crosses. Tensors share one floating dtype and device. They give the states after each step,
+(T, B, H).
+
+An operator knows its first derivative, in reverse mode. Inside torch.func's transforms and for
+dual tensors the cells run one step after another instead, in ordinary operations: slower, and right
+at every order (`transformed`). A second derivative by `create_graph=True`, which cannot be foreseen
+here, raises a `RuntimeError`.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,6 +37,13 @@ tanh_backward: Callable[..., Tensor] = torch.ops.aten.tanh_backward.grad_input
 CHUNK = 65536
 """Elements that the backward passes prepare at a time: they stay in the cache until they are used
 (measured, docs/results.md), where one pass over all of (T, B, H) would go through memory."""
+
+
+def add_biases(b_ih: Tensor | None, b_hh: Tensor | None) -> Tensor | None:
+    """b_ih + b_hh, either of which may be missing."""
+    if b_ih is None or b_hh is None:
+        return b_hh if b_ih is None else b_ih
+    return b_ih + b_hh
 
 
 class Resets:

@@ -38,7 +38,7 @@ from .lexicon import (
     split_korean,
 )
 from .pairs import Pair
-from .tasks import Task
+from .task import Task
 
 MAX_SOURCE, MAX_TARGET = 24, 30
 """Longest sentences of the grammar, in tokens."""

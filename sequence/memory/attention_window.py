@@ -9,10 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from .checks import check_floating, check_input, check_leaf, check_lengths, check_parts, check_reset
-from .initialisation import draw, refresh
-from .rows import padding
-from .state import State, describe
+from sidestep.sequence.arguments import (
+    check_floating,
+    check_input,
+    check_leaf,
+    check_lengths,
+    check_parts,
+    check_reset,
+)
+from sidestep.sequence.layers.initialisation import draw, refresh
+from sidestep.sequence.layers.lengths import padding
+from sidestep.sequence.state import State, describe
 
 PARTS = ("embeddings", "count")
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .recurrence_tools import (
+from .operator import (
     Resets,
     chunks,
     input_grad,

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from .checks import check_floating, shape
-from .initialisation import draw, refresh
+from sidestep.sequence.arguments import check_floating, shape
+from sidestep.sequence.layers.initialisation import draw, refresh
 
 Score = Literal["dot", "scaled_dot", "general", "additive", "location"]
 Window = Literal["global", "monotonic", "predictive"]

@@ -12,8 +12,9 @@ from typing import Any, Protocol, Self
 import torch
 from torch import Tensor
 
+from sidestep.sequence.tasks.pairs import BEGIN, END, PAD
+
 from .beams import Beams, Hypothesis, hypothesis
-from .pairs import BEGIN, END, PAD
 from .sampling import check_sampling, sample_logits
 
 

@@ -1,27 +1,168 @@
-"""The GRU that resets after the product: masked recurrence with a hand-written backward.
+"""The GRU: the layer, its recurrence over time, and the operator that resets after the product.
 
-One buffer holds four slots of H for each step. Going forward they are n, r, z and u, where
-u = U_n h + b_hn is what r multiplies: the product with x fills (n, r, z), that with h (r, z, u).
-Going backward the slots hold the gradients of the same sums, so that each product takes three
-neighbours and nothing is copied.
+One buffer of the operator holds four slots of H for each step. Going forward they are n, r, z and
+u, where u = U_n h + b_hn is what r multiplies: the product with x fills (n, r, z), that with h
+(r, z, u). Going backward the slots hold the gradients of the same sums, so that each product takes
+three neighbours and nothing is copied. See `operator` for what all operators share, and
+`gru_before` for the other convention.
 """
 
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import linear
 
-from .recurrence_tools import (
+from . import normalised, steps
+from .gru_before import gru_before
+from .operator import (
     Resets,
+    add_biases,
     chunks,
     input_grad,
     no_second_derivative,
     project,
     read_states,
     sigmoid_backward,
+    step_by_step,
     tanh_backward,
+    transformed,
     weight_grad,
 )
+from .recurrent import Recurrent
+from .steps import GRUStep, gru_step
+from .torch_nn import copy_weights, torch_options
+from .unroll import Parts, Weights
+
+
+class GRU(Recurrent):
+    """The GRU over (T, B, input_size): h' = (1 - z) * n + z * h.
+
+    Args:
+        input_size: D, features of x.
+        hidden_size: H, features of the state.
+        num_layers: layers, each reading the one below.
+        reset_after: where the reset gate acts in the candidate n: after the product with h (torch,
+            cuDNN, Keras' default) or before it (Cho et al., Chung et al., ONNX' default). Two
+            different functions; weights of one do not serve the other.
+        device: as for `RNN`.
+        dtype: as for `RNN`.
+        **options: as for `RNN`.
+
+    z weighs the past, as in torch; weights of the other convention convert with `flip_update_gate`.
+    The state is a tensor (num_layers * directions, B, H). Parameters have torch.nn.GRU's names, so
+    its `state_dict` loads where `reset_after` is True.
+
+    Source: Cho et al. (2014), arXiv 1406.1078; Chung et al. (2014), arXiv 1412.3555.
+    """
+
+    gates = 3
+    part_names = ("h",)
+    record = GRUStep
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        reset_after: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        **options: Any,
+    ) -> None:
+        """Check the options and make the parameters."""
+        super().__init__(input_size, hidden_size, num_layers, device=device, dtype=dtype, **options)
+        self.reset_after = reset_after
+
+    def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> GRUStep:
+        """One step by the specification."""
+        if self.layer_norm:
+            return normalised.gru_step(x, parts[0], weights, self.reset_after)
+        return steps.gru_step(x, parts[0], *weights[:4], reset_after=self.reset_after)
+
+    def fast_step(self, x: Tensor, parts: Parts, weights: Any) -> Parts:
+        """One step by torch's cell where it has one."""
+        if self.reset_after:
+            return (torch.gru_cell(x, parts[0], *weights),)
+        return (_step_before(x, parts[0], weights),)
+
+    def run_direction(
+        self, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None
+    ) -> Parts:
+        """All steps by the masked recurrence."""
+        return (gru_recurrence(x, parts[0], *weights[:4], reset, self.reset_after),)
+
+    def run_fused(self, x: Tensor, parts: Parts, flat: list[Tensor]) -> tuple[Tensor, Parts] | None:
+        """All layers by cuDNN, for its own convention; see `RNN.run_fused` for the CPU."""
+        if x.is_cpu or not self.reset_after:
+            return None
+        y, h = torch.gru(x, parts[0], flat, *self.fused_options())
+        return y, (h,)
+
+    @classmethod
+    def from_torch(cls, module: nn.GRU) -> "GRU":
+        """A layer with the weights of `module`, frozen where they are; it computes the same.
+
+        Raises:
+            TypeError: `module` is another layer.
+            ValueError: `module` is batch_first.
+        """
+        return copy_weights(module, cls(**torch_options(module, nn.GRU)))
+
+    def to_torch(self) -> nn.GRU:
+        """A torch.nn.GRU with these weights; it computes the same.
+
+        Raises:
+            ValueError: the layer resets before the product, or has layer normalisation.
+        """
+        if not self.reset_after:
+            raise ValueError(
+                "expected reset_after=True: torch.nn.GRU cannot compute the GRU that resets before "
+                "the product"
+            )
+        return copy_weights(self, nn.GRU(**torch_options(self, GRU)))
+
+
+def _step_before(x: Tensor, h: Tensor, weights: Any) -> Tensor:
+    """`steps.gru_step` with reset_after=False in fewer operations: x (B, D), h (B, H)."""
+    split = 2 * h.shape[1]
+    w_ih, w_hh, b_ih, b_hh = weights[:4]
+    from_x = linear(x, w_ih, b_ih)  # (B, 3H)
+    b_rz, b_n = (None, None) if b_hh is None else (b_hh[:split], b_hh[split:])
+    rz = torch.sigmoid(from_x[:, :split] + linear(h, w_hh[:split], b_rz))  # (B, 2H)
+    r, z = rz.chunk(2, dim=1)
+    n = torch.tanh(from_x[:, split:] + linear(r * h, w_hh[split:], b_n))
+    return torch.lerp(n, h, z)  # (1 - z) * n + z * h
+
+
+def gru_recurrence(
+    x: Tensor,
+    h: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+    reset: Tensor | None = None,
+    reset_after: bool = True,
+) -> Tensor:
+    """`steps.gru_step` over time (z weighs the past): h (B, H) is the first; returns all states."""
+    states: Tensor
+    if transformed(x, h, w_ih, w_hh, b_ih, b_hh):
+
+        def step(x_t: Tensor, parts: Parts) -> GRUStep:
+            return gru_step(x_t, parts[0], w_ih, w_hh, b_ih, b_hh, reset_after=reset_after)
+
+        states = step_by_step(step, GRUStep, x, (h,), reset).h
+    elif reset_after:
+        if b_ih is None and b_hh is not None:
+            b_ih = torch.zeros_like(b_hh)
+        elif b_hh is None and b_ih is not None:
+            b_hh = torch.zeros_like(b_ih)
+        states, _ = gru(x, h, w_ih, w_hh, b_ih, b_hh, reset)
+    else:
+        states, _ = gru_before(x, h, w_ih, w_hh, add_biases(b_ih, b_hh), reset)
+    return states
 
 
 def _n_first(weight: Tensor) -> Tensor:

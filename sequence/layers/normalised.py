@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm, linear
 
-from .cells import GRUStep, LSTMStep, Nonlinearity, RNNStep
+from .steps import GRUStep, LSTMStep, Nonlinearity, RNNStep
 from .unroll import Weights
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .pairs import END
+from sidestep.sequence.tasks.pairs import END
 
 
 class Hypothesis(NamedTuple):

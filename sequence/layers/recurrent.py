@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout
 from torch.nn.utils.parametrize import is_parametrized
 
-from .checks import (
+from sidestep.sequence.arguments import (
     autocast_dtype,
     check_floating,
     check_input,
@@ -19,9 +19,10 @@ from .checks import (
     check_parts,
     check_reset,
 )
+from sidestep.sequence.state import State
+
 from .initialisation import INITS, Init, initialise, refresh
-from .recurrence_tools import transformed
-from .state import State
+from .operator import transformed
 from .unroll import Parts, Trace, Weights, bare, run_layers
 
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "norm_ih", "norm_hh", "norm_c")

@@ -6,7 +6,7 @@ import string
 from collections.abc import Callable
 
 from .pairs import Pair
-from .tasks import Task
+from .task import Task
 
 FIRST_YEAR, LAST_YEAR = 1950, 2049
 """A hundred years, so that two digits of a year mean one of them."""

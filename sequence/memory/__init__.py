@@ -1,0 +1,1 @@
+"""The memories that agents use, behind one interface."""

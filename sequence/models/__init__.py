@@ -1,0 +1,1 @@
+"""What is built of layers: attention, sequence to sequence, language models, forecasters."""

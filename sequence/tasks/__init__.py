@@ -1,0 +1,1 @@
+"""Pairs of sequences: files of them, and generated tasks with known answers."""
