@@ -22,13 +22,13 @@ def fuzzed(cases: int, seed: int) -> dict[str, int]:
     return counts
 
 
-def test_a_few_hundred_damaged_files_are_taken_or_refused() -> None:
+def test_a_hundred_damaged_files_are_taken_or_refused() -> None:
     counts = fuzzed(100, seed=0)
     assert counts["failed"] == 0 and counts["refused"] > 50
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 6))
-def test_ten_thousand_damaged_files_are_taken_or_refused(seed: int) -> None:
-    counts = fuzzed(2000, seed)
+def test_two_thousand_damaged_files_are_taken_or_refused() -> None:
+    """Ten thousand take twelve minutes: `python tests/scripts/fuzzing.py --cases 10000`."""
+    counts = fuzzed(2000, seed=1)
     assert counts["failed"] == 0 and counts["refused"] > 1000
