@@ -79,4 +79,5 @@ def test_fifty_kills_change_nothing(learner: str, tmp_path: Path) -> None:
         for folder in (killed, whole)
     ]
     assert logs[0] == logs[1]
-    assert not [p.name for p in killed.iterdir() if p.name.startswith(".")]
+    hidden = {p.name for p in killed.iterdir() if p.name.startswith(".")}
+    assert hidden <= {".lock"}  # nothing half-written; the lock itself is the system's
