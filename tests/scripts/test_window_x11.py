@@ -72,6 +72,18 @@ class Xvfb:
                 return number
         return ""
 
+    def geometry(self) -> dict[str, int]:
+        """X, Y, WIDTH and HEIGHT of the viewer's window; empty while there is none.
+
+        The window is searched each time: SDL may make its first one anew.
+        """
+        lines = self.xdotool("getwindowgeometry", "--shell", self.window()).splitlines()
+        told = dict(line.split("=", 1) for line in lines if "=" in line)
+        try:
+            return {name: int(told[name]) for name in ("X", "Y", "WIDTH", "HEIGHT")}
+        except (KeyError, ValueError):
+            return {}
+
     def close(self) -> None:
         self.process.terminate()
         self.process.wait(10)
@@ -108,6 +120,9 @@ def test_keys_and_clicks_on_a_real_screen(screen: Xvfb, tmp_path: Path) -> None:
         try:
             _drive(screen, tmp_path)
             output, _ = watching.communicate(timeout=PATIENCE)
+        except AssertionError as error:
+            watching.kill()
+            raise AssertionError(f"{error}; it said {watching.communicate()[0]!r}") from error
         finally:
             watching.kill()
     assert watching.returncode == 0, output
@@ -116,22 +131,22 @@ def test_keys_and_clicks_on_a_real_screen(screen: Xvfb, tmp_path: Path) -> None:
 
 def _drive(screen: Xvfb, folder: Path) -> None:
     """Press and click, and see the window do what a screen in this process does."""
-    window = until(screen.window, "a window")
+    until(screen.geometry, "a window")
     cast = Cast.of(Options(optimum=True, seed=3, lanes=4))
     mirror = Screen(cast.sessions(4, 3), speed=0.001)
     status_height = 30
 
     def shows(message: tuple[str, ...] = ()) -> None:
-        geometry = screen.xdotool("getwindowgeometry", "--shell", window)
-        place = dict(line.split("=") for line in geometry.splitlines() if "=" in line)
-        width, height = int(place["WIDTH"]), int(place["HEIGHT"])
-        assert (width, height) == DEFAULT_SIZE
-        left, top = int(place["X"]), int(place["Y"])
+        width, height = DEFAULT_SIZE
         surface = pygame.Surface((width, height), 0, 32)
         mirror.draw(surface, "status", message)
         want = pygame.surfarray.array3d(surface).swapaxes(0, 1)[: height - status_height - 8]
 
         def close() -> bool:
+            place = screen.geometry()
+            if (place.get("WIDTH"), place.get("HEIGHT")) != DEFAULT_SIZE:
+                return False
+            left, top = place["X"], place["Y"]
             seen = screen.pixels()[top : top + len(want), left : left + width]
             far = np.abs(seen.astype(int) - want.astype(int)).max(axis=-1) > 24
             return bool(far.mean() < 0.002)
@@ -139,12 +154,12 @@ def _drive(screen: Xvfb, folder: Path) -> None:
         until(close, "the window to show what it should")
 
     def press(key: str) -> None:
-        screen.xdotool("windowfocus", "--sync", window)
+        screen.xdotool("windowfocus", "--sync", screen.window())
         screen.xdotool("key", key)
 
     shows()
     _, lane, *_ = mirror.boxes(*DEFAULT_SIZE)
-    screen.xdotool("mousemove", "--window", window, str(lane.centerx), str(lane.centery))
+    screen.xdotool("mousemove", "--window", screen.window(), str(lane.centerx), str(lane.centery))
     screen.xdotool("click", "1")
     mirror.chosen = 1
     shows()
