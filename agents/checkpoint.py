@@ -317,3 +317,8 @@ def to_arrays(
 def _storable(tensor: Tensor) -> Tensor:
     """Safetensors refuses views of shared memory."""
     return tensor.detach().cpu().contiguous().clone()
+
+
+def under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The entries whose names begin with `prefix`, without it."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

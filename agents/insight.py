@@ -14,8 +14,8 @@ from sidestep.sequence import State, select_state
 from sidestep.sequence.layers.recurrent import Recurrent
 from sidestep.sequence.memory.attention_window import WindowAttention
 
-from .agent import Agent
-from .types import Inputs
+from .acting.batch import Inputs
+from .algorithms.learner import Agent
 
 Numbers = NDArray[np.float32]
 _GATES = ("i", "f", "o", "r", "z")

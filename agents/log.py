@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .acting.batch import Episodes
 from .checkpoint import Spec, check_tensors, naming, within
 from .records import entries, parse_json, read_regular, shown
-from .types import Episodes
 
 SUMMARIES: dict[str, dict[str, Any]] = {
     "evaluation": {"return_mean": list},

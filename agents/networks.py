@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from sidestep.sequence import MEMORIES, State, make_memory, pack_episodes
 
-from .observations import CHANNELS_AXES, SMALL_MAP
-from .types import Inputs, map_inputs
+from .acting.batch import Inputs, map_inputs
+from .acting.encoding import CHANNELS_AXES, SMALL_MAP
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 
 from sidestep.sequence import State
 
-from .agent import Agent, borrowed
-from .infos import read_mask
+from .acting.batch import Inputs
+from .acting.infos import read_mask
+from .acting.policy import undisturbed
+from .algorithms.learner import Agent
 from .insight import Impression
-from .types import Inputs
 
 
 class PlayerState(NamedTuple):
@@ -64,7 +65,7 @@ class Player:
         """
         agent, space = self.agent, self.agent.observation_space
         empty: Any = create_empty_array(space, 1)
-        with borrowed(agent, self.random):
+        with undisturbed(agent, self.random):
             encoded = agent.encoder(concatenate(space, [obs], empty), agent.device)
             inputs = self._inputs(encoded, episode_start, reward, info or {})
             self.impression = Impression(agent, inputs, self.state)

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .agent import Agent, LearnerConfig, under
-from .checkpoint import check_course, latest_checkpoint, load_checkpoint, write_atomically
-from .deep_sarsa import DeepSarsa, DeepSarsaConfig
+from .algorithms.deep_sarsa import DeepSarsa, DeepSarsaConfig
+from .algorithms.learner import Agent, LearnerConfig
+from .algorithms.reinforce import Reinforce, ReinforceConfig
+from .checkpoint import check_course, latest_checkpoint, load_checkpoint, under, write_atomically
 from .environments import EnvConfig, check_module_of, make_vector, making
 from .lock import check_new
 from .networks import NetworkConfig
 from .records import build_config, entries, parse_json, read_record, shown
-from .reinforce import Reinforce, ReinforceConfig
 from .settings import TrainingConfig
 
 LEARNERS: dict[str, tuple[type[Agent], type[LearnerConfig]]] = {

@@ -11,7 +11,10 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from .agent import Agent, LearnerConfig, Metrics, under
+from .acting.collector import Collector
+from .acting.evaluation import evaluate
+from .acting.normalization import RewardScaler
+from .algorithms.learner import Agent, LearnerConfig, Metrics
 from .checkpoint import (
     check_course,
     check_tensors,
@@ -20,12 +23,10 @@ from .checkpoint import (
     remove_leftovers,
     save_checkpoint,
     to_arrays,
+    under,
 )
-from .evaluation import evaluate
 from .lock import writing
 from .log import Recent, RunLog
-from .normalization import RewardScaler
-from .rollout import Collector
 from .settings import TrainingConfig
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from sidestep.agents.evaluation import half_interval
+from sidestep.agents.acting.evaluation import half_interval
 from sidestep.agents.log import read_log
 from sidestep.scripts.console import table
 from sidestep.scripts.curves import COLOURS, draw_optimum, plain_axes

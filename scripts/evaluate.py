@@ -9,10 +9,10 @@ import torch
 import tyro
 
 from sidestep.agents import evaluate, load_agent, make_vector
+from sidestep.agents.acting.evaluation import lanes_for
+from sidestep.agents.algorithms.presets import final_episodes
 from sidestep.agents.checkpoint import write_atomically
-from sidestep.agents.evaluation import lanes_for
 from sidestep.agents.log import plain, read_log
-from sidestep.agents.presets import final_episodes
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.comparison import comparison_figure, comparison_table
 from sidestep.scripts.console import check_folder, console, guarded, parse, say

@@ -12,8 +12,8 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from sidestep.agents import EnvConfig, make_single
-from sidestep.agents.observations import ObservationEncoder
-from sidestep.agents.types import Inputs
+from sidestep.agents.acting.batch import Inputs
+from sidestep.agents.acting.encoding import ObservationEncoder
 from sidestep.envs import LevelSolutions, Solution, Unsolvable, solve_levels
 from sidestep.envs.solver.by_level import Report
 from sidestep.envs.solver.chains import MOST_STARTS, Problem

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
-from sidestep.agents.infos import read_flag
+from sidestep.agents.acting.infos import read_flag
 from sidestep.scripts.console import guarded, parse, progress, say, some_of
 from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES, check_panels
 from sidestep.scripts.watching.cast import Cast, check_cast

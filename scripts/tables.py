@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from sidestep.agents.evaluation import mean_interval
+from sidestep.agents.acting.evaluation import mean_interval
 from sidestep.scripts.console import table
 
 

@@ -25,13 +25,12 @@ from sidestep.agents import (
     evaluate,
     make_vector,
 )
-from sidestep.agents.agent import under
-from sidestep.agents.checkpoint import Spec, check_tensors, latest_checkpoint
+from sidestep.agents.acting.evaluation import lanes_for
+from sidestep.agents.algorithms.presets import final_episodes, preset
+from sidestep.agents.checkpoint import Spec, check_tensors, latest_checkpoint, under
 from sidestep.agents.environments import Vectorization, name_of
-from sidestep.agents.evaluation import lanes_for
 from sidestep.agents.lock import writing
 from sidestep.agents.log import read_log
-from sidestep.agents.presets import final_episodes, preset
 from sidestep.agents.reports import figures_of
 from sidestep.agents.runs import (
     build_agent,

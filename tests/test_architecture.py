@@ -44,6 +44,23 @@ ORDER = {
         "registration",
     ),
     "sequence": ("state", "arguments", "layers", "memory", "tasks", "models"),
+    "agents": (
+        "settings",
+        "records",
+        "checkpoint",
+        "lock",
+        "environments",
+        "acting",
+        "networks",
+        "algorithms",
+        "log",
+        "training",
+        "reports",
+        "runs",
+        "insight",
+        "player",
+        "models",
+    ),
 }
 """The rooms of a package, folders and single files, from the ground up: each stands on those before
 it and knows none of those after it."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sidestep.agents.agent import descend, flatten_parameters
+from sidestep.agents.algorithms.learner import descend, flatten_parameters
 from sidestep.scripts.benches.report import markdown_table
 from sidestep.scripts.benches.sequence import interleave, ratio
 from sidestep.scripts.console import progress

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import torch
 
 from sidestep.agents import EnvConfig, TrainingConfig, make_single
-from sidestep.agents.presets import preset
+from sidestep.agents.algorithms.presets import preset
 from sidestep.agents.records import build_config
 from sidestep.agents.runs import learner_config
 from sidestep.envs import best_memoryless, best_remembering

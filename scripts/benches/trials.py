@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from sidestep.agents import EnvConfig, Progress, RunConfig, Trainer, TrainingConfig, evaluate
+from sidestep.agents.algorithms.presets import preset
 from sidestep.agents.environments import make_vector
-from sidestep.agents.presets import preset
 from sidestep.agents.runs import build_agent
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.optimum import optimum_of

@@ -22,8 +22,8 @@ import pygame
 import torch
 
 from sidestep.agents import DeepSarsa
+from sidestep.agents.algorithms.presets import preset
 from sidestep.agents.player import Player
-from sidestep.agents.presets import preset
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.console import console, guarded, parse, progress, table
 from sidestep.scripts.panels.moment import Curve

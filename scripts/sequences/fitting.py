@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sidestep.agents.agent import ADAM, descend, flatten_parameters, under
+from sidestep.agents.algorithms.learner import ADAM, descend, flatten_parameters
 from sidestep.agents.checkpoint import (
     Spec,
     check_course,
@@ -33,6 +33,7 @@ from sidestep.agents.checkpoint import (
     remove_checkpoint,
     remove_leftovers,
     save_checkpoint,
+    under,
     within,
 )
 from sidestep.agents.lock import writing

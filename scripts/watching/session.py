@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 from numpy.typing import NDArray
 
-from sidestep.agents.infos import read_flag
+from sidestep.agents.acting.infos import read_flag
 from sidestep.agents.insight import Impression
 from sidestep.envs import MovingObstaclesEnv, Scene
 from sidestep.envs.drawing.sight import Sight

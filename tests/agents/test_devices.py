@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from sidestep.agents import Trainer
-from sidestep.agents.agent import under
-from sidestep.agents.types import map_inputs
+from sidestep.agents.acting.batch import map_inputs
+from sidestep.agents.checkpoint import under
 
 from .test_training import CASES, make_trainer
 

@@ -16,9 +16,9 @@ from sidestep.agents import (
     Reinforce,
     ReinforceConfig,
 )
-from sidestep.agents.exploration import greedy as best
+from sidestep.agents.acting.choosing import greedy as best
+from sidestep.agents.algorithms.losses import masked
 from sidestep.agents.insight import imagine
-from sidestep.agents.losses import masked
 from sidestep.agents.networks import Network
 from sidestep.agents.player import Player
 from sidestep.sequence import MEMORIES

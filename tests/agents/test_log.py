@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from sidestep.agents.acting.batch import Episodes
 from sidestep.agents.log import Recent, RunLog, read_log
-from sidestep.agents.types import Episodes
 
 
 def test_the_log_goes_back_to_a_position(tmp_path: Path) -> None:

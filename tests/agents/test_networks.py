@@ -16,8 +16,8 @@ from sidestep.agents import (
     Reinforce,
     ReinforceConfig,
 )
+from sidestep.agents.acting.batch import Inputs, select_lanes
 from sidestep.agents.networks import Network
-from sidestep.agents.types import Inputs, select_lanes
 from sidestep.sequence import MEMORIES, map_state
 
 from .toys import LANES, MODES, Native, Scripted

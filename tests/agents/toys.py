@@ -15,8 +15,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space
 from torch import Tensor
 
-from sidestep.agents.observations import ObservationEncoder
-from sidestep.agents.types import Inputs, Rollout
+from sidestep.agents.acting.batch import Inputs, Rollout
+from sidestep.agents.acting.encoding import ObservationEncoder
 
 LENGTHS = (3, 1, 5, 2)
 LANES = 5

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from sidestep.agents import ReinforceConfig
+from sidestep.agents.acting.encoding import CHANNELS_AXES
+from sidestep.agents.algorithms.reinforce import BASELINES
 from sidestep.agents.networks import NetworkConfig
-from sidestep.agents.observations import CHANNELS_AXES
-from sidestep.agents.reinforce import BASELINES
 from sidestep.scripts import cli, evaluate, record, shapes, train
 from sidestep.scripts.bench import BENCHES
 from sidestep.scripts.console import (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sidestep.agents import EnvConfig, evaluate, make_single, make_vector
-from sidestep.agents.evaluation import Evaluation
+from sidestep.agents.acting.evaluation import Evaluation
 from sidestep.envs import WorldConfig, solve, solve_levels
 from sidestep.scripts import optimum
 from sidestep.scripts.optimum import OptimalPolicy, Optimum, optimum_of

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from sidestep.agents.evaluation import Evaluation
+from sidestep.agents.acting.evaluation import Evaluation
 from sidestep.scripts.tables import evaluation_table, spread
 
 

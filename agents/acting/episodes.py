@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .batch import Episodes
 from .infos import read_flags
-from .types import Episodes
 
 
 class EpisodeCount:

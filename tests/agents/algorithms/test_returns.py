@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, tensor
 
-from sidestep.agents.returns import discounted_returns, lambda_returns
+from sidestep.agents.algorithms.returns import discounted_returns, lambda_returns
 
 
 def n_step(r: list[float], v: list[float], n: int, discount: float, terminated: bool) -> float:

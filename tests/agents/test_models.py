@@ -7,7 +7,7 @@ import torch
 from gymnasium.vector import SyncVectorEnv
 
 from sidestep.agents import REINFORCE, DeepSARSA, DeepSarsaConfig, NetworkConfig, ReinforceConfig
-from sidestep.agents.library import is_single
+from sidestep.agents.models import is_single
 
 ID = "sidestep/MovingObstacles-v0"
 

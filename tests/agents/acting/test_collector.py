@@ -9,11 +9,11 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode
 
-from sidestep.agents.reinforce import Reinforce, ReinforceConfig
-from sidestep.agents.rollout import Collector
-from sidestep.agents.types import Inputs
+from sidestep.agents.acting.batch import Inputs
+from sidestep.agents.acting.collector import Collector
+from sidestep.agents.algorithms.reinforce import Reinforce, ReinforceConfig
 
-from .toys import LANES, MODES, Counting, Native, Rows, is_cut, length_of, rows_of, synchronous
+from ..toys import LANES, MODES, Counting, Native, Rows, is_cut, length_of, rows_of, synchronous
 
 T = 23
 

@@ -9,8 +9,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .batch import NotFinite
 from .normalization import RunningMoments
-from .types import NotFinite
 
 CHANNELS_AXES = ("auto", "first", "last", "bytes")
 """Where the channels of a picture are; auto: where its env says (an attribute `channels_axis` of

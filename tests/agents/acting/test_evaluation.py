@@ -17,7 +17,7 @@ from sidestep.agents import (
     evaluate,
     make_vector,
 )
-from sidestep.agents.evaluation import (
+from sidestep.agents.acting.evaluation import (
     Evaluation,
     iqm,
     iqm_interval,
@@ -27,7 +27,7 @@ from sidestep.agents.evaluation import (
     student_t,
 )
 
-from .toys import MODES, Counting, Native, Scripted, length_of
+from ..toys import MODES, Counting, Native, Scripted, length_of
 
 WORLD = EnvConfig(max_episode_steps=9)
 

@@ -9,12 +9,12 @@ import torch
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 from sidestep.agents import DeepSarsa, DeepSarsaConfig, Trainer, TrainingConfig, evaluate
-from sidestep.agents.infos import as_columns, final_facts, read_flags, read_mask
+from sidestep.agents.acting.batch import Episodes
+from sidestep.agents.acting.collector import Collector
+from sidestep.agents.acting.infos import as_columns, final_facts, read_flags, read_mask
 from sidestep.agents.log import Recent
-from sidestep.agents.rollout import Collector
-from sidestep.agents.types import Episodes
 
-from .toys import LANES, MODES, Counting, Native, Scripted
+from ..toys import LANES, MODES, Counting, Native, Scripted
 
 FORMS: dict[str, Callable[[bool], Any]] = {
     "numpy bool": np.bool_,

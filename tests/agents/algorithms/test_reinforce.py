@@ -13,8 +13,8 @@ from gymnasium import spaces
 from torch import Tensor
 
 from sidestep.agents import NetworkConfig, Reinforce, ReinforceConfig
-from sidestep.agents.reinforce import BASELINES
-from sidestep.agents.types import Inputs, Rollout
+from sidestep.agents.acting.batch import Inputs, Rollout
+from sidestep.agents.algorithms.reinforce import BASELINES
 
 A, STATES, DISCOUNT = 3, 5, 0.7
 FIRST = [1.0, -2.0, 0.5]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from sidestep.agents.exploration import (
+from sidestep.agents.acting.choosing import (
     epsilon_greedy,
     greedy,
     linear,

@@ -6,10 +6,21 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .agent import Agent, LearnerConfig, Metrics
-from .checkpoint import Spec
-from .exploration import Actions, Mask, Scores, linear, sample_categorical, steps_of
-from .exploration import greedy as best
+from sidestep.agents.acting.batch import Rollout
+from sidestep.agents.acting.choosing import (
+    Actions,
+    Mask,
+    Scores,
+    linear,
+    sample_categorical,
+    steps_of,
+)
+from sidestep.agents.acting.choosing import greedy as best
+from sidestep.agents.acting.collector import Collector
+from sidestep.agents.checkpoint import Spec
+from sidestep.agents.networks import Network
+
+from .learner import Agent, LearnerConfig, Metrics
 from .losses import (
     leave_one_out,
     masked,
@@ -18,10 +29,7 @@ from .losses import (
     standardised,
     value_error,
 )
-from .networks import Network
 from .returns import lambda_returns
-from .rollout import Collector
-from .types import Rollout
 
 BASELINES = ("none", "mean", "time", "leave-one-out", "value")
 

@@ -6,12 +6,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .agent import Agent, LearnerConfig, Metrics
-from .exploration import Actions, Mask, Scores, epsilon_greedy, linear, steps_of
+from sidestep.agents.acting.batch import Rollout, select_lanes
+from sidestep.agents.acting.choosing import Actions, Mask, Scores, epsilon_greedy, linear, steps_of
+from sidestep.agents.networks import Network
+
+from .learner import Agent, LearnerConfig, Metrics
 from .losses import chosen, expected_value, masked, value_error
-from .networks import Network
 from .returns import lambda_returns
-from .types import Rollout, select_lanes
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from .agent import Policy, borrowed
-from .environments import EnvConfig, is_native
-from .rollout import Collector
-from .types import Episodes
+from sidestep.agents.environments import EnvConfig, is_native
+
+from .batch import Episodes
+from .collector import Collector
+from .policy import Policy, undisturbed
 
 MOST_LANES, FEW_LANES = 512, 16
 ENOUGH = 10
@@ -100,7 +101,7 @@ def evaluate(
     lanes = np.arange(env.num_envs)
     quota = episodes // env.num_envs + (lanes < episodes % env.num_envs)
     kept, missing = [], episodes
-    with borrowed(policy, np.random.default_rng(seed)):
+    with undisturbed(policy, np.random.default_rng(seed)):
         collector = Collector(env, policy, greedy=greedy)
         collector.begin(seed)
         while missing:

@@ -10,9 +10,9 @@ from gymnasium.vector import AutoresetMode
 from torch import Tensor, tensor
 
 from sidestep.agents import Collector, DeepSarsa, DeepSarsaConfig, NetworkConfig
-from sidestep.agents.types import Inputs, Rollout
+from sidestep.agents.acting.batch import Inputs, Rollout
 
-from .toys import LANES, MODES, Native
+from ..toys import LANES, MODES, Native
 
 STATES, A, GAMMA, STEP, EPSILON = 5, 3, 0.5, 0.25, 0.3
 TABLE = tensor([[1.0, 2.0, 3.0], [4.0, -1.0, 0.0], [0.5, 6.0, -2.0], [7.0, 7.0, 1.0], [9.0] * 3])

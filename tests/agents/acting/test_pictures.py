@@ -25,7 +25,7 @@ from sidestep.agents import (
     Trainer,
     TrainingConfig,
 )
-from sidestep.agents.observations import ObservationEncoder, check_picture
+from sidestep.agents.acting.encoding import ObservationEncoder, check_picture
 from sidestep.agents.runs import learner_config
 from sidestep.envs import Level
 from sidestep.sequence import MEMORIES

@@ -8,9 +8,9 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from sidestep.agents import DeepSarsa, DeepSarsaConfig, NetworkConfig
-from sidestep.agents.rollout import Collector
+from sidestep.agents.acting.collector import Collector
 
-from .toys import MODES, Rows, rows_of
+from ..toys import MODES, Rows, rows_of
 
 ID = "sidestep.envs:sidestep/MovingObstacles-v0"
 

@@ -28,7 +28,7 @@ from sidestep.agents.runs import RunConfig, read_config
 from sidestep.agents.training import unfinished
 from sidestep.scripts import evaluate, train
 
-from .toys import Native
+from ..toys import Native
 
 ID = "sidestep/MovingObstacles-v0"
 KINDS = [

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from .agent import LearnerConfig
+from sidestep.agents.environments import is_own, name_of
+from sidestep.agents.networks import NetworkConfig
+from sidestep.agents.settings import TrainingConfig
+
 from .deep_sarsa import DeepSarsaConfig
-from .environments import is_own, name_of
-from .networks import NetworkConfig
+from .learner import LearnerConfig
 from .reinforce import ReinforceConfig
-from .settings import TrainingConfig
 
 LONG_RETURNS = ("CartPole", "Acrobot", "MountainCar")
 """Envs with a reward of one on every tick of hundreds: their rewards are scaled by a tenth."""

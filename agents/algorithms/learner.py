@@ -2,28 +2,25 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
+from sidestep.agents.acting.batch import Inputs, Rollout
+from sidestep.agents.acting.choosing import Actions, Mask, Scores, pack_random, unpack_random
+from sidestep.agents.acting.encoding import ObservationEncoder, check_picture
+from sidestep.agents.acting.normalization import RunningMoments
+from sidestep.agents.checkpoint import Spec, check_module, check_tensors, under, within
+from sidestep.agents.networks import Network, NetworkConfig
+from sidestep.agents.settings import TrainingConfig
 from sidestep.sequence import State
 
-from .checkpoint import Spec, check_module, check_tensors, within
-from .exploration import Actions, Mask, Scores, pack_random, unpack_random
-from .networks import Network, NetworkConfig
-from .normalization import RunningMoments
-from .observations import ObservationEncoder, check_picture
-from .settings import TrainingConfig
-from .types import Inputs, Rollout
-
 if TYPE_CHECKING:
-    from .rollout import Collector
+    from sidestep.agents.acting.collector import Collector
 
 Metrics = dict[str, float]
 
@@ -31,11 +28,6 @@ ADAM = ("exp_avg", "exp_avg_sq")
 """What Adam keeps of every parameter, beside its number of steps."""
 LEARNING = ("optimizer.", "random", "time_mean")
 """How the names begin of what acting does not need."""
-
-
-def under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The entries whose names begin with `prefix`, without it."""
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
 def flatten_parameters(network: nn.Module) -> nn.Parameter:
@@ -156,37 +148,6 @@ def encoder_of(space: spaces.Space[Any], config: LearnerConfig) -> ObservationEn
     if network.channels:
         check_picture(space, network.channels_axis)
     return ObservationEncoder(space, config.normalize_observations, network.channels_axis)
-
-
-class Policy(Protocol):
-    """What plays: training, evaluation, watching and recording all go through this `act`."""
-
-    encoder: ObservationEncoder
-    random: np.random.Generator
-
-    @property
-    def reward_scale(self) -> float:
-        """Factor on the rewards that it is shown and learns from."""
-        ...
-
-    def initial_state(self, batch: int) -> State:
-        """The cleared state of `batch` lanes."""
-        ...
-
-    def act(self, inputs: Inputs, state: State, greedy: bool) -> tuple[Actions, State]:
-        """Actions (B,) for o_t, and the state after it."""
-        ...
-
-
-@contextmanager
-def borrowed(policy: Policy, random: np.random.Generator) -> Iterator[None]:
-    """Let `policy` act on `random`, with its running statistics frozen; then give both back."""
-    frozen, policy.encoder.frozen = policy.encoder.frozen, True
-    stream, policy.random = policy.random, random
-    try:
-        yield
-    finally:
-        policy.encoder.frozen, policy.random = frozen, stream
 
 
 class Agent(ABC):

@@ -18,24 +18,19 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .agent import Agent, LearnerConfig, borrowed
+from .acting.batch import Inputs
+from .acting.evaluation import lanes_for
+from .acting.infos import read_mask
+from .acting.policy import undisturbed
+from .algorithms.learner import Agent, LearnerConfig
+from .algorithms.presets import preset
 from .checkpoint import load_checkpoint, save_checkpoint
-from .environments import (
-    EnvConfig,
-    check_action_space,
-    check_module_of,
-    make_vector,
-    making,
-)
-from .evaluation import lanes_for
-from .infos import read_mask
-from .presets import preset
+from .environments import EnvConfig, check_action_space, check_module_of, make_vector, making
 from .records import build_config, check_entry, entries, shown
 from .reports import reporting
 from .runs import LEARNERS, device_of, learner_config
 from .settings import whole
 from .training import Report, Trainer, unfinished
-from .types import Inputs
 
 MOST_LANES = 2**16
 """Lanes that a save may ask for; an env that is given may have more."""
@@ -284,7 +279,7 @@ class Algorithm:
         if single:
             empty: Any = create_empty_array(space, 1)
             observation = concatenate(space, [observation], empty)
-        with borrowed(self.agent, self.agent.random):
+        with undisturbed(self.agent, self.agent.random):
             encoded = self.agent.encoder(observation, self.agent.device)
             lanes, device = len(encoded), self.agent.device
             start = _starts(lanes, state, episode_start)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sidestep.agents import DeepSARSA, DeepSarsaConfig, EnvConfig, NetworkConfig, make_vector
-from sidestep.agents.presets import PRESETS, final_episodes, preset
+from sidestep.agents.algorithms.presets import PRESETS, final_episodes, preset
 from sidestep.agents.runs import LEARNERS
 from sidestep.sequence import MEMORIES
 

@@ -21,10 +21,10 @@ from sidestep.agents import (
     TrainingConfig,
     evaluate,
 )
+from sidestep.agents.acting.collector import Collector
 from sidestep.agents.environments import MOST_TICKS, longest_episode
-from sidestep.agents.rollout import Collector
 
-from .toys import LANES, MODES, Counting, Native, Rows, Scripted, rows_of
+from ..toys import LANES, MODES, Counting, Native, Rows, Scripted, rows_of
 
 NAN = float("nan")
 
@@ -217,7 +217,7 @@ def test_a_restart_that_says_it_is_over_ends_nothing() -> None:
 
 @pytest.fixture
 def _at_most_200_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("rollout", "environments"):
+    for module in ("acting.collector", "environments"):
         monkeypatch.setattr(f"sidestep.agents.{module}.MOST_TICKS", 200)
 
 

@@ -8,7 +8,7 @@ import torch
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
 
-from sidestep.agents.observations import ObservationEncoder
+from sidestep.agents.acting.encoding import ObservationEncoder
 
 
 def encode(space: spaces.Space[Any], *observations: Any) -> Any:

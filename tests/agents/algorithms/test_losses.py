@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import tensor
 
-from sidestep.agents.losses import (
+from sidestep.agents.algorithms.losses import (
     chosen,
     expected_value,
     leave_one_out,

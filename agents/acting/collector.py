@@ -14,17 +14,25 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sidestep.agents.checkpoint import Spec, check_tensors, under, within
+from sidestep.agents.environments import MOST_TICKS, longest_episode
 from sidestep.sequence import flatten_state, select_state, unflatten_state
 
-from .agent import Policy, under
-from .checkpoint import Spec, check_tensors, within
-from .environments import MOST_TICKS, longest_episode
-from .episode_count import EpisodeCount
-from .exploration import Actions
+from .batch import (
+    Episodes,
+    Inputs,
+    NotFinite,
+    Rollout,
+    map_inputs,
+    merge_masks,
+    same_masks,
+    stack_inputs,
+)
+from .choosing import Actions
+from .episodes import EpisodeCount
 from .infos import as_columns, final_facts, read_mask
-from .masks import merge_masks, same_masks
 from .normalization import RewardScaler
-from .types import Episodes, Inputs, NotFinite, Rollout, map_inputs, stack_inputs
+from .policy import Policy
 
 LARGEST = float(np.finfo(np.float32).max)
 FEW = 0.75

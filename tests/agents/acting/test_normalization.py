@@ -16,12 +16,12 @@ from sidestep.agents import (
     Trainer,
     TrainingConfig,
 )
+from sidestep.agents.acting.collector import Collector
+from sidestep.agents.acting.encoding import ObservationEncoder
+from sidestep.agents.acting.normalization import RewardScaler, RunningMoments
 from sidestep.agents.environments import make_vector
-from sidestep.agents.normalization import RewardScaler, RunningMoments
-from sidestep.agents.observations import ObservationEncoder
-from sidestep.agents.rollout import Collector
 
-from .toys import LANES, MODES, Counting, Native, Scripted, rows_of
+from ..toys import LANES, MODES, Counting, Native, Scripted, rows_of
 
 
 def test_moments_in_parts_equal_numpy_on_the_whole():

@@ -1,0 +1,44 @@
+"""What plays: an agent, or anything that chooses actions for a batch of lanes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+
+from sidestep.sequence import State
+
+from .batch import Inputs
+from .choosing import Actions
+from .encoding import ObservationEncoder
+
+
+class Policy(Protocol):
+    """What plays: training, evaluation, watching and recording all go through this `act`."""
+
+    encoder: ObservationEncoder
+    random: np.random.Generator
+
+    @property
+    def reward_scale(self) -> float:
+        """Factor on the rewards that it is shown and learns from."""
+        ...
+
+    def initial_state(self, batch: int) -> State:
+        """The cleared state of `batch` lanes."""
+        ...
+
+    def act(self, inputs: Inputs, state: State, greedy: bool) -> tuple[Actions, State]:
+        """Actions (B,) for o_t, and the state after it."""
+        ...
+
+
+@contextmanager
+def undisturbed(policy: Policy, random: np.random.Generator) -> Iterator[None]:
+    """Let `policy` act on `random`, with its running statistics frozen; then give both back."""
+    frozen, policy.encoder.frozen = policy.encoder.frozen, True
+    stream, policy.random = policy.random, random
+    try:
+        yield
+    finally:
+        policy.encoder.frozen, policy.random = frozen, stream
