@@ -85,7 +85,8 @@ class Trainer:
         evaluation_env: where greedy episodes are played; None: no evaluations.
         folder: of the run; None: nothing is written.
         facts: stored in every checkpoint.
-        optimum: the largest mean return that can be had; where given, evaluations tell the regret.
+        optimum: the largest mean return that can be had, or a function that finds it, called when
+            it is first needed; where it is known, evaluations tell the regret.
     """
 
     def __init__(
@@ -96,10 +97,10 @@ class Trainer:
         evaluation_env: VectorEnv[Any, Any, Any] | None = None,
         folder: Path | None = None,
         facts: dict[str, Any] | None = None,
-        optimum: float | None = None,
+        optimum: float | Callable[[], float | None] | None = None,
     ) -> None:
         """Begin the first episodes."""
-        self.agent, self.env, self.config, self.optimum = agent, env, config, optimum
+        self.agent, self.env, self.config, self._optimum = agent, env, config, optimum
         self.evaluation_env, self.folder, self.facts = evaluation_env, folder, facts or {}
         learner = agent.config
         scaler = RewardScaler(env.num_envs, learner.discount, agent.reward_moments)
@@ -120,6 +121,17 @@ class Trainer:
             f"Trainer({self.agent!r}, num_envs={self.env.num_envs}, "
             f"env_steps={self.agent.steps:,} of {self.config.total_steps:,}, folder={self.folder})"
         )
+
+    @property
+    def optimum(self) -> float | None:
+        """The largest mean return that can be had, found the first time; None: it is not known."""
+        if callable(self._optimum):
+            self._optimum = self._optimum()
+        return self._optimum
+
+    @optimum.setter
+    def optimum(self, optimum: float | Callable[[], float | None] | None) -> None:
+        self._optimum = optimum
 
     @property
     def worlds(self) -> Any:

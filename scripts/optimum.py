@@ -1,8 +1,9 @@
 """The exact optimum beside what agents reach, wherever the solver applies."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from functools import lru_cache, partial
 from typing import Any
 
 import gymnasium as gym
@@ -10,11 +11,19 @@ import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
+from rich.progress import Progress
 
 from sidestep.agents import EnvConfig, make_single
 from sidestep.agents.acting.batch import Inputs
 from sidestep.agents.acting.encoding import ObservationEncoder
-from sidestep.envs import LevelSolutions, Solution, Unsolvable, solve_levels
+from sidestep.envs import (
+    LevelSolutions,
+    MovingObstaclesVectorEnv,
+    Solution,
+    Unsolvable,
+    WorldConfig,
+    solve_levels,
+)
 from sidestep.envs.solver.by_level import Report
 from sidestep.envs.solver.chains import MOST_STARTS, Problem
 from sidestep.envs.solver.worlds import rules_of
@@ -43,7 +52,6 @@ class Optimum(float):
         return self
 
 
-@lru_cache(maxsize=32)
 def optimum_of(config: EnvConfig, seeds: int | None = None, show: bool = False) -> Optimum | None:
     """The largest mean return that any policy can have in an env, without discount.
 
@@ -61,29 +69,56 @@ def optimum_of(config: EnvConfig, seeds: int | None = None, show: bool = False) 
         The return; None for envs of others, with wrappers of their own, and for worlds that the
         solver cannot do in a few seconds.
     """
+    rules = _rules(config)
+    return None if rules is None else _solved(*rules, seeds, show)
+
+
+def optimum_later(config: EnvConfig, env: VectorEnv[Any, Any, Any]) -> Callable[[], Optimum | None]:
+    """`optimum_of` the worlds that `env` plays, solved only when the function returned is called.
+
+    Args:
+        config: of `env`.
+        env: its rules are read now: a level's file may have changed by the time of the call.
+    """
+    inner, spec = env.unwrapped, env.spec
+    own = type(inner) is MovingObstaclesVectorEnv and env is inner
+    if own and not (spec and spec.additional_wrappers):
+        return partial(_solved, *rules_of(env), None, True)
+    rules = _rules(config)
+    return lambda: None if rules is None else _solved(*rules, None, True)
+
+
+def _rules(config: EnvConfig) -> tuple[WorldConfig, int | None] | None:
+    """What the solver asks of an env; None for one of others, or with wrappers of its own."""
     try:
         env = make_single(config)
     except gym.error.Error:  # one that comes as a vector env only
         return None
     try:
-        if env.spec is not None and env.spec.additional_wrappers:
-            return None
-        world, limit = rules_of(env)
-        levels = len(world.maps)
-        every = [world.alone(n) if levels > 1 else world for n in range(levels)]
-        problems = [Problem(alone, limit, 1.0) for alone in every]
+        wrapped = env.spec is not None and env.spec.additional_wrappers
+        return None if wrapped else rules_of(env)
+    except TypeError:
+        return None
+    finally:
+        env.close()
+
+
+@lru_cache(maxsize=32)
+def _solved(world: WorldConfig, limit: int | None, seeds: int | None, show: bool) -> Optimum | None:
+    """`optimum_of` a configuration, whose levels are text: no file that could change."""
+    levels = len(world.maps)
+    every = [world.alone(n) if levels > 1 else world for n in range(levels)]
+    try:
         if seeds is None:
-            possible, seeds = seeds_for(problems)
+            possible, seeds = seeds_for([Problem(alone, limit, 1.0) for alone in every])
             if not possible:
                 return None
         with level_progress(levels if show else 1) as report:
             chosen = None if seeds is None else range(seeds)
-            found = solve_levels(env, seeds=chosen, report=report)
+            found = solve_levels(world, max_ticks=limit, seeds=chosen, report=report)
         return Optimum(found.mean_return, words_of(found, seeds))
     except (TypeError, Unsolvable):
         return None
-    finally:
-        env.close()
 
 
 def seeds_for(problems: Sequence[Problem]) -> tuple[bool, int | None]:
@@ -112,15 +147,32 @@ def words_of(found: LevelSolutions, seeds: int | None) -> str:
     return f"{levels} levels{each}"
 
 
+_OUTER: ContextVar[Progress | None] = ContextVar("bar of the work within which is solved")
+
+
+@contextmanager
+def shown_in(bar: Progress) -> Iterator[None]:
+    """Let `level_progress` be a line of `bar`, which is on the screen already."""
+    token = _OUTER.set(bar)
+    try:
+        yield
+    finally:
+        _OUTER.reset(token)
+
+
 @contextmanager
 def level_progress(levels: int) -> Iterator[Report | None]:
     """A bar over the levels while they are solved; none for a single one."""
     if levels == 1:
         yield None
         return
-    with progress(transient=True) as bar:
-        task = bar.add_task("optimum", total=levels)
-        yield lambda solved, total: bar.update(task, completed=solved)
+    outer = _OUTER.get(None)
+    with progress(transient=True) if outer is None else nullcontext(outer) as bar:
+        task = bar.add_task("optimum", total=levels, figures="")
+        try:
+            yield lambda solved, total: bar.update(task, completed=solved)
+        finally:
+            bar.remove_task(task)
 
 
 class OptimalPolicy:

@@ -43,7 +43,7 @@ from sidestep.agents.training import FINAL, stream_seed, unfinished
 from sidestep.scripts.cli import tell
 from sidestep.scripts.console import console, did_you_mean, guarded, parse, progress, say, stoppable
 from sidestep.scripts.curves import learning_curve, save_figure
-from sidestep.scripts.optimum import optimum_of
+from sidestep.scripts.optimum import optimum_later, shown_in
 from sidestep.scripts.tables import evaluation_table
 from sidestep.scripts.watching.episodes import record_episodes
 from sidestep.scripts.watching.live import LiveFeed
@@ -243,7 +243,7 @@ def make_trainer(agent: Agent, env: Any, run: RunConfig, folder: Path, identity:
         lanes = lanes_for(run.training.evaluation_episodes, run.env)
         evaluation_env = make_vector(run.env, lanes)
     facts = {"run": identity}
-    optimum = optimum_of(run.env, show=True)
+    optimum = optimum_later(run.env, env)  # not before there is something to compare with it
     return Trainer(agent, env, run.training, evaluation_env, folder, facts, optimum)
 
 
@@ -304,7 +304,7 @@ def finish(
 
 def with_bar(trainer: Trainer, stop: list[str], feed: LiveFeed | None = None) -> None:
     """Run the trainer with a live bar; stops at the next update when `stop` is not empty."""
-    with progress("{task.fields[figures]}") as bar:
+    with progress("{task.fields[figures]}") as bar, shown_in(bar):
         task = bar.add_task(
             trainer.agent.name,
             total=trainer.config.total_steps,

@@ -1,5 +1,6 @@
 """The optimum beside what agents reach: where it is known, where not, and as a policy."""
 
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -10,7 +11,15 @@ from sidestep.agents import EnvConfig, evaluate, make_single, make_vector
 from sidestep.agents.acting.evaluation import Evaluation
 from sidestep.envs import WorldConfig, solve, solve_levels
 from sidestep.scripts import optimum
-from sidestep.scripts.optimum import OptimalPolicy, Optimum, optimum_of
+from sidestep.scripts.console import progress
+from sidestep.scripts.optimum import (
+    OptimalPolicy,
+    Optimum,
+    level_progress,
+    optimum_later,
+    optimum_of,
+    shown_in,
+)
 from sidestep.scripts.tables import evaluation_table
 
 
@@ -24,13 +33,13 @@ def test_no_optimum_and_no_error_elsewhere(monkeypatch: pytest.MonkeyPatch) -> N
     assert optimum_of(EnvConfig("CartPole-v1")) is None
     rows = "".join(f"{'>' + '.' * 11}\n" for _ in range(5))
     many = f"level={'S' + '.' * 11}\n{rows}{'.' * 11}G"
-    optimum_of.cache_clear()
+    optimum._solved.cache_clear()
     monkeypatch.setattr(optimum, "PATIENCE", 100 * 84 * 15)  # 22^5 starts; 16 are the fewest
     assert optimum_of(EnvConfig(kwargs=(many,))) is None
     long = ("level=S" + "." * 40 + "G", "random_starts=False")
     assert optimum_of(EnvConfig(kwargs=long)) is not None
     assert optimum_of(EnvConfig(kwargs=long, max_episode_steps=9999)) is None
-    optimum_of.cache_clear()
+    optimum._solved.cache_clear()
 
 
 def test_starts_too_many_to_enumerate_are_those_of_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,12 +49,12 @@ def test_starts_too_many_to_enumerate_are_those_of_seeds(monkeypatch: pytest.Mon
     assert found is not None
     assert found == solve(make_single(config), seeds=range(7)).mean_return
     assert found.over == "7 seeds"
-    optimum_of.cache_clear()
+    optimum._solved.cache_clear()
     monkeypatch.setattr(optimum, "PATIENCE", 100 * 84 * 17)
     seventeen = optimum_of(config)
     assert seventeen is not None and seventeen.over == "17 seeds"
     assert seventeen == solve(make_single(config), seeds=range(17)).mean_return
-    optimum_of.cache_clear()
+    optimum._solved.cache_clear()
 
 
 def test_several_levels() -> None:
@@ -63,6 +72,53 @@ def test_several_levels() -> None:
         env.close()
     low, high = result.summary(found)["regret"][1:]
     assert low < 0 < high
+
+
+@pytest.mark.parametrize("vectorization", ["native", "sync", "async"])
+def test_later_is_of_the_worlds_that_the_env_plays_and_not_solved_before(
+    vectorization: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "level.txt"
+    path.write_text("S..\n..G")
+    config = EnvConfig(kwargs=(f"level={path}",), max_episode_steps=11, vectorization=vectorization)
+    solved: list[Any] = []
+
+    def solve(*args: Any, **keywords: Any) -> Any:
+        solved.append(args)
+        return solve_levels(*args, **keywords)
+
+    monkeypatch.setattr(optimum, "solve_levels", solve)
+    optimum._solved.cache_clear()
+    env = make_vector(config, 2)
+    try:
+        later = optimum_later(config, env)
+        path.write_text("S....\n....G")  # edited while training goes on
+        assert not solved
+        assert later() == pytest.approx(1 - 3 * 0.05)
+        assert later() == pytest.approx(1 - 3 * 0.05) and len(solved) == 1
+        assert optimum_of(config) == pytest.approx(1 - 5 * 0.05)
+    finally:
+        env.close()
+
+
+def test_later_is_none_for_envs_of_others() -> None:
+    for config in (EnvConfig("CartPole-v1"), EnvConfig("CartPole-v1", vectorization="sync")):
+        env = make_vector(config, 2)
+        assert optimum_later(config, env)() is None
+        env.close()
+
+
+def test_levels_are_a_line_of_the_bar_that_is_there() -> None:
+    with progress("{task.fields[figures]}") as bar, shown_in(bar):
+        bar.add_task("training", figures="")
+        with level_progress(3) as report:
+            assert report is not None
+            report(2, 3)
+            _, levels = bar.tasks
+            assert (levels.description, levels.completed, levels.total) == ("optimum", 2, 3)
+        assert [task.description for task in bar.tasks] == ["training"]
+    with level_progress(1) as report:
+        assert report is None
 
 
 def test_regret_is_marked_where_the_optimum_is_over_seeds() -> None:

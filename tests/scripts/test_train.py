@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import torch
 
+from sidestep.agents import Agent, training
 from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.agents.log import read_log
-from sidestep.scripts import evaluate, train
+from sidestep.scripts import evaluate, optimum, train
 
 SMALL = ["--num-envs", "4", "--rollout-steps", "8", "--hidden-sizes", "7", "--log-every", "200"]
 BRIEF = ["--gif-episodes", "0", "--episodes", "20", "--evaluation-episodes", "10"]
@@ -65,6 +66,33 @@ def test_a_run_leaves_its_folder_and_ends_with_a_table(
     table = printed[printed.index("│ success") : printed.index("└")]
     evaluate.main([str(folder), "--episodes", "20"])
     assert table in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("learner", ["deep-sarsa", "reinforce"])
+@pytest.mark.parametrize("every", [300, 0])
+def test_the_world_is_solved_when_there_is_something_to_compare(
+    learner: str, every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    learn, play, solve = Agent.descend, training.evaluate, optimum.solve_levels
+
+    def noting(word: str, action: Any) -> Any:
+        return lambda *args, **keywords: (events.append(word), action(*args, **keywords))[1]
+
+    monkeypatch.setattr(Agent, "descend", noting("learn", learn))
+    for module in (training, train):
+        monkeypatch.setattr(module, "evaluate", noting("evaluate", play))
+    monkeypatch.setattr(optimum, "solve_levels", noting("solve", solve))
+    optimum._solved.cache_clear()
+    run(learner, "--total-steps", 1000, "--evaluate-every", every, "--out", tmp_path / "run")
+    assert events.count("solve") == 1
+    before = events[: events.index("solve")]
+    assert before.count("evaluate") == 1 and before[-1] == "evaluate" and before[0] == "learn"
+    assert ("learn" in events[len(before) :]) == (every > 0)
+    known = [
+        line["evaluation"]["optimum"] for line in read_log(tmp_path / "run") if "evaluation" in line
+    ]
+    assert len(known) == (3 if every else 0) and known == pytest.approx([0.5996] * len(known))
 
 
 @pytest.mark.parametrize(("learner", "memory"), [("deep-sarsa", "lstm"), ("reinforce", "none")])
