@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from sidestep.scripts.cli import did_you_mean, tell
+from sidestep.scripts.shared.words import did_you_mean, tell
 
 BENCHES = {
     "world": "steps per second of the world, beside Gymnasium's",

@@ -1,11 +1,11 @@
 """The command `sidestep`: finds the sub-command's file in this folder and runs its `main`."""
 
-import difflib
 import importlib
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
+
+from sidestep.scripts.shared.words import did_you_mean, tell
 
 COMMANDS = {
     "train": "train an agent and leave a run folder",
@@ -48,23 +48,6 @@ def main(args: list[str] | None = None) -> None:
         raise SystemExit(130) from None
     finally:
         _flush()
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Words for the end of an error: ` (did you mean x?)`, or none where nothing is close."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
-
-
-def tell(words: str) -> None:
-    """Write a page to standard output, whoever reads it; on a full disk the exit code is 2."""
-    try:
-        print(words)
-    except BrokenPipeError:
-        pass
-    except OSError as error:
-        print(f"sidestep: standard output: {error.strerror}", file=sys.stderr)
-        raise SystemExit(2) from None
 
 
 def _flush() -> None:

@@ -14,12 +14,12 @@ from sidestep.agents.algorithms.presets import final_episodes
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.log import plain, read_log
 from sidestep.agents.training import FINAL, stream_seed
-from sidestep.scripts.comparison import comparison_figure, comparison_table
-from sidestep.scripts.console import check_folder, console, guarded, parse, say
-from sidestep.scripts.curves import save_figure
-from sidestep.scripts.groups import Evaluated, notes_on
-from sidestep.scripts.optimum import optimum_of
-from sidestep.scripts.tables import evaluation_table
+from sidestep.scripts.shared.comparison import comparison_figure, comparison_table
+from sidestep.scripts.shared.console import check_folder, console, guarded, parse, say
+from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.groups import Evaluated, notes_on
+from sidestep.scripts.shared.optimum import optimum_of
+from sidestep.scripts.shared.tables import evaluation_table
 
 EXAMPLES = """\
   sidestep evaluate runs/gru

@@ -15,8 +15,6 @@ from rich.table import Table
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.log import read_log
 from sidestep.agents.records import build_config, check_entry, check_named, entries
-from sidestep.scripts.console import console, guarded, parse, table
-from sidestep.scripts.curves import save_figure
 from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, check_fits
 from sidestep.scripts.sequences.fitting_runs import (
     begun,
@@ -36,6 +34,8 @@ from sidestep.scripts.sequences.forecast_task import (
     record_of,
 )
 from sidestep.scripts.sequences.series import Series, read_series
+from sidestep.scripts.shared.console import console, guarded, parse, table
+from sidestep.scripts.shared.curves import save_figure
 from sidestep.sequence.models.forecasting import LatentForecaster
 
 EXAMPLES = """\

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sidestep.scripts.console import guarded, parse, say
+from sidestep.scripts.shared.console import guarded, parse, say
 from sidestep.sequence import GRU, LSTM, RNN, gradient_flow, toy_chain
 
 if TYPE_CHECKING:

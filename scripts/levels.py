@@ -16,7 +16,7 @@ from sidestep.envs.drawing import palette, sprites
 from sidestep.envs.drawing.layout import Layout
 from sidestep.envs.levels.shipped import LEVELS
 from sidestep.scripts.benches.report import markdown_table
-from sidestep.scripts.console import console, guarded, parse, say, table
+from sidestep.scripts.shared.console import console, guarded, parse, say, table
 
 EXAMPLES = """\
   sidestep levels

@@ -12,9 +12,6 @@ import tyro
 
 from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.log import read_log
-from sidestep.scripts.cli import tell
-from sidestep.scripts.console import console, did_you_mean, guarded, parse
-from sidestep.scripts.curves import save_figure
 from sidestep.scripts.sequences import lm_paint, lm_sample
 from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, check_fits
 from sidestep.scripts.sequences.fitting_runs import (
@@ -34,6 +31,9 @@ from sidestep.scripts.sequences.lm_task import (
     record_of,
     text_of,
 )
+from sidestep.scripts.shared.console import console, did_you_mean, guarded, parse
+from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.words import tell
 from sidestep.sequence.models.language import LanguageConfig, LanguageModel
 
 EXAMPLES = """\

@@ -8,12 +8,12 @@ import gymnasium as gym
 
 from sidestep.agents import EnvConfig, make_single
 from sidestep.envs import MovingObstaclesEnv
-from sidestep.scripts.console import check_folder, console, guarded, parse, say
-from sidestep.scripts.maps import level_of
-from sidestep.scripts.watching.game import Game
-from sidestep.scripts.watching.race import rival_of, world_of
-from sidestep.scripts.watching.replay import Replay, portable
-from sidestep.scripts.watching.stage import REFRESH_RATE, warm_up
+from sidestep.scripts.shared.console import check_folder, console, guarded, parse, say
+from sidestep.scripts.shared.maps import level_of
+from sidestep.scripts.viewer.game import Game
+from sidestep.scripts.viewer.race import rival_of, world_of
+from sidestep.scripts.viewer.replay import Replay, portable
+from sidestep.scripts.viewer.stage import REFRESH_RATE, warm_up
 
 EXAMPLES = """\
   sidestep play
@@ -146,8 +146,8 @@ def run(options: Options) -> None:
 
 def show(replay: Replay, options: Options) -> None:
     """Show a replay in the window of `sidestep watch`."""
-    from sidestep.scripts.watching.rerun import ReplaySession
-    from sidestep.scripts.watching.screen import Screen
+    from sidestep.scripts.viewer.replay_session import ReplaySession
+    from sidestep.scripts.viewer.screen import Screen
 
     env = replay.make_env(render_mode="rgb_array")
     try:

@@ -10,13 +10,13 @@ import torch
 import tyro
 
 from sidestep.agents.acting.infos import read_flag
-from sidestep.scripts.console import guarded, parse, progress, say, some_of
-from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES, check_panels
-from sidestep.scripts.watching.cast import Cast, check_cast
-from sidestep.scripts.watching.film import MOST_FRAMES, Shot, check_target, write_film
-from sidestep.scripts.watching.screen import Screen
-from sidestep.scripts.watching.session import Session
-from sidestep.scripts.watching.tiles import MOST_LANES
+from sidestep.scripts.shared.console import guarded, parse, progress, say, some_of
+from sidestep.scripts.viewer.cast import Cast, check_cast
+from sidestep.scripts.viewer.panels.registry import BY_DEFAULT, NAMES, check_panels
+from sidestep.scripts.viewer.recording import MOST_FRAMES, Shot, check_target, write_film
+from sidestep.scripts.viewer.screen import Screen
+from sidestep.scripts.viewer.session import Session
+from sidestep.scripts.viewer.tiles import MOST_LANES
 
 EXAMPLES = f"""\
   sidestep record runs/gru --out gru.gif

@@ -20,12 +20,12 @@ from sidestep.envs import (
     solve_levels,
 )
 from sidestep.envs.solver.worlds import rules_of
-from sidestep.scripts.console import check_folder, console, guarded, parse, say, table
-from sidestep.scripts.curves import save_figure
-from sidestep.scripts.maps import level_of
-from sidestep.scripts.optimum import OptimalPolicy, level_progress
-from sidestep.scripts.tables import evaluation_table
-from sidestep.scripts.value_map import value_map
+from sidestep.scripts.figures.value_map import value_map
+from sidestep.scripts.shared.console import check_folder, console, guarded, parse, say, table
+from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.maps import level_of
+from sidestep.scripts.shared.optimum import OptimalPolicy, level_progress
+from sidestep.scripts.shared.tables import evaluation_table
 
 EXAMPLES = """\
   sidestep solve
@@ -226,8 +226,8 @@ def play(options: Options, solution: LevelSolutions, optimum: float | None) -> N
 
 def watch(options: Options, solution: LevelSolutions) -> None:
     """Show the optimum in the window of `sidestep watch`."""
-    from sidestep.scripts.watching.stage import warm_up
-    from sidestep.scripts.watching.viewer import Viewer
+    from sidestep.scripts.viewer.screen import Viewer
+    from sidestep.scripts.viewer.stage import warm_up
 
     env = gym.make(qualified(options.env), render_mode="rgb_array", **options.keywords())
     warm_up(env)

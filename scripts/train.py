@@ -40,13 +40,21 @@ from sidestep.agents.runs import (
     read_config,
 )
 from sidestep.agents.training import FINAL, stream_seed, unfinished
-from sidestep.scripts.cli import tell
-from sidestep.scripts.console import console, did_you_mean, guarded, parse, progress, say, stoppable
-from sidestep.scripts.curves import learning_curve, save_figure
-from sidestep.scripts.optimum import optimum_later, shown_in
-from sidestep.scripts.tables import evaluation_table
-from sidestep.scripts.watching.episodes import record_episodes
-from sidestep.scripts.watching.live import LiveFeed
+from sidestep.scripts.shared.console import (
+    console,
+    did_you_mean,
+    guarded,
+    parse,
+    progress,
+    say,
+    stoppable,
+)
+from sidestep.scripts.shared.curves import learning_curve, save_figure
+from sidestep.scripts.shared.optimum import optimum_later, shown_in
+from sidestep.scripts.shared.tables import evaluation_table
+from sidestep.scripts.shared.words import tell
+from sidestep.scripts.viewer.episodes import record_episodes
+from sidestep.scripts.viewer.live import LiveFeed
 
 EXAMPLES = """\
   sidestep train deep-sarsa

@@ -11,9 +11,6 @@ import torch
 import tyro
 
 from sidestep.agents.log import read_log
-from sidestep.scripts.cli import tell
-from sidestep.scripts.console import console, did_you_mean, guarded, parse, table
-from sidestep.scripts.curves import save_figure
 from sidestep.scripts.sequences import translate_run
 from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, check_fits
 from sidestep.scripts.sequences.fitting_runs import (
@@ -44,6 +41,9 @@ from sidestep.scripts.sequences.translate_task import (
     record_of,
     run_of,
 )
+from sidestep.scripts.shared.console import console, did_you_mean, guarded, parse, table
+from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.words import tell
 from sidestep.sequence.models.beams import Hypothesis
 from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig
 

@@ -7,11 +7,11 @@ from typing import Annotated
 import torch
 import tyro
 
-from sidestep.scripts.console import console, guarded, parse, some_of
-from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES, check_panels
-from sidestep.scripts.watching.cast import Cast, check_cast
-from sidestep.scripts.watching.screen import Screen
-from sidestep.scripts.watching.tiles import MOST_LANES
+from sidestep.scripts.shared.console import console, guarded, parse, some_of
+from sidestep.scripts.viewer.cast import Cast, check_cast
+from sidestep.scripts.viewer.panels.registry import BY_DEFAULT, NAMES, check_panels
+from sidestep.scripts.viewer.screen import Screen
+from sidestep.scripts.viewer.tiles import MOST_LANES
 
 EXAMPLES = f"""\
   sidestep watch runs/gru

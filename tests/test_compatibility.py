@@ -28,7 +28,7 @@ DATA = Path(__file__).parent / "data" / "1dfe272"
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables on lines that are long enough."""
-    from sidestep.scripts.console import console
+    from sidestep.scripts.shared.console import console
 
     monkeypatch.setattr(console, "_width", 200)
 
@@ -107,6 +107,14 @@ def test_translator_of_a_task_goes_on(tmp_path: Path) -> None:
 )
 def test_module_names_of_before(before: str, name: str) -> None:
     assert hasattr(importlib.import_module(f"sidestep.sequence.{before}"), name)
+
+
+@pytest.mark.parametrize("before", ["replay", "session", "view"])
+def test_module_names_of_the_viewer_before(before: str) -> None:
+    """The same module under both names: its classes are one."""
+    importlib.import_module("sidestep.scripts.watching")
+    known = importlib.import_module(f"sidestep.scripts.watching.{before}")
+    assert known is importlib.import_module(f"sidestep.scripts.viewer.{before}")
 
 
 def test_saved_agent() -> None:

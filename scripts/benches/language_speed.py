@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from sidestep.agents.algorithms.learner import descend, flatten_parameters
 from sidestep.scripts.benches.report import markdown_table
 from sidestep.scripts.benches.sequence import interleave, ratio
-from sidestep.scripts.console import progress
 from sidestep.scripts.sequences.fitting import seeded
+from sidestep.scripts.shared.console import progress
 from sidestep.sequence.models.language import (
     LanguageConfig,
     LanguageModel,

@@ -32,8 +32,8 @@ from sidestep.scripts.benches.trials import (
     Trial,
     train_trial,
 )
-from sidestep.scripts.console import console, guarded, parse, progress, say, some_of, table
-from sidestep.scripts.curves import COLOURS, plain_axes, save_figure
+from sidestep.scripts.shared.console import console, guarded, parse, progress, say, some_of, table
+from sidestep.scripts.shared.curves import COLOURS, plain_axes, save_figure
 from sidestep.sequence import MEMORIES
 
 EXAMPLES = """\

@@ -21,9 +21,9 @@ from sidestep.agents.runs import learner_config
 from sidestep.envs import best_memoryless, best_remembering
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.benches.trials import FINAL_EPISODES, Outcome, train_trial
-from sidestep.scripts.console import console, guarded, parse, progress, some_of, table
-from sidestep.scripts.optimum import optimum_of
-from sidestep.scripts.tables import spread
+from sidestep.scripts.shared.console import console, guarded, parse, progress, some_of, table
+from sidestep.scripts.shared.optimum import optimum_of
+from sidestep.scripts.shared.tables import spread
 from sidestep.sequence import MEMORIES
 
 EXAMPLES = """\

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from sidestep.scripts.console import say
+from sidestep.scripts.shared.console import say
 
 OWN = (":(exclude,top)docs/results*", ":(exclude,top)docs/figures")
 """What benches write themselves is no change of what they measure."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.console import console, guarded, parse, progress, table
+from sidestep.scripts.shared.console import console, guarded, parse, progress, table
 from sidestep.sequence import GRU, LSTM, RNN
 
 SHAPES = ((16, 64, 16, 64), (128, 64, 128, 128), (64, 32, 128, 256), (128, 8, 64, 64))

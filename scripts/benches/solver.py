@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from sidestep.envs import Unsolvable, WorldConfig, solve
 from sidestep.envs.solver.worlds import rules_of
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.console import console, guarded, parse, progress, table
-from sidestep.scripts.curves import BLUE, GREEN, ORANGE, plain_axes, save_figure
+from sidestep.scripts.shared.console import console, guarded, parse, progress, table
+from sidestep.scripts.shared.curves import BLUE, GREEN, ORANGE, plain_axes, save_figure
 
 EXAMPLES = """\
   sidestep bench solver

@@ -19,7 +19,7 @@ from sidestep.agents.algorithms.presets import preset
 from sidestep.agents.runs import build_agent
 from sidestep.scripts.benches.peers import PPO, peer_rate
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.console import console, guarded, parse, progress, some_of, table
+from sidestep.scripts.shared.console import console, guarded, parse, progress, some_of, table
 from sidestep.sequence import MEMORIES
 
 EXAMPLES = """\

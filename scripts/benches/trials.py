@@ -7,7 +7,7 @@ from sidestep.agents.algorithms.presets import preset
 from sidestep.agents.environments import make_vector
 from sidestep.agents.runs import build_agent
 from sidestep.agents.training import FINAL, stream_seed
-from sidestep.scripts.optimum import optimum_of
+from sidestep.scripts.shared.optimum import optimum_of
 
 EVERY, EPISODES, FINAL_EPISODES = 20_000, 500, 10_000
 """Env steps between evaluations, and episodes of each and of the last."""

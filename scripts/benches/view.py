@@ -25,13 +25,13 @@ from sidestep.agents import DeepSarsa
 from sidestep.agents.algorithms.presets import preset
 from sidestep.agents.player import Player
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.console import console, guarded, parse, progress, table
-from sidestep.scripts.panels.moment import Curve
-from sidestep.scripts.panels.registry import BY_DEFAULT, NAMES
-from sidestep.scripts.watching.oracle import oracle_of
-from sidestep.scripts.watching.screen import Screen
-from sidestep.scripts.watching.session import Session
-from sidestep.scripts.watching.view import DEFAULT_SIZE
+from sidestep.scripts.shared.console import console, guarded, parse, progress, table
+from sidestep.scripts.viewer.oracle import oracle_of
+from sidestep.scripts.viewer.panels.moment import Curve
+from sidestep.scripts.viewer.panels.registry import BY_DEFAULT, NAMES
+from sidestep.scripts.viewer.screen import Screen
+from sidestep.scripts.viewer.session import Session
+from sidestep.scripts.viewer.view import DEFAULT_SIZE
 
 EXAMPLES = """\
   sidestep bench view

@@ -24,7 +24,7 @@ import numpy as np
 
 from sidestep.envs.observations.table import OBSERVATIONS
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.console import console, guarded, parse, progress, table
+from sidestep.scripts.shared.console import console, guarded, parse, progress, table
 
 EXAMPLES = """\
   sidestep bench world

@@ -33,9 +33,9 @@ from sidestep.agents.checkpoint import check_course, latest_checkpoint, load_che
 from sidestep.agents.lock import writing
 from sidestep.agents.records import build_config, entries, read_record, shown
 from sidestep.agents.runs import create_folder
-from sidestep.scripts.console import console, progress, stoppable
-from sidestep.scripts.curves import BLUE, GREY, plain_axes
 from sidestep.scripts.sequences.fitting import FitProgress, Fitter, FittingConfig, load_module
+from sidestep.scripts.shared.console import console, progress, stoppable
+from sidestep.scripts.shared.curves import BLUE, GREY, plain_axes
 
 
 def facts_of(record: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
-from sidestep.scripts.curves import BLUE, GREEN, GREY, ORANGE, plain_axes
 from sidestep.scripts.sequences.forecast_task import ForecastTask
+from sidestep.scripts.shared.curves import BLUE, GREEN, GREY, ORANGE, plain_axes
 
 COLOURS = (GREY, ORANGE, BLUE)
 

@@ -8,9 +8,6 @@ import torch
 import tyro
 
 from sidestep.agents.checkpoint import write_atomically
-from sidestep.scripts.console import check_folder, console, say, table
-from sidestep.scripts.curves import save_figure
-from sidestep.scripts.fonts import missing_words
 from sidestep.scripts.sequences.fitting_runs import read_run
 from sidestep.scripts.sequences.lm_task import (
     configs_of,
@@ -21,6 +18,9 @@ from sidestep.scripts.sequences.lm_task import (
     text_of,
 )
 from sidestep.scripts.sequences.painted import as_figure, as_html, in_terminal, lacking, scaled
+from sidestep.scripts.shared.console import check_folder, console, say, table
+from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.fonts import missing_words
 from sidestep.sequence.models.language import LanguageModel, Vocabulary
 from sidestep.sequence.models.units import PROPERTIES, Follower, rank_units, unit_activations
 

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from sidestep.scripts.fonts import BOX, covers, family_with, file_of
+from sidestep.scripts.shared.fonts import BOX, covers, family_with, file_of
 
 MONOSPACED = "DejaVu Sans Mono"
 RED, BLUE, WHITE = (214, 39, 40), (31, 100, 200), (255, 255, 255)

@@ -9,8 +9,8 @@ from rich.cells import cell_len
 from rich.text import Text
 from torch import Tensor
 
-from sidestep.scripts.curves import BLUE, GREY, ORANGE, plain_axes
 from sidestep.scripts.sequences.hangul import labels_for
+from sidestep.scripts.shared.curves import BLUE, GREY, ORANGE, plain_axes
 from sidestep.sequence.tasks.pairs import bare
 
 END_LABEL = "end"

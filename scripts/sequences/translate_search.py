@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import torch
 
-from sidestep.scripts.sequences.hangul import is_hangul
 from sidestep.scripts.sequences.translate_data import Corpus, Languages
 from sidestep.scripts.sequences.translate_figures import Look
 from sidestep.scripts.sequences.translate_task import decode
+from sidestep.scripts.shared.romanisation import is_hangul
 from sidestep.sequence.arguments import LAST_SEED, MANY, check_counts
 from sidestep.sequence.models.beams import Hypothesis
 from sidestep.sequence.models.decoding import Sources, beam_search, greedy, sample

@@ -15,8 +15,8 @@ import pytest
 from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing import sprites
 from sidestep.envs.drawing.board import Window
-from sidestep.scripts.panels.pen import Pen
-from sidestep.scripts.watching import stage
+from sidestep.scripts.viewer import stage
+from sidestep.scripts.viewer.panels.pen import Pen
 
 DEFAULT = "sidestep.envs:sidestep/MovingObstacles-v0"
 RED = np.full((30, 40, 3), (200, 0, 0), dtype=np.uint8)

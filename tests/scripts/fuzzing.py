@@ -38,7 +38,7 @@ from sidestep.scripts.sequences.fitting import Fitter, FittingConfig
 from sidestep.scripts.sequences.fitting_runs import begin_run, facts_of
 from sidestep.scripts.sequences.translate_data import DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_task import TranslationTask, record_of
-from sidestep.scripts.watching.replay import Replay
+from sidestep.scripts.viewer.replay import Replay
 from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig
 
 OLD = Path(__file__).parent / "golden" / "first_format"

@@ -13,8 +13,8 @@ from rich.console import Console
 from sidestep.agents import DeepSarsaConfig, EnvConfig, NetworkConfig, ReinforceConfig, RunConfig
 from sidestep.agents.settings import TrainingConfig
 from sidestep.scripts import evaluate, train
-from sidestep.scripts.comparison import comparison_figure, comparison_table, curve_of
-from sidestep.scripts.groups import Evaluated, groups_of, notes_on
+from sidestep.scripts.shared.comparison import comparison_figure, comparison_table, curve_of
+from sidestep.scripts.shared.groups import Evaluated, groups_of, notes_on
 
 
 def points(*values: tuple[int, float]) -> list[dict]:

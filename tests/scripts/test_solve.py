@@ -7,7 +7,7 @@ import pytest
 
 from sidestep.envs import WorldConfig, solve
 from sidestep.scripts.cli import main
-from sidestep.scripts.value_map import value_map
+from sidestep.scripts.figures.value_map import value_map
 
 
 def cells(out: str) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""What commands share: the console, tables, curves, the optimum beside results, fonts."""

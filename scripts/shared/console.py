@@ -1,0 +1,354 @@
+"""What every command shares: flags from dataclasses, tables, progress, errors on one line."""
+
+import contextlib
+import io
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+
+import gymnasium as gym
+import tyro
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+)
+
+from sidestep.scripts.shared.words import did_you_mean as did_you_mean
+
+T = TypeVar("T")
+
+MOST_DIGITS = 100
+"""Of a whole number given as a power of ten."""
+
+
+UNSEEN = {
+    **{code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\t\n"},
+    **{0x7F: "\u2421", **dict.fromkeys((*range(0x80, 0xA0), *range(0xD800, 0xE000)), "\ufffd")},
+}
+"""Signs for the characters that a terminal obeys, or that no output can hold."""
+
+
+def visible(text: str) -> str:
+    """Text that a terminal shows and never obeys: ESC is written as its sign, and so on.
+
+    All that comes from files, file names and ids passes through here on its way to a terminal.
+    """
+    return text.translate(UNSEEN)
+
+
+class Output(Console):
+    """Standard output, as commands write to it: words as they are, whatever they hold.
+
+    Square brackets are no markup and `:smile:` no picture: names of files, runs and envs are the
+    user's. Once nobody reads any more (`sidestep train ... | head -1`), nothing is written, and
+    the work goes on to its end.
+    """
+
+    def __init__(self) -> None:
+        """Write to whatever `sys.stdout` is by then."""
+        super().__init__(markup=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Read a string as text; see `visible`."""
+        return super().render_str(visible(text), **options)
+
+    def render(self, *args: Any, **options: Any) -> Iterator[Segment]:
+        """Make segments of anything that can be shown; see `visible`."""
+        for text, style, control in super().render(*args, **options):
+            yield Segment(text if control else visible(text), style, control)
+
+    def _check_buffer(self) -> None:
+        """Write what is due; a full disk under standard output is told, and ends no training."""
+        try:
+            super()._check_buffer()
+        except OSError as error:
+            reason = error.strerror or error
+            print(f"standard output: {reason}; the work goes on unseen", file=sys.stderr)
+            self.on_broken_pipe()
+
+    def on_broken_pipe(self) -> None:
+        """Send all further words nowhere."""
+        self.quiet = True
+        with contextlib.suppress(OSError, ValueError):  # a standard output without a file
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+
+    def say(self, words: str) -> None:
+        """Write a line, however long: a path in it can be copied."""
+        self.print(words, soft_wrap=True)
+
+
+console = Output()
+say = console.say
+
+USER_ERRORS = (ValueError, TypeError, OSError, gym.error.Error)
+"""What wrong input raises; anything else is a fault of ours and keeps its traceback."""
+
+
+def parse(
+    config: type[T],
+    command: str,
+    args: list[str] | None,
+    examples: str,
+    default: T | None = None,
+) -> T:
+    """Read `args` into `config`, a dataclass whose fields become flags.
+
+    Args:
+        config: the dataclass whose fields are the flags.
+        command: the words after `sidestep`, for the usage line.
+        args: the words after the command; None reads `sys.argv`.
+        examples: shown at the end of `--help`, as written.
+        default: an instance whose values replace the defaults.
+    """
+    description = (config.__doc__ or "").strip()
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                config,
+                prog=f"sidestep {command}",
+                description=f"{description}\n\nExamples:\n{examples}",
+                args=args,
+                default=tyro.MISSING_NONPROP if default is None else default,
+                registry=_numbers(),
+            )
+    except BrokenPipeError:  # nobody reads the help
+        raise SystemExit(0) from None
+    except SystemExit as stop:
+        if stop.code:
+            parted = _parted(sys.argv[1:] if args is None else args)
+            if parted:  # tyro finds what was meant for --flag value only
+                return parse(config, command, parted, examples, default)
+            raise ValueError(_one_line(said.getvalue())) from None
+        raise
+
+
+def some_of(names: Iterable[str]) -> Any:
+    """How `--help` shows a flag that takes some of these names, for `Annotated`."""
+    return tyro.conf.arg(metavar=f"[{{{','.join(names)}}} ...]")
+
+
+def _numbers() -> ConstructorRegistry:
+    """How numbers are read: whole ones as 100000, 100_000 and 1e5, and errors in plain words."""
+    registry = ConstructorRegistry()
+
+    @registry.primitive_rule
+    def rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+        if info.type not in (int, float):
+            return None
+        read, name = (whole_number, "INT") if info.type is int else (_real_number, "FLOAT")
+        return PrimitiveConstructorSpec(
+            nargs=1,
+            metavar=name,
+            instance_from_str=lambda words: read(words[0]),
+            is_instance=lambda value: isinstance(value, int | info.type),
+            str_from_instance=lambda value: [str(value)],
+        )
+
+    return registry
+
+
+def whole_number(word: str) -> int:
+    """A whole number from a word, in powers of ten too: `1e5`.
+
+    Raises:
+        ValueError: none, or one with a fraction.
+    """
+    try:
+        return int(word)
+    except ValueError:
+        pass
+    try:
+        number = Decimal(word.replace("_", ""))
+        if abs(number.adjusted()) < MOST_DIGITS and number == number.to_integral_value():
+            return int(number)
+    except ArithmeticError:
+        pass
+    raise ValueError(f"expected a whole number, got {word!r}")
+
+
+def _real_number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        raise ValueError(f"expected a number, got {word!r}") from None
+
+
+BOX = str.maketrans({chr(code): "-" for code in range(0x2500, 0x2580)} | {"\u2502": "|"})
+"""tyro's boxes in ASCII."""
+
+
+def _one_line(text: str) -> str:
+    """What tyro draws into a box, as one line: what is wrong, and which flags are close to it."""
+    lines = [line.strip("|") for line in text.translate(BOX).splitlines()[1:]]  # below the title
+    parts = [" ".join(" ".join(part).split()) for part in _between_rules(lines)]
+    words = parts[0]
+    choice = re.match(r"invalid choice (.+) for argument '(.+)'. Expected one of \((.*)\)", words)
+    if choice:
+        got, flag, known = choice[1].strip("'"), choice[2], re.findall(r"'([^']*)'", choice[3])
+        words = f"{flag}: expected one of {', '.join(known)}, got {got!r}"
+        return words + did_you_mean(got, known)
+    said = re.split(r"Argument helptext|For full helptext", " ".join(parts))[0].strip()
+    either = re.search(r"parsing (--[\w-]+): no type matching .*: (expected .*), (got .*)$", said)
+    if either:
+        return f"{either[1]}: {either[2]} or None, {either[3]}"
+    close = re.findall(r"^ {5,}(--[\w-]+)", "\n".join(lines), re.M)
+    if words.startswith("Unrecognized options") and close:
+        words += f" (did you mean {' or '.join(dict.fromkeys(close[:3]))}?)"
+    return re.sub(r"^Error parsing ([\w.-]+): ", _name, words)
+
+
+def _parted(args: list[str]) -> list[str]:
+    """The words with `--flag=value` in two; none where no word is like that."""
+    if not any(re.match(r"--[\w-]+=", word) for word in args):
+        return []
+    return [
+        part
+        for word in args
+        for part in (word.split("=", 1) if re.match(r"--[\w-]+=", word) else [word])
+    ]
+
+
+def _between_rules(lines: list[str]) -> list[list[str]]:
+    """The lines, parted where one holds a rule or nothing."""
+    parted = groupby(lines, lambda line: bool(line.strip(" -")))
+    return [list(part) for inked, part in parted if inked]
+
+
+def _name(found: re.Match[str]) -> str:
+    """The flag before what is wrong with it; of a dataclass nothing: its words name a field."""
+    return f"{found[1]}: " if found[1].startswith("--") else ""
+
+
+def guarded(command: str, action: Callable[[], None]) -> None:
+    """Run `action`; wrong input ends with one line on stderr and exit code 2, Ctrl-C with 130.
+
+    `SIDESTEP_TRACEBACK=1` shows the traceback instead.
+    """
+    try:
+        with _interruptions():
+            action()
+    except KeyboardInterrupt:
+        print(f"sidestep {command}: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except USER_ERRORS as error:
+        if os.environ.get("SIDESTEP_TRACEBACK"):
+            raise
+        line = " ".join(str(error).split()) or type(error).__name__
+        print(visible(f"sidestep {command}: {line}"), file=sys.stderr)
+        raise SystemExit(2) from None
+    except SystemExit as stop:
+        if not isinstance(stop.code, str):
+            raise
+        print(visible(stop.code), file=sys.stderr)
+        raise SystemExit(2) from None
+    except (MemoryError, RuntimeError) as error:
+        if os.environ.get("SIDESTEP_TRACEBACK") or not _is_memory(error):
+            raise
+        line = "expected sizes that fit the memory, got more than there is"
+        print(f"sidestep {command}: {line}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether an allocation failed; torch has no type of its own for that on a CPU."""
+    words = (
+        "can't allocate memory",
+        "not enough memory",
+        "out of memory",
+        "calculation overflowed",
+    )
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
+@contextlib.contextmanager
+def _interruptions() -> Iterator[None]:
+    """Raise what Ctrl-C raises where it is at the bottom of an error: compilers raise their own."""
+    try:
+        yield
+    except BaseException as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, KeyboardInterrupt | SystemExit):
+            cause = cause.__cause__ or cause.__context__
+        if isinstance(cause, KeyboardInterrupt) and cause is not error:
+            raise KeyboardInterrupt from error
+        raise
+
+
+def check_folder(path: Path | None, flag: str) -> None:
+    """Refuse a file whose folder is not there, before the work and not after it.
+
+    Raises:
+        FileNotFoundError: the folder is not there.
+        IsADirectoryError: the file is a folder.
+    """
+    if path is not None and not path.parent.is_dir():
+        raise FileNotFoundError(f"{flag}: expected a folder that is there, got {path.parent}")
+    if path is not None and path.is_dir():
+        raise IsADirectoryError(f"{flag}: expected a file's name, got the folder {path}")
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A rich table: first column left, figures right; square brackets are no markup."""
+    result = Table(title=Text(visible(title), style="table.title"), title_justify="left")
+    for number, column in enumerate(columns):
+        result.add_column(
+            Text(visible(column)), justify="left" if number == 0 else "right", overflow="fold"
+        )
+    for row in rows:
+        result.add_row(*[Text(visible(cell)) for cell in row])
+    return result
+
+
+def progress(*extra: str, transient: bool = False) -> Progress:
+    """A progress bar with time left; `extra` are format strings over the task's fields.
+
+    A transient one leaves nothing behind.
+    """
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TimeRemainingColumn(compact=True),
+        *(TextColumn(text, markup=False) for text in extra),
+        console=console,
+        transient=transient,
+    )
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[list[str]]:
+    """A list that Ctrl-C and SIGTERM put their name into; a second Ctrl-C interrupts at once."""
+    caught: list[str] = []
+
+    def note(number: int, _: Any) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(signal.Signals(number).name)
+
+    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,94 @@
+"""Learning curves as pictures."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from sidestep.agents.checkpoint import write_atomically
+from sidestep.scripts.shared.console import say
+from sidestep.scripts.shared.fonts import fit_fonts
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8A8A8A"
+"""Okabe-Ito: colours that colour-blind people tell apart."""
+COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#D55E00", "#56B4E9", "#000000", GREY)
+
+
+def save_figure(figure: Figure, path: Path, source: str | None = None) -> None:
+    """Write `figure` as a PNG, completely or not at all; say which letters no font has.
+
+    Args:
+        figure: to be written.
+        path: of the file.
+        source: words that the file keeps on what it was drawn from.
+    """
+    remark = fit_fonts(figure)
+    if remark:
+        say(remark)
+    buffer = io.BytesIO()
+    metadata = None if source is None else {"Source": source}
+    FigureCanvasAgg(figure).print_png(buffer, metadata=metadata)  # type: ignore[no-untyped-call]
+    write_atomically(path, buffer.getvalue())
+
+
+def plain_axes(axes: Any, x_label: str, y_label: str) -> None:
+    """Labels as they are written, $ too; a light grid, and no box."""
+    axes.set_xlabel(x_label, parse_math=False)
+    axes.set_ylabel(y_label, parse_math=False)
+    axes.grid(color="#E5E5E5", linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def draw_optimum(axes: Any, value: float, label: str = "optimum") -> None:
+    """Draw a dashed line at the largest mean return that can be had."""
+    axes.axhline(value, color=GREEN, linestyle=(0, (5, 3)), linewidth=1.2, label=label)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, max(high, value + 0.04 * (value - low)))
+
+
+def learning_curve(
+    records: list[dict[str, Any]], title: str, optimum: float | None = None
+) -> Figure:
+    """Return and success over env steps: while exploring, and greedy with 95 % intervals.
+
+    Args:
+        records: the lines of metrics.jsonl.
+        title: above the figure.
+        optimum: the largest mean return that can be had; a dashed line, where it is known.
+    """
+    lines = [r for r in records if "return" in r]
+    with_success = any("success" in r for r in lines)
+    figure = Figure(figsize=(9 if with_success else 5.5, 3.6), dpi=120, layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    panels = [("return", "return_mean", "return of an episode")]
+    if with_success:
+        panels.append(("success", "success", "share of episodes at the goal"))
+    for axes, (name, key, label) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+    ):
+        points = [r for r in records if "return_mean" in r.get("evaluation", {})]
+        axes.plot(
+            [r["steps"] for r in lines],
+            [r.get(name, 0.0) for r in lines],  # some envs tell nothing but successes
+            color=GREY,
+            linewidth=1.2,
+            label="exploring",
+        )
+        if points:
+            steps = [r["steps"] for r in points]
+            values = np.array([r["evaluation"].get(key, [0.0] * 3) for r in points], dtype=float)
+            axes.fill_between(steps, values[:, 1], values[:, 2], color=BLUE, alpha=0.2, lw=0)
+            axes.plot(steps, values[:, 0], color=BLUE, marker="o", markersize=3, label="greedy")
+        if name == "return" and optimum is not None:
+            draw_optimum(axes, optimum)
+        plain_axes(axes, "env steps", label)
+        axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
+        if name == "success":
+            axes.set_ylim(-0.03, 1.03)
+        axes.legend(frameon=False, loc="lower right")
+    return figure

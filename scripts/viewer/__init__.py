@@ -1,0 +1,1 @@
+"""The window in which agents act, and its pictures, films and replays."""

@@ -1,0 +1,374 @@
+"""A window in which one or more sessions are played and looked into."""
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import pygame
+
+from sidestep.envs.drawing import board as rendering
+from sidestep.envs.drawing.board import Window
+from sidestep.scripts.viewer import view
+from sidestep.scripts.viewer.camera import Camera
+from sidestep.scripts.viewer.keys import DIGITS, HELP, Command, command_of, typed
+from sidestep.scripts.viewer.oracle import Oracle
+from sidestep.scripts.viewer.panels.moment import Curve, Pixels
+from sidestep.scripts.viewer.panels.registry import (
+    BY_DEFAULT,
+    NAMES,
+    PANELS,
+    check_panels,
+    switched,
+)
+from sidestep.scripts.viewer.session import Record, Session
+from sidestep.scripts.viewer.stage import REFRESH_RATE, Tally, open_window, total
+from sidestep.scripts.viewer.tiles import MOST_LANES, draw_lanes, lane_boxes
+
+SPEEDS = (1, 2, 3, 5, 8, 12, 20, 30, 60, 120)
+"""Ticks a second to choose from."""
+HOLD_SECONDS, HOLD_TICKS = 0.8, 4
+"""The last picture of an episode stays so long, whichever is shorter."""
+NOTICE_SECONDS = 4.0
+"""What has been done is said for so long."""
+
+
+class Screen:
+    """Plays sessions at one pace, shows them, and does what keys and clicks ask for.
+
+    Args:
+        sessions: 1 to 64, whose envs are not closed. Of several, all are shown side by side until
+            one is chosen.
+        title: of the window.
+        speed: ticks a second.
+        episodes: stop after so many, of all lanes together; None: when the window is closed.
+        panels: names of those that are on at first.
+        folder: where pictures and recordings go.
+
+    Raises:
+        ValueError: a speed that is not positive, too many sessions, an unknown panel.
+    """
+
+    def __init__(
+        self,
+        sessions: Sequence[Session],
+        title: str = "sidestep",
+        speed: float = 5,
+        episodes: int | None = None,
+        panels: Collection[str] = BY_DEFAULT,
+        folder: Path = Path(),
+    ) -> None:
+        """Nothing is opened yet; `run` opens the window."""
+        if not speed > 0:
+            raise ValueError(f"speed: expected a positive number of ticks a second, got {speed}")
+        if not 1 <= len(sessions) <= MOST_LANES:
+            raise ValueError(f"lanes: expected 1 to {MOST_LANES}, got {len(sessions)}")
+        self.sessions, self.window = list(sessions), Window(title)
+        self.speed, self.episodes = float(speed), episodes
+        self.panels = set(check_panels(panels))
+        self.chosen: int | None = 0 if len(sessions) == 1 else None
+        self.paused = self.helping = self.finished = False
+        self.typed: str | None = None
+        self.camera = Camera(folder)
+        self._exposed: Record | None = None
+        self.changed = True
+        self._resting = [0] * len(sessions)
+        self._due, self._notice, self._notice_left = 1 / self.speed, "", 0.0
+
+    @property
+    def session(self) -> Session:
+        """The one that is looked into, or the first."""
+        return self.sessions[self.chosen or 0]
+
+    @property
+    def tally(self) -> Tally:
+        """The score of all lanes; ticks and return are those of `session`."""
+        return total(self.session.tally, [session.tally for session in self.sessions])
+
+    def run(self) -> Tally:
+        """Show until the window is closed or the episodes are over; returns the score."""
+        open_window(self.window, *view.DEFAULT_SIZE)
+        clock, size = pygame.time.Clock(), None
+        while not self.finished and not self.window.closed:
+            self.handle(self.window.events())
+            self.advance(clock.tick(REFRESH_RATE) / 1000)
+            if self.changed or size != self.window.size:
+                self.changed, size = False, self.window.size
+                self.show()
+        self.window.close()
+        self.stop_recording()
+        return self.tally
+
+    def handle(self, events: Sequence[pygame.Event]) -> None:
+        """Do what the events ask for."""
+        for event in events:
+            self.changed = True
+            if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+                self.click(self.window.pixel(event.pos))
+            elif event.type == pygame.KEYDOWN and self.typed is not None:
+                self._type(event.key)
+            elif event.type == pygame.KEYDOWN and DIGITS.get(event.key, 0) > 0:
+                self.switch(PANELS[DIGITS[event.key] - 1].name)
+            else:
+                command = command_of(event)
+                if command is not None:
+                    self.obey(command)
+
+    def obey(self, command: Command) -> None:
+        """Carry out one command."""
+        match command:
+            case Command.FASTER:
+                self.speed = next((s for s in SPEEDS if s > self.speed), self.speed)
+            case Command.SLOWER:
+                self.speed = next((s for s in reversed(SPEEDS) if s < self.speed), self.speed)
+            case Command.FRAME:
+                self.save_frame()
+            case Command.RECORD:
+                self._record()
+            case Command.ALL_PANELS:
+                self.panels = set() if self.panels >= set(NAMES) else set(NAMES)
+            case Command.LANES if len(self.sessions) > 1:
+                self.chosen = 0 if self.chosen is None else None
+            case Command.HELP:
+                self.helping = not self.helping
+            case Command.LEAVE:
+                self._leave()
+            case Command.QUIT:
+                self.finished = True
+            case _:
+                self._play(command)
+
+    def _play(self, command: Command) -> None:
+        """Carry out a command that moves the sessions."""
+        match command:
+            case Command.PAUSE:
+                self.paused = not self.paused
+            case Command.STEP:
+                self.paused = True
+                self.tick(resting=False)
+            case Command.BACK:
+                self.paused = True
+                self.back()
+            case Command.NEXT:
+                self._each(lambda session: session.begin())
+            case Command.AGAIN:
+                self._each(lambda session: session.begin(session.seed))
+            case Command.SEED:
+                self.typed = ""
+
+    def advance(self, seconds: float) -> None:
+        """Play the ticks that are due when `seconds` have passed; time stands still in a pause."""
+        if self._notice_left > 0:
+            self._notice_left -= seconds
+            self.changed |= self._notice_left <= 0
+        if self.paused or self.helping or self.typed is not None:
+            return
+        self._due -= seconds
+        most = int(self.speed / REFRESH_RATE) + 1  # a slow machine plays slower, and never hangs
+        for _ in range(most):
+            if self._due > 0 or self.finished:
+                break
+            self.tick()
+            self._due += 1 / self.speed
+        self._due = max(self._due, 0.0)
+
+    def tick(self, resting: bool = True) -> None:
+        """Play one tick in every lane; ended ones rest a little, then begin the next episode.
+
+        Args:
+            resting: whether they rest.
+        """
+        self.changed = True
+        for lane, session in enumerate(self.sessions):
+            if session.now.action is not None:
+                session.tick()
+                if session.tally.over:
+                    rest = min(HOLD_TICKS, round(HOLD_SECONDS * self.speed))
+                    self._resting[lane] = max(1, rest) - 1
+            elif self._resting[lane] > 0 and resting:
+                self._resting[lane] -= 1
+            elif self._is_over(session):
+                self.finished = True
+                return
+            elif not session.has_next:
+                self.paused = True
+                self.say("the end of the replay   N: from its beginning   A: this episode again")
+            else:
+                session.begin()
+        self._expose()
+
+    def _is_over(self, session: Session) -> bool:
+        """Whether as many episodes as were asked for are played, or all that there are."""
+        if self.episodes is None:
+            return False
+        return self.tally.episodes >= self.episodes or not session.has_next
+
+    def back(self) -> None:
+        """Go back by a tick in every lane."""
+        for session in self.sessions:
+            try:
+                if not session.back():
+                    self.say("no earlier tick is kept")
+            except ValueError as error:
+                session.begin(session.seed)
+                self.say(str(error))
+
+    def switch(self, panel: str) -> None:
+        """Turn a panel on or off, and say which."""
+        self.panels ^= {panel}
+        moment = self.session.moment({panel})
+        self.say(switched(panel, panel in self.panels, moment, self.chosen is not None))
+
+    def click(self, place: tuple[int, int]) -> None:
+        """A click at a pixel of the window: choose a lane, or go back to all."""
+        if self.helping:
+            self.helping = False
+        elif len(self.sessions) > 1 and self.chosen is not None:
+            self.chosen = None
+        elif len(self.sessions) > 1 and self.window.size is not None:
+            for lane, box in enumerate(self.boxes(*self.window.size)):
+                if box.collidepoint(place):
+                    self.chosen = lane
+
+    def boxes(self, width: int, height: int) -> list[pygame.Rect]:
+        """Where the lanes lie in a window of that size."""
+        return lane_boxes(len(self.sessions), width, height, self.session.moment(()))
+
+    def status(self) -> str:
+        """The line below the picture."""
+        if self.typed is not None:
+            return f"seed: {self.typed}_   Enter: play it   Esc: leave"
+        mark = "   REC" if self.camera.is_filming else ""
+        if self._notice_left > 0:
+            return self._notice + mark
+        pace = "paused" if self.paused else f"{self.speed:g} ticks/s"
+        hint = "   click: one lane" if self.chosen is None else ""
+        return f"{self.words()}{hint}   {pace}{mark}   H: keys"
+
+    def words(self) -> str:
+        """The score and the seed."""
+        tells = self.session.world is not None or "is_success" in self.session.info
+        tells = tells or self.tally.successes > 0  # an env may tell nothing but successes
+        if self.chosen is None:
+            played, tally = f"episodes {self.tally.episodes}", self.tally
+            score = f"successes {tally.successes}/{tally.episodes}" if tells else played
+            return f"{len(self.sessions)} lanes   {score}"
+        return f"seed {self.session.seed}   {self.session.tally.status(tells)}"
+
+    def say(self, words: str) -> None:
+        """Show a notice in the status line for a while."""
+        self._notice, self._notice_left, self.changed = words, NOTICE_SECONDS, True
+
+    def show(self) -> None:
+        """Draw the present picture into the window."""
+        message = HELP if self.helping else ()
+        self.window.paint(lambda surface: self.draw(surface, self.status(), message))
+
+    def draw(self, surface: pygame.Surface, status: str, message: Sequence[str] = ()) -> None:
+        """Draw the present picture onto a surface of any size."""
+        bright = self._notice_left > 0 or self.typed is not None
+        if self.chosen is not None:
+            moment = self.session.moment(self.panels)
+            view.draw(surface, moment, self.panels, status, message, bright)
+            return
+        shown = self.panels & {"ghosts"}
+        moments = [session.moment(shown) for session in self.sessions]
+        captions = [f"seed {session.seed}" for session in self.sessions]
+        draw_lanes(surface, moments, captions, shown, status, message, bright)
+
+    def picture(self, size: tuple[int, int] = view.DEFAULT_SIZE) -> Pixels:
+        """The present picture off screen, (H, W, 3), without help and notices."""
+        surface = pygame.Surface(size, 0, 32)
+        self.draw(surface, self.words())
+        return rendering.pixels(surface)
+
+    def save_frame(self) -> None:
+        """Write the present picture to a PNG, as large as the window."""
+        picture = self.picture(self.window.size or view.DEFAULT_SIZE)
+        self.say(self.camera.save(picture, self.session.stem))
+
+    def stop_recording(self) -> None:
+        """Write the film to a GIF; nothing when none is recorded."""
+        if self.camera.is_filming:
+            self.say(self.camera.stop(self.session.stem))
+
+    def _record(self) -> None:
+        """Begin a film, or end it."""
+        if self.camera.is_filming:
+            self.stop_recording()
+        else:
+            self.camera.start(min(self.speed, REFRESH_RATE / 2))
+            self._exposed = None
+            self._expose()
+
+    def _expose(self) -> None:
+        """Take the present picture into the film."""
+        if self.camera.is_filming:
+            over = self.chosen is not None and self.session.tally.over
+            if over and self._exposed is self.session.now:
+                return  # its one picture stays for the whole rest
+            self._exposed = self.session.now
+            if self.camera.expose(self.picture(), over):
+                self.stop_recording()
+
+    def _each(self, action: Callable[[Session], None]) -> None:
+        """Do something with the lane that is looked into, or with all."""
+        for session in [self.session] if self.chosen is not None else self.sessions:
+            action(session)
+        self._resting = [0] * len(self.sessions)
+
+    def _leave(self) -> None:
+        """Esc: out of the help, out of one lane, out of the window."""
+        if self.helping:
+            self.helping = False
+        elif self.chosen is not None and len(self.sessions) > 1:
+            self.chosen = None
+        else:
+            self.finished = True
+
+    def _type(self, key: int) -> None:
+        """A key while a seed is typed."""
+        assert self.typed is not None
+        self.typed, seed = typed(self.typed, key)
+        if seed is not None:
+            first = self.chosen or 0
+            self._each(lambda session: session.begin(seed + self.sessions.index(session) - first))
+            if self.session.seed != seed:
+                self.say(f"no seed {seed} here: seed {self.session.seed} is played")
+
+
+class Viewer(Screen):
+    """A `Screen` of one lane.
+
+    Args:
+        env: one env with render_mode="rgb_array"; not closed.
+        policy: what acts: a `sidestep.agents.player.Player`, or anything with its `act`.
+        title: of the window.
+        seed: of the first episode; the following ones count up from it.
+        speed: ticks a second.
+        episodes: stop after so many; None: when the window is closed.
+        oracle: knows what actions cost.
+        curve: a learning curve to show; `viewer.session.curve` may be replaced at any time.
+        panels: names of those that are on at first.
+        folder: where pictures and recordings go.
+
+    Raises:
+        ValueError: an env that does not render, or a speed that is not positive.
+    """
+
+    def __init__(
+        self,
+        env: gym.Env[Any, Any],
+        policy: Any,
+        title: str = "sidestep",
+        seed: int | None = None,
+        speed: float = 5,
+        episodes: int | None = None,
+        oracle: Oracle | None = None,
+        curve: Curve | None = None,
+        panels: Collection[str] = BY_DEFAULT,
+        folder: Path = Path(),
+    ) -> None:
+        """Begin the first episode; `run` opens the window."""
+        session = Session(env, policy, seed, oracle=oracle, curve=curve)
+        super().__init__([session], title, speed, episodes, panels, folder)
