@@ -6,6 +6,7 @@ callbacks are functions; and `learn` goes on with the schedules that it began.
 """
 
 import warnings
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -351,38 +352,40 @@ class Algorithm:
         if total is not None and not 0 <= total < 2**63:
             raise ValueError(f"{path}: expected total_timesteps from 0 on, got {shown(total)}")
         config = learner_config(cls.learner, facts["agent"], str(path))
+        if isinstance(env, VectorEnv):
+            return cls._restored(env, env, config, tensors, facts, device, verbose)
         if env is not None:
-            return cls._restored(env, config, tensors, facts, device, verbose)
-        if facts["env"] is None:
+            env = EnvConfig(env) if isinstance(env, str) else env
+            one = make_vector(env, 1)
+        elif facts["env"] is None:
             raise ValueError(f"{path}: expected env=, it was trained in an env without an id")
-        found: EnvConfig = build_config(EnvConfig, facts["env"], str(path))
-        check_module_of(found, str(path))
-        with making(f"{path}: env {found.id}"):
-            make_vector(found, 1).close()
-        return cls._restored(found, config, tensors, facts, device, verbose)
+        else:
+            env = build_config(EnvConfig, facts["env"], str(path))
+            check_module_of(env, str(path))
+            with making(f"{path}: env {env.id}"):
+                one = make_vector(env, 1)
+        with closing(one):
+            return cls._restored(env, one, config, tensors, facts, device, verbose)
 
     @classmethod
     def _restored(
         cls,
-        env: str | EnvConfig | VectorEnv[Any, Any, Any],
+        env: EnvConfig | VectorEnv[Any, Any, Any],
+        one: VectorEnv[Any, Any, Any],
         config: LearnerConfig,
         tensors: dict[str, Tensor],
         facts: dict[str, Any],
         device: str,
         verbose: int,
     ) -> Self:
-        """The object of a save whose entries are checked; its tensors are checked here."""
-        one = env
-        if not isinstance(one, VectorEnv):
-            one = make_vector(EnvConfig(one) if isinstance(one, str) else one, 1)
-        try:
-            actions = one.single_action_space
-            check_action_space(actions)
-            learner, _ = LEARNERS[cls.learner]
-            learner.check_architecture(one.single_observation_space, actions, config, tensors)
-        finally:
-            if one is not env:
-                one.close()
+        """The object of a save whose entries are checked; its tensors are checked here.
+
+        Against `one`, an env of the same kind: before there are as many lanes as the save says.
+        """
+        actions = one.single_action_space
+        check_action_space(actions)
+        learner, _ = LEARNERS[cls.learner]
+        learner.check_architecture(one.single_observation_space, actions, config, tensors)
         lanes, seed = facts["num_envs"], facts["seed"]
         algorithm = cls(env, config, num_envs=lanes, seed=seed, device=device, verbose=verbose)
         try:

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Collection
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from gymnasium.vector import VectorEnv
 from torch import Tensor
 
 from .algorithms.deep_sarsa import DeepSarsa, DeepSarsaConfig
@@ -209,11 +210,25 @@ def load_agent(
             an env in a module that was neither named nor imported.
     """
     run = read_checkpoint(Path(folder), checkpoint, modules)
-    agent = build_agent(run.config, 0, tensors=under(run.tensors, "agent."))
+    return restore_agent(run), run.config
+
+
+def restore_agent(run: Restored, env: VectorEnv[Any, Any, Any] | None = None) -> Agent:
+    """The agent of a checkpoint that was read, ready to act; its running statistics are frozen.
+
+    Args:
+        run: what was read.
+        env: of the run's configuration, with any number of lanes, whose spaces the agent has; None
+            makes one for the time being.
+
+    Raises:
+        ValueError: a checkpoint of another architecture, or an env that cannot be made.
+    """
+    agent = build_agent(run.config, 0, tensors=under(run.tensors, "agent."), env=env)
     agent.load_state_dict(under(run.tensors, "agent."), learning=False)
     agent.schedule(run.facts.get("total_steps") or run.config.training.total_steps)
     agent.encoder.frozen = True
-    return agent, run.config
+    return agent
 
 
 def device_of(name: str) -> str:
@@ -232,7 +247,11 @@ def device_of(name: str) -> str:
 
 
 def build_agent(
-    config: RunConfig, seed: int, device: str = "cpu", tensors: dict[str, Tensor] | None = None
+    config: RunConfig,
+    seed: int,
+    device: str = "cpu",
+    tensors: dict[str, Tensor] | None = None,
+    env: VectorEnv[Any, Any, Any] | None = None,
 ) -> Agent:
     """A fresh agent for the run's env.
 
@@ -241,19 +260,21 @@ def build_agent(
         seed: of the parameters.
         device: where the network lives.
         tensors: an agent's, that it will be given; they are checked before it is made.
+        env: of `config.env`, with any number of lanes, whose spaces the agent has; None makes one
+            for the time being.
 
     Raises:
         ValueError: `tensors` of another architecture.
     """
-    with making(f"env {config.env.id}") if tensors is not None else nullcontext():
-        env = make_vector(config.env, 1)
-    try:
-        learner, _ = LEARNERS[config.learner]
-        spaces = env.single_observation_space, env.single_action_space
-        if tensors is not None:
-            learner.check_architecture(*spaces, config.agent, tensors)
-        agent = learner(*spaces, config.agent, seed, device)
-        agent.schedule(config.training.total_steps)
-        return agent
-    finally:
-        env.close()
+    if env is None:
+        with making(f"env {config.env.id}") if tensors is not None else nullcontext():
+            env = make_vector(config.env, 1)
+        with closing(env):
+            return build_agent(config, seed, device, tensors, env)
+    learner, _ = LEARNERS[config.learner]
+    spaces = env.single_observation_space, env.single_action_space
+    if tensors is not None:
+        learner.check_architecture(*spaces, config.agent, tensors)
+    agent = learner(*spaces, config.agent, seed, device)
+    agent.schedule(config.training.total_steps)
+    return agent

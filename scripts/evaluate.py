@@ -8,11 +8,13 @@ from typing import Annotated
 import torch
 import tyro
 
-from sidestep.agents import evaluate, load_agent, make_vector
+from sidestep.agents import evaluate, make_vector
 from sidestep.agents.acting.evaluation import lanes_for
 from sidestep.agents.algorithms.presets import final_episodes
 from sidestep.agents.checkpoint import write_atomically
+from sidestep.agents.environments import making
 from sidestep.agents.log import plain, read_log
+from sidestep.agents.runs import read_checkpoint, restore_agent
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.shared.comparison import comparison_figure, comparison_table
 from sidestep.scripts.shared.console import check_folder, console, guarded, parse, say
@@ -94,13 +96,15 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
     path = None
     if options.checkpoint != "last":
         path = folder / f"{options.checkpoint.removesuffix('.json')}.json"
-    agent, config = load_agent(folder, path, options.modules)
-    episodes = options.episodes
+    run = read_checkpoint(folder, path, options.modules)
+    config, episodes = run.config, options.episodes
     if episodes is None:
         episodes = final_episodes(config.env.id)
     seed = stream_seed(config.training.seed, FINAL) if options.seed is None else options.seed
-    env = make_vector(config.env, lanes_for(episodes, config.env))
+    with making(f"env {config.env.id}"):
+        env = make_vector(config.env, lanes_for(episodes, config.env))
     try:
+        agent = restore_agent(run, env)
         tells = any("success" in line for line in read_log(folder))
         result = evaluate(agent, env, episodes, seed, not options.sampled, tells)
     finally:

@@ -170,7 +170,7 @@ def train(learner: str, options: Any) -> Path:
     folder = options.out or default_folder(learner, options.env)
     env = make_vector(run.env, training.num_envs)
     try:
-        agent = build_agent(run, training.seed, device_of(training.device))
+        agent = build_agent(run, training.seed, device_of(training.device), env=env)
         trainer = make_trainer(agent, env, run, folder, run.identity())
         with writing(folder, new=True):  # only now: what fails before leaves nothing behind
             create_run(folder, run)
@@ -213,7 +213,7 @@ def _resume(options: ResumeOptions) -> None:
     env = make_vector(run.env, training.num_envs)
     try:
         device = device_of(training.device)
-        agent = build_agent(run, training.seed, device, under(tensors, "agent."))
+        agent = build_agent(run, training.seed, device, under(tensors, "agent."), env)
         trained = replace(run, training=training)
         trainer = make_trainer(agent, env, trained, folder, facts["run"])
         if not trainer.load_state_dict(tensors, facts):

@@ -104,7 +104,8 @@ def our_rate(learner: str, memory: str, steps: int) -> float:
     agent_config, _ = preset(learner, ENV, memory)
     training = TrainingConfig(total_steps=steps, num_envs=LANES, evaluate_every=0)
     config = RunConfig(learner, EnvConfig(ENV), agent_config, training)
-    trainer = Trainer(build_agent(config, 0), make_vector(config.env, LANES), training)
+    env = make_vector(config.env, LANES)
+    trainer = Trainer(build_agent(config, 0, env=env), env, training)
     trainer.run()
     return trainer.agent.steps / trainer.seconds
 

@@ -89,7 +89,7 @@ def train_trial(
         return True
 
     worlds, check = make_vector(env, training.num_envs), make_vector(env, EPISODES)
-    trainer = Trainer(build_agent(config, seed), worlds, training, check)
+    trainer = Trainer(build_agent(config, seed, env=worlds), worlds, training, check)
     trainer.run(report)
     outcomes = [_outcome(trainer, test, seed) for test in tests or (env,)]
     return Trial(curve, trainer.seconds, trainer.agent.steps, outcomes)

@@ -8,12 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import pytest
 import torch
 
-from sidestep.agents import Agent, training
+from sidestep.agents import Agent, EnvConfig, make_vector, training
 from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.agents.log import read_log
+from sidestep.agents.runs import read_checkpoint, restore_agent
 from sidestep.scripts import evaluate, optimum, train
 
 SMALL = ["--num-envs", "4", "--rollout-steps", "8", "--hidden-sizes", "7", "--log-every", "200"]
@@ -93,6 +95,53 @@ def test_the_world_is_solved_when_there_is_something_to_compare(
         line["evaluation"]["optimum"] for line in read_log(tmp_path / "run") if "evaluation" in line
     ]
     assert len(known) == (3 if every else 0) and known == pytest.approx([0.5996] * len(known))
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lanes of every vector env that is made, and 0 for a single one."""
+    lanes: list[int] = []
+    make, make_vec = gym.make, gym.make_vec
+
+    def note(number: int, action: Any) -> Any:
+        lanes.append(number)
+        return action()
+
+    def several(id: Any, num_envs: int, **keywords: Any) -> Any:
+        return note(num_envs, lambda: make_vec(id, num_envs, **keywords))
+
+    monkeypatch.setattr(gym, "make", lambda *a, **k: note(0, lambda: make(*a, **k)))
+    monkeypatch.setattr(gym, "make_vec", several)
+    return lanes
+
+
+def test_every_env_that_is_made_is_played_in(tmp_path: Path, made: list[int]) -> None:
+    folder = tmp_path / "run"
+    run("deep-sarsa", "--total-steps", 100, "--evaluate-every", 50, "--out", folder)
+    assert made == [4, 10, 20]  # to train in, to evaluate in, for the table of the end
+    made.clear()
+    resume(folder, "--total-steps", 200)
+    assert made == [4, 10, 20]
+    made.clear()
+    evaluate.main([str(folder), "--episodes", "30"])
+    assert made == [30, 0]  # played in, and solved
+    made.clear()
+    run("reinforce", "--total-steps", 100, "--evaluate-every", 0, "--out", tmp_path / "other")
+    assert made == [4, 20]
+
+
+def test_the_agent_has_the_spaces_of_the_env_that_is_there(tmp_path: Path) -> None:
+    run("deep-sarsa", "--env", "CartPole-v1", "--total-steps", 100, "--out", tmp_path / "run")
+    restored = read_checkpoint(tmp_path / "run")
+    env = make_vector(EnvConfig("CartPole-v1"), 3)
+    agent = restore_agent(restored, env)
+    assert agent.observation_space is env.single_observation_space
+    assert agent.action_space is env.single_action_space and agent.encoder.frozen
+    other = make_vector(EnvConfig(), 3)
+    with pytest.raises(ValueError, match="checkpoint"):
+        restore_agent(restored, other)
+    for one in (env, other):
+        one.close()
 
 
 @pytest.mark.parametrize(("learner", "memory"), [("deep-sarsa", "lstm"), ("reinforce", "none")])
