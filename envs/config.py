@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as dataclass_fields
+from functools import cached_property
 from typing import Any
 
 from .levels.level import Level
@@ -70,9 +71,12 @@ class WorldConfig:
     """On every tick, the last one included."""
 
     def __post_init__(self) -> None:
-        """Check every field; the level is kept as text."""
-        object.__setattr__(self, "level", str(find_level(self.level)))
-        self._check_levels()
+        """Check every field; levels are kept as text, and beside it as they were read."""
+        level = find_level(self.level)
+        object.__setattr__(self, "level", str(level))
+        several = self._check_levels()
+        if self.pool is None:
+            self.__dict__["maps"] = several or (level,)
         self._check_view()
         for name in ("random_starts", "swap_hits", "hit_ends"):
             if not isinstance(getattr(self, name), bool):
@@ -84,17 +88,19 @@ class WorldConfig:
                 raise ValueError(f"{name}: expected a finite number, got {value!r}")
             object.__setattr__(self, name, float(value))  # 1 and 1.0 are one configuration
 
-    def _check_levels(self) -> None:
+    def _check_levels(self) -> tuple[Level, ...]:
+        """Check `levels`, `pool` and `split`; returns the levels."""
         if not isinstance(self.levels, list | tuple):
             raise TypeError(f"levels: expected a list of maps, got {type(self.levels).__name__}")
-        object.__setattr__(self, "levels", tuple(str(find_level(one)) for one in self.levels))
+        several = tuple(find_level(one) for one in self.levels)
+        object.__setattr__(self, "levels", tuple(map(str, several)))
         if self.pool is not None:
             object.__setattr__(self, "pool", LevelPool.of(self.pool))
         if self.split not in SPLITS:
             raise ValueError(f"split: expected {' or '.join(SPLITS)}, got {self.split!r}")
         if self.split != SPLITS[0] and self.pool is None:
             raise ValueError(f"split: expected a pool beside {self.split!r}, got none")
-        own_level = str(self.level) != str(Level.parse(DEFAULT_LEVEL))
+        own_level = self.level != DEFAULT_LEVEL.strip()
         given = {"level": own_level, "levels": self.levels, "pool": self.pool is not None}
         names = [name for name, is_given in given.items() if is_given]
         if len(names) > 1:
@@ -102,9 +108,10 @@ class WorldConfig:
                 f"{', '.join(names)}: expected one of them, got {len(names)}; "
                 "levels=[] and pool=None take these away"
             )
-        counts = [len(Level.parse(text).obstacles) for text in self.levels]
+        counts = [len(level.obstacles) for level in several]
         if len(set(counts)) > 1:
             raise ValueError(f"levels: expected equally many obstacles in each, got {counts}")
+        return several
 
     def _check_view(self) -> None:
         if not isinstance(self.observation, str) or self.observation not in OBSERVATIONS:
@@ -144,12 +151,11 @@ class WorldConfig:
                 )
         return cls(**fields)
 
-    @property
+    @cached_property
     def maps(self) -> tuple[Level, ...]:
         """The levels that episodes draw from; one, unless there are `levels` or a `pool`."""
-        if self.pool is not None:
-            return self.pool.levels(self.split)
-        return tuple(Level.parse(text) for text in self.levels or (str(self.level),))
+        assert self.pool is not None  # else they are there: they were read to be checked
+        return self.pool.levels(self.split)
 
     @property
     def map(self) -> Level:

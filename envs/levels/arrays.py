@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .level import Level
+from .level import WALL, Level
 
 
 def tables(
@@ -21,7 +21,8 @@ def tables(
     ]
     walls = np.ones((len(levels), height, width), dtype=np.bool_)
     for number, level in enumerate(levels):
-        for cell, _ in level.cells():
-            walls[number, cell.y, cell.x] = level.is_wall(*cell)
+        characters = np.frombuffer("".join(level.rows).encode(), dtype=np.uint8)
+        inside = characters.reshape(level.height, level.width)  # each is one byte: all are ASCII
+        walls[number, : level.height, : level.width] = inside == ord(WALL)
     counted = np.array(tracks, dtype=np.int32).reshape(len(levels), -1, 9)
     return np.array(sites, dtype=np.int32), counted, walls

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from textwrap import dedent
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 FLOOR, WALL, START, GOAL, WANDERER = ".", "#", "S", "G", "?"
 HEADINGS = {"<": (-1, 0), ">": (1, 0), "^": (0, -1), "v": (0, 1)}
@@ -61,6 +62,9 @@ class Level:
     def parse(cls, text: str) -> "Level":
         """Read a level from text; common indentation and blank first and last lines are dropped.
 
+        Returns:
+            The level; as long as somebody holds it, the same object for every text of its rows.
+
         Raises:
             TypeError: when `text` is not a string.
             ValueError: no cells, ragged rows, an unknown character, not exactly one start and one
@@ -74,7 +78,11 @@ class Level:
             lines.pop(0)
         while lines and not lines[-1]:
             lines.pop()
-        return cls(tuple(lines))
+        rows = tuple(lines)
+        level = _KNOWN.get(rows)
+        if level is None or type(level) is not cls:
+            _KNOWN[rows] = level = cls(rows)
+        return level
 
     @classmethod
     def random(
@@ -115,7 +123,9 @@ class Level:
         """Check the map."""
         self._check_shape()
         self._check_characters()
-        if self.goal not in self.reachable(self.start):
+        reached = self.reachable(self.start)
+        self._extents[self.start] = _box_round(reached)
+        if self.goal not in reached:
             x, y = self.goal
             raise ValueError(
                 f"level row {y + 1}, column {x + 1}: the goal cannot be reached from the start, "
@@ -189,6 +199,21 @@ class Level:
                     queue.append(cell)
         return seen
 
+    def extent(self, place: Cell) -> tuple[int, int, int, int]:
+        """The box round all that is `reachable` from `place`; found once.
+
+        Returns:
+            Its first column and row, and its last ones.
+        """
+        if place not in self._extents:
+            self._extents[place] = _box_round(self.reachable(place))
+        return self._extents[place]
+
+    @cached_property
+    def _extents(self) -> dict[Cell, tuple[int, int, int, int]]:
+        """The boxes that are known."""
+        return {}
+
     def _check_shape(self) -> None:
         if not self.rows or not self.rows[0]:
             raise ValueError("level: expected at least one row of cells, got an empty text")
@@ -207,19 +232,36 @@ class Level:
     def _check_characters(self) -> None:
         seen: dict[str, Cell] = {}
         for cell, character in self.cells():
-            where = f"level row {cell.y + 1}, column {cell.x + 1}"
             if character not in CHARACTERS:
                 raise ValueError(
-                    f"{where}: expected one of {' '.join(CHARACTERS)}, got {character!r}"
+                    f"{_words(cell)}: expected one of {' '.join(CHARACTERS)}, got {character!r}"
                 )
             if character in (START, GOAL):
                 if character in seen:
                     first = seen[character]
                     raise ValueError(
-                        f"{where}: expected one {character}, got a second "
+                        f"{_words(cell)}: expected one {character}, got a second "
                         f"(the first is at row {first.y + 1}, column {first.x + 1})"
                     )
                 seen[character] = cell
         for character, name in ((START, "start"), (GOAL, "goal")):
             if character not in seen:
                 raise ValueError(f"level: expected one {name} ({character}), got none")
+
+
+_KNOWN: WeakValueDictionary[tuple[str, ...], Level] = WeakValueDictionary()
+"""The levels that somebody holds, by their rows: a map is checked once, however often it is read.
+
+A file that was edited has other rows, so nothing here can be out of date.
+"""
+
+
+def _words(cell: Cell) -> str:
+    """A cell as errors name it."""
+    return f"level row {cell.y + 1}, column {cell.x + 1}"
+
+
+def _box_round(cells: set[Cell]) -> tuple[int, int, int, int]:
+    """The first column and row and the last ones in which there are cells."""
+    xs, ys = zip(*cells, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)

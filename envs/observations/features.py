@@ -142,22 +142,16 @@ Bounds = list[tuple[float, float]]
 
 def _offsets(level: Level) -> Bounds:
     """Range of every obstacle's (dx, dy, hx, hy), then of the goal's (dx, dy), in cells."""
-    x0, y0, x1, y1 = _extent(level, level.start)
+    x0, y0, x1, y1 = level.extent(level.start)
     bounds: Bounds = []
     for obstacle in level.obstacles:
         left, top, right, bottom = level.track(obstacle)
         if obstacle.is_wanderer:
-            left, top, right, bottom = _extent(level, Cell(obstacle.x, obstacle.y))
+            left, top, right, bottom = level.extent(Cell(obstacle.x, obstacle.y))
         bounds += [(left - x1, right - x0), (top - y1, bottom - y0)]
         bounds += [(-abs(heading), abs(heading)) for heading in obstacle.heading]
     goal = level.goal
     return [*bounds, (goal.x - x1, goal.x - x0), (goal.y - y1, goal.y - y0)]
-
-
-def _extent(level: Level, place: Cell) -> tuple[int, int, int, int]:
-    """The box round every cell that a walker from `place` can reach."""
-    xs, ys = zip(*level.reachable(place), strict=True)
-    return min(xs), min(ys), max(xs), max(ys)
 
 
 def _box(bounds: Sequence[Bounds]) -> spaces.Box:

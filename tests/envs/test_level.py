@@ -1,10 +1,12 @@
 """The text format: what is read, what is printed back, and where each malformed map is refused."""
 
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.envs import Cell, Level, Obstacle
+from sidestep.envs import Cell, Level, Obstacle, WorldConfig
 from sidestep.envs.levels.level import CHARACTERS, MAX_SIDE
 
 MAP = """
@@ -163,3 +165,40 @@ def test_round_trip(text: str) -> None:
 def test_levels_compare_by_their_map() -> None:
     assert Level.parse("S.G") == Level.parse("\n S.G\n")
     assert len({Level.parse("S.G"), Level.parse("S.G"), Level.parse("G.S")}) == 2
+
+
+def test_a_map_is_checked_once_while_somebody_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[tuple[str, ...]] = []
+    check = Level.__post_init__
+
+    def note(level: Level) -> None:
+        checked.append(level.rows)
+        check(level)
+
+    monkeypatch.setattr(Level, "__post_init__", note)
+    text = "S.v...\n.....G"  # no other test has it
+    level = Level.parse(text)
+    config, other = WorldConfig(level=text), WorldConfig(level="  S.v...  \n  .....G")
+    assert config.map is level and other.map is level and config.maps is config.maps
+    assert Level.parse(str(level)) is level and len(checked) == 1
+    assert Level.parse(text.replace("v", "^")) != level and len(checked) == 2
+    several = WorldConfig(levels=(text, "S.>...\n.....G"))
+    assert several.maps[0] is level and several.alone(0).map is level and len(checked) == 3
+    gone = weakref.ref(level)
+    del level, config, other, several
+    assert gone() is None
+    Level.parse(text)
+    assert len(checked) == 4
+
+
+def test_a_broken_map_is_refused_every_time() -> None:
+    for _ in range(2):
+        with pytest.raises(ValueError, match="cannot be reached"):
+            Level.parse("S#G")
+
+
+def test_the_extent_is_the_box_round_what_can_be_reached() -> None:
+    level = Level.parse("##.#####\n#S.#..?#\n#..#.###\n#G.#.###")
+    assert level.extent(level.start) == (1, 0, 2, 3)
+    assert level.extent(Cell(6, 1)) == (4, 1, 6, 3)
+    assert level.extent(level.start) == (1, 0, 2, 3)

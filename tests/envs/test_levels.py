@@ -34,6 +34,26 @@ def test_every_named_level_has_a_file_and_a_sentence() -> None:
     assert len({find_level(name) for name in LEVELS}) == len(LEVELS)
 
 
+def test_a_file_that_was_edited_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "level.txt"
+    path.write_text("S..\n..G")
+    first = WorldConfig(level=str(path))
+    path.write_text("S..\n.#G")
+    second = WorldConfig(level=str(path))
+    assert (str(first.map), str(second.map)) == ("S..\n..G", "S..\n.#G")
+    path.write_text("S..\n..G")
+    assert WorldConfig(level=str(path)).map is first.map
+
+
+def test_walls_are_where_the_maps_have_them_and_all_round() -> None:
+    levels = Level.parse("S#.\n..G"), Level.parse("S.\n#.\n.G")
+    _, _, walls = tables(levels)
+    assert walls.astype(int).tolist() == [
+        [[0, 1, 0], [0, 0, 0], [1, 1, 1]],
+        [[0, 0, 1], [1, 0, 1], [0, 0, 1]],
+    ]
+
+
 @pytest.mark.parametrize("name", LEVELS)
 def test_named_levels_can_be_solved(name: str) -> None:
     assert is_solvable(find_level(name))
