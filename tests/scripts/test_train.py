@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sidestep.agents import Agent, EnvConfig, make_vector, training
 from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.agents.log import read_log
 from sidestep.agents.runs import read_checkpoint, restore_agent
+from sidestep.envs import Level
 from sidestep.scripts import evaluate, train
 from sidestep.scripts.shared import optimum
 
@@ -129,6 +131,24 @@ def test_every_env_that_is_made_is_played_in(tmp_path: Path, made: list[int]) ->
     made.clear()
     run("reinforce", "--total-steps", 100, "--evaluate-every", 0, "--out", tmp_path / "other")
     assert made == [4, 20]
+
+
+def test_a_map_is_read_once_an_env_and_checked_once_a_command(
+    tmp_path: Path, made: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    level = tmp_path / "level.txt"
+    level.write_text("S..v.\n.....\n....G")
+    counts: Counter[str] = Counter()
+    parse, check = Level.parse, Level.__post_init__
+
+    def noting(word: str, action: Any) -> Any:
+        return lambda *args: (counts.update([word]), action(*args))[1]
+
+    monkeypatch.setattr(Level, "parse", staticmethod(noting("parsed", parse)))
+    monkeypatch.setattr(Level, "__post_init__", noting("checked", check))
+    options = ["--env-kwargs", f"level={level}", "--total-steps", 100, "--evaluate-every", 50]
+    run("deep-sarsa", *options, "--out", tmp_path / "run")
+    assert len(made) == 3 and counts == {"parsed": 3, "checked": 1}
 
 
 def test_the_agent_has_the_spaces_of_the_env_that_is_there(tmp_path: Path) -> None:
