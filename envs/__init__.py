@@ -12,6 +12,11 @@ from .env import MovingObstaclesEnv as MovingObstaclesEnv
 from .levels.level import Cell as Cell
 from .levels.level import Level as Level
 from .levels.level import Obstacle as Obstacle
+from .observations.lanes import Lanes as Lanes
+from .observations.table import Observation as Observation
+from .observations.table import Shown as Shown
+from .observations.table import register_observation as register_observation
+from .observations.view import View as View
 from .registration import ENV_IDS as ENV_IDS
 from .registration import register as _register
 from .solver.by_level import LevelSolutions as LevelSolutions

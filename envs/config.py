@@ -48,7 +48,7 @@ class WorldConfig:
     split: str = "train"
     """Which half of the pool: train or test."""
     observation: str = "features"
-    """What the agent is shown: features, planes, window or book."""
+    """What the agent is shown: features, planes, window, book, or one that was registered."""
     radius: int = 2
     """Cells that `window` shows on each side of the agent."""
     hide: tuple[str, ...] = ()
@@ -116,7 +116,10 @@ class WorldConfig:
     def _check_view(self) -> None:
         if not isinstance(self.observation, str) or self.observation not in OBSERVATIONS:
             expected = ", ".join(OBSERVATIONS)
-            raise ValueError(f"observation: expected one of {expected}, got {self.observation!r}")
+            raise ValueError(
+                f"observation: expected one of {expected}, got {self.observation!r}; of one that "
+                "another module registers, import the module first (a command: --modules NAME)"
+            )
         for name, most in (("obstacle_period", 1000), ("visible_every", 1000), ("radius", 100)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
@@ -128,8 +131,8 @@ class WorldConfig:
             if name not in HIDEABLE:
                 raise ValueError(f"hide: expected {known}, got {name!r}")
         object.__setattr__(self, "hide", tuple(name for name in HIDEABLE if name in self.hide))
-        if OBSERVATIONS[self.observation].partial is None and not self.view.is_whole:
-            partial = ", ".join(name for name, one in OBSERVATIONS.items() if one.partial)
+        if not OBSERVATIONS[self.observation].can_hide and not self.view.is_whole:
+            partial = ", ".join(name for name, one in OBSERVATIONS.items() if one.can_hide)
             raise ValueError(
                 f"hide, visible_every: expected none of them with observation "
                 f"{self.observation!r}, or one of {partial}"

@@ -11,7 +11,7 @@ from .config import WorldConfig
 from .levels.arrays import tables as tables
 from .levels.level import Cell, Level
 from .levels.shipped import find_level
-from .observations.table import OBSERVATIONS, empty
+from .observations.table import OBSERVATIONS, checked_space, empty
 from .rules import tick as kernels
 from .rules.state_check import check_places
 
@@ -56,7 +56,7 @@ class World:
         self.config, self.lanes, self.max_ticks = config, lanes, max_ticks
         self.levels = config.maps
         observation = OBSERVATIONS[config.observation]
-        self.space = observation.space(self.levels, config.view)
+        self.space = checked_space(config.observation, observation.space(self.levels, config.view))
         self.sites, self.tracks, self.walls = tables(self.levels)
         limit = NO_LIMIT if max_ticks is None else max_ticks
         flags = (config.random_starts, config.swap_hits, config.hit_ends, self.walls.any())
@@ -73,8 +73,7 @@ class World:
         if config.view.is_whole and observation.plain is not None:
             self.write = observation.plain
         else:
-            assert observation.partial is not None
-            self.write = observation.partial
+            self.write = observation.writer(config.observation, self.levels, config.view)
             ground = observation.ground(self.levels, config.view)
             self.shown = (self.state, self.clock, self.level_of, self.sites, ground)
             self.shown += (self.rules, config.view.array())

@@ -48,7 +48,8 @@ class Options:
     figure: Path | None = None
     """Where the learning curves of several runs go; curves.png if left out."""
     modules: tuple[str, ...] = ()
-    """Modules that may be imported for an env whose id is `module:id`."""
+    """Modules to import first: of an env whose id is `module:id`, or that register what the run is
+    made of."""
 
     def __post_init__(self) -> None:
         """Check that there is a run."""

@@ -55,7 +55,8 @@ class Options:
     episodes: int | None = None
     """Stop after so many; when the window is closed if left out."""
     modules: tuple[str, ...] = ()
-    """Modules that may be imported for a rival's env whose id is `module:id`."""
+    """Modules to import first: of a rival's env whose id is `module:id`, or that register what the
+    rival is made of."""
 
     def __post_init__(self) -> None:
         """Check every field."""

@@ -50,6 +50,7 @@ from sidestep.scripts.shared.console import (
     stoppable,
 )
 from sidestep.scripts.shared.curves import learning_curve, save_figure
+from sidestep.scripts.shared.modules import import_modules
 from sidestep.scripts.shared.optimum import optimum_later, shown_in
 from sidestep.scripts.shared.tables import evaluation_table
 from sidestep.scripts.shared.words import tell
@@ -84,6 +85,8 @@ class Options:
     """Greedy episodes of greedy.gif; 0: none."""
     watch: bool = False
     """See the latest policy play in a window of its own; training goes on at its pace."""
+    modules: tuple[str, ...] = ()
+    """Modules to import first: what they register can be named by the other flags."""
     training: tyro.conf.OmitArgPrefixes[TrainingConfig] = field(default_factory=TrainingConfig)
 
     def env_config(self) -> EnvConfig:
@@ -121,7 +124,8 @@ class ResumeOptions:
     watch: bool = False
     """See the latest policy play in a window of its own; training goes on at its pace."""
     modules: tuple[str, ...] = ()
-    """Modules that may be imported for an env whose id is `module:id`."""
+    """Modules to import first: of an env whose id is `module:id`, or that register what the run is
+    made of."""
 
 
 KINDS: dict[str, Any] = {"deep-sarsa": DeepSarsaOptions, "reinforce": ReinforceOptions}
@@ -134,6 +138,7 @@ def main(args: list[str] | None = None) -> None:
 
 
 def _main(args: list[str]) -> None:
+    import_modules(args)  # a learner may be among what they register
     names = [*KINDS, "resume"]
     if args and args[0] in ("-h", "--help"):
         tell(f"usage: sidestep train {{{','.join(names)}}} [options]\n\nExamples:\n{EXAMPLES}")

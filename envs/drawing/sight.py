@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from sidestep.envs.config import WorldConfig
 from sidestep.envs.levels.level import Cell
+from sidestep.envs.observations.table import OBSERVATIONS
 from sidestep.envs.world import Scene
 
 
@@ -18,19 +19,27 @@ class Sight(NamedTuple):
     """Cells to each side of the agent that are seen; None: all."""
     ghosts: bool = True
     """Draw what is not seen as ghosts, headings and phase as they are; else leave it out."""
+    obstacles: bool = True
+    """Obstacles are seen at all."""
 
     @classmethod
     def of(cls, config: WorldConfig, ghosts: bool = True) -> "Sight":
         """What a configuration's observations tell."""
-        view, name = config.view, config.observation
-        headings = not view.hide_headings
-        phase = not view.hide_phase and name != "book"
-        return cls(view.every, headings, phase, view.radius if name == "window" else None, ghosts)
+        view, shows = config.view, OBSERVATIONS[config.observation].shows
+        return cls(
+            view.every,
+            headings=shows.headings and not view.hide_headings,
+            phase=shows.phase and not view.hide_phase,
+            radius=view.radius if shows.near else None,
+            ghosts=ghosts,
+            obstacles=shows.obstacles,
+        )
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is out of sight."""
-        return self.every == 1 and self.headings and self.phase and self.radius is None
+        told = self.obstacles and self.headings and self.phase
+        return told and self.every == 1 and self.radius is None
 
     def reaches(self, agent: Cell, cell: Cell) -> bool:
         """Whether a cell is near enough."""
@@ -40,7 +49,11 @@ class Sight(NamedTuple):
     def shows(self, scene: Scene, number: int) -> bool:
         """Whether obstacle `number` of the scene is seen in its tick."""
         x, y, _, _ = scene.obstacles[number]
-        return scene.tick % self.every == 0 and self.reaches(scene.agent, Cell(x, y))
+        return (
+            self.obstacles
+            and scene.tick % self.every == 0
+            and self.reaches(scene.agent, Cell(x, y))
+        )
 
     def applied(self, scene: Scene) -> Scene:
         """The scene without the phase, if that is neither seen nor a ghost: all look ready."""

@@ -31,6 +31,7 @@ from tyro.constructors import (
     PrimitiveTypeInfo,
 )
 
+from sidestep.scripts.shared.modules import import_modules
 from sidestep.scripts.shared.words import did_you_mean as did_you_mean
 
 T = TypeVar("T")
@@ -111,7 +112,7 @@ def parse(
     examples: str,
     default: T | None = None,
 ) -> T:
-    """Read `args` into `config`, a dataclass whose fields become flags.
+    """Read `args` into `config`, a dataclass whose fields become flags, `--modules` imported.
 
     Args:
         config: the dataclass whose fields are the flags.
@@ -120,6 +121,7 @@ def parse(
         examples: shown at the end of `--help`, as written.
         default: an instance whose values replace the defaults.
     """
+    import_modules(sys.argv[1:] if args is None else args)
     description = (config.__doc__ or "").strip()
     said = io.StringIO()
     try:

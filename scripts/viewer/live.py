@@ -18,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from sidestep.agents import Agent
+from sidestep.scripts.shared.modules import NAMED
 
 EVERY_SECONDS = 0.4
 """Between two policies that are written."""
@@ -116,8 +117,9 @@ class LiveFeed:
 
 
 def window_command(run: Path, policy: Path) -> list[str]:
-    """The words that start a window's process."""
-    return [sys.executable, "-m", "sidestep.scripts.viewer.live_window", str(run), str(policy)]
+    """The words that start a window's process, which imports the same modules first."""
+    window = [sys.executable, "-m", "sidestep.scripts.viewer.live_window"]
+    return [*window, str(run), str(policy), *NAMED]
 
 
 def policy_of(agent: Agent) -> dict[str, Tensor]:

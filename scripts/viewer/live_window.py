@@ -16,6 +16,7 @@ import torch
 from sidestep.agents import Agent
 from sidestep.agents.log import read_log
 from sidestep.agents.runs import RunConfig, build_agent, read_config
+from sidestep.scripts.shared.modules import import_named
 from sidestep.scripts.viewer.cast import Cast
 from sidestep.scripts.viewer.live import LiveReader
 from sidestep.scripts.viewer.panels.moment import Curve
@@ -113,7 +114,11 @@ def _wait_for_the_end(over: threading.Event) -> None:
 
 def exit_code(words: list[str]) -> int:
     """Run the window; what fails goes to stderr on one line, which training then says."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # as the command does that started this
     try:
+        for module in words[2:]:
+            import_named(module)
         main(Path(words[0]), Path(words[1]))
     except Exception as error:
         print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)

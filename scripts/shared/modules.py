@@ -1,0 +1,43 @@
+"""Modules of others that `--modules` names: imported before the flags are read."""
+
+import importlib
+from collections.abc import Iterable
+
+NAMED: list[str] = []
+"""The modules that `--modules` named, for a process that this one starts."""
+
+
+def import_modules(args: Iterable[str]) -> None:
+    """Import what `--modules` names, before flags are read: it may register what they name.
+
+    Args:
+        args: a command's words.
+
+    Raises:
+        ValueError: one that cannot be imported.
+    """
+    reading = False
+    for word in args:
+        flag, equals, value = word.partition("=")
+        if word.startswith("-"):
+            reading = flag == "--modules" and not equals
+            names = [value] if flag == "--modules" and equals else []
+        else:
+            names = [word] if reading else []
+        for name in names:
+            import_named(name)
+
+
+def import_named(name: str) -> None:
+    """Import one module.
+
+    Raises:
+        ValueError: there is none, or it fails when it is imported.
+    """
+    try:
+        importlib.import_module(name)
+    except Exception as error:  # whatever a module of others does when it is imported
+        what = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise ValueError(f"modules: expected one to import, got {name!r} ({what})") from error
+    if name not in NAMED:
+        NAMED.append(name)

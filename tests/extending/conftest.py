@@ -1,0 +1,50 @@
+"""The pieces of `pieces.py`, registered for one test."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidestep.envs.observations.table import OBSERVATIONS
+
+TABLES: tuple[dict[str, Any], ...] = (OBSERVATIONS,)
+
+
+@pytest.fixture
+def tables() -> Iterator[None]:
+    """Every table is afterwards as it was before."""
+    before = [dict(table) for table in TABLES]
+    yield
+    for table, rows in zip(TABLES, before, strict=True):
+        table.clear()
+        table.update(rows)
+
+
+@pytest.fixture
+def as_fresh(tables: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Calls a command as if nothing but the package were imported."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    monkeypatch.chdir(Path(__file__).parent)
+    shipped = [dict(table) for table in TABLES]
+
+    def call(command: Callable[[list[str]], Any], words: list[str]) -> Any:
+        try:
+            return command(words)
+        finally:
+            sys.modules.pop("pieces", None)
+            for table, rows in zip(TABLES, shipped, strict=True):
+                table.clear()
+                table.update(rows)
+
+    return call
+
+
+@pytest.fixture
+def pieces(tables: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The module, imported as somebody else's would be."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    yield importlib.import_module("pieces")
+    del sys.modules["pieces"]
