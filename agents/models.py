@@ -19,15 +19,16 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sidestep.sequence.fitting.checkpoint import load_checkpoint, save_checkpoint
+from sidestep.sequence.fitting.records import build_config, check_entry, entries, shown
+
 from .acting.batch import Inputs
 from .acting.evaluation import lanes_for
 from .acting.infos import read_mask
 from .acting.policy import undisturbed
 from .algorithms.learner import Agent, LearnerConfig
 from .algorithms.presets import preset
-from .checkpoint import load_checkpoint, save_checkpoint
 from .environments import EnvConfig, check_action_space, check_module_of, make_vector, making
-from .records import build_config, check_entry, entries, shown
 from .reports import reporting
 from .runs import LEARNERS, device_of, learner_config
 from .settings import whole

@@ -12,14 +12,26 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
+from sidestep.sequence.fitting.checkpoint import (
+    check_course,
+    latest_checkpoint,
+    load_checkpoint,
+    under,
+)
+from sidestep.sequence.fitting.folder import create_folder
+from sidestep.sequence.fitting.records import (
+    build_config,
+    entries,
+    parse_json,
+    read_record,
+    shown,
+)
+
 from .algorithms.deep_sarsa import DeepSarsa, DeepSarsaConfig
 from .algorithms.learner import Agent, LearnerConfig
 from .algorithms.reinforce import Reinforce, ReinforceConfig
-from .checkpoint import check_course, latest_checkpoint, load_checkpoint, under, write_atomically
 from .environments import EnvConfig, check_module_of, make_vector, making
-from .lock import check_new
 from .networks import NetworkConfig
-from .records import build_config, entries, parse_json, read_record, shown
 from .settings import TrainingConfig
 
 LEARNERS: dict[str, tuple[type[Agent], type[LearnerConfig]]] = {
@@ -109,17 +121,6 @@ def create_run(folder: Path, config: RunConfig) -> None:
         FileExistsError: the folder is there already and not empty.
     """
     create_folder(folder, config.to_json())
-
-
-def create_folder(folder: Path, text: str) -> None:
-    """Make the folder of any run, with `text` as its config.json.
-
-    Raises:
-        FileExistsError: the folder is there already and not empty.
-    """
-    check_new(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "config.json", text.encode())
 
 
 def read_config(folder: Path, modules: Collection[str] | None = ()) -> RunConfig:

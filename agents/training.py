@@ -11,11 +11,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from .acting.collector import Collector
-from .acting.evaluation import evaluate
-from .acting.normalization import RewardScaler
-from .algorithms.learner import Agent, LearnerConfig, Metrics
-from .checkpoint import (
+from sidestep.sequence.fitting.checkpoint import (
     check_course,
     check_tensors,
     from_arrays,
@@ -25,8 +21,15 @@ from .checkpoint import (
     to_arrays,
     under,
 )
-from .lock import writing
-from .log import Recent, RunLog
+from sidestep.sequence.fitting.lock import writing
+from sidestep.sequence.fitting.log import RunLog
+from sidestep.sequence.fitting.runs import Every, says_stop
+
+from .acting.collector import Collector
+from .acting.evaluation import evaluate
+from .acting.normalization import RewardScaler
+from .acting.recent import Recent
+from .algorithms.learner import Agent, LearnerConfig, Metrics
 from .settings import TrainingConfig
 
 
@@ -45,34 +48,6 @@ class Progress(NamedTuple):
 Report = Callable[[Progress], bool | None]
 """Called after every update; returning False ends training early, with a checkpoint. None and all
 else goes on."""
-
-
-def says_stop(answer: Any) -> bool:
-    """Whether a report's answer ends training: only False does."""
-    return isinstance(answer, bool | np.bool_) and not answer
-
-
-class Every:
-    """Due once each time that `steps` has passed a multiple of `interval`; never for 0."""
-
-    def __init__(self, interval: int, steps: int = 0) -> None:
-        """First due at the first multiple after `steps`."""
-        self.interval, self.next = interval, 0
-        self._pass(steps)
-
-    def __repr__(self) -> str:
-        """Name the interval and the next time."""
-        return f"Every({self.interval}, next={self.next})"
-
-    def due(self, steps: int) -> bool:
-        """Whether it is time; then the next time is set."""
-        if self.interval == 0 or steps < self.next:
-            return False
-        self._pass(steps)
-        return True
-
-    def _pass(self, steps: int) -> None:
-        self.next = (steps // self.interval + 1) * self.interval if self.interval else 0
 
 
 class Trainer:

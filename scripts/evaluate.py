@@ -11,9 +11,7 @@ import tyro
 from sidestep.agents import evaluate, make_vector
 from sidestep.agents.acting.evaluation import lanes_for
 from sidestep.agents.algorithms.presets import final_episodes
-from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.environments import making
-from sidestep.agents.log import plain, read_log
 from sidestep.agents.runs import read_checkpoint, restore_agent
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.shared.comparison import comparison_figure, comparison_table
@@ -22,6 +20,8 @@ from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.groups import Evaluated, notes_on
 from sidestep.scripts.shared.optimum import optimum_of
 from sidestep.scripts.shared.tables import evaluation_table
+from sidestep.sequence.fitting.checkpoint import write_atomically
+from sidestep.sequence.fitting.log import plain, read_log
 
 EXAMPLES = """\
   sidestep evaluate runs/gru

@@ -12,20 +12,7 @@ import torch
 import tyro
 from rich.table import Table
 
-from sidestep.agents.checkpoint import write_atomically
-from sidestep.agents.log import read_log
-from sidestep.agents.records import build_config, check_entry, check_named, entries
-from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, check_fits
-from sidestep.scripts.sequences.fitting_runs import (
-    begun,
-    conduct,
-    facts_of,
-    fitting_curve,
-    leave,
-    load_fitted,
-    resumed,
-    resumption,
-)
+from sidestep.scripts.sequences.conducting import conduct, fitting_curve, leave
 from sidestep.scripts.sequences.forecast_figures import forecast_figure
 from sidestep.scripts.sequences.forecast_task import (
     ForecastConfig,
@@ -36,6 +23,11 @@ from sidestep.scripts.sequences.forecast_task import (
 from sidestep.scripts.sequences.series import Series, read_series
 from sidestep.scripts.shared.console import console, guarded, parse, table
 from sidestep.scripts.shared.curves import save_figure
+from sidestep.sequence.fitting.checkpoint import write_atomically
+from sidestep.sequence.fitting.fitted import begun, facts_of, load_fitted, resumed, resumption
+from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits
+from sidestep.sequence.fitting.log import read_log
+from sidestep.sequence.fitting.records import build_config, check_entry, check_named, entries
 from sidestep.sequence.models.forecasting import LatentForecaster
 
 EXAMPLES = """\
@@ -117,7 +109,7 @@ def resume(options: ResumeOptions) -> None:
         entries(record["series"], f"{source}: series", **kinds)
         check_entry(record["series"].get("encoding"), str | None, f"{source}: encoding")
         models: ForecastConfig = build_config(ForecastConfig, record["forecast"], source)
-        config, tensors, facts = resumption(folder, record, options.updates)
+        config, tensors, facts = resumption(folder, record, options.updates, console.print)
         check_fits(lambda: LatentForecaster(models.cell, models.hidden_size), tensors)
         torch.set_num_threads(config.threads)
         task = ForecastTask(_series_of(folder, record, options.file), models, config)

@@ -9,7 +9,6 @@ import numpy as np
 import pygame
 from numpy.typing import NDArray
 
-from sidestep.agents.checkpoint import write_atomically
 from sidestep.envs import MovingObstaclesEnv
 from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing import palette, sprites
@@ -17,6 +16,7 @@ from sidestep.envs.drawing.layout import Layout
 from sidestep.envs.levels.shipped import LEVELS
 from sidestep.scripts.benches.report import markdown_table
 from sidestep.scripts.shared.console import console, guarded, parse, say, table
+from sidestep.sequence.fitting.checkpoint import write_atomically
 
 EXAMPLES = """\
   sidestep levels

@@ -10,18 +10,8 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from sidestep.agents.checkpoint import write_atomically
-from sidestep.agents.log import read_log
 from sidestep.scripts.sequences import lm_paint, lm_sample
-from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, check_fits
-from sidestep.scripts.sequences.fitting_runs import (
-    begun,
-    conduct,
-    facts_of,
-    leave,
-    resumed,
-    resumption,
-)
+from sidestep.scripts.sequences.conducting import conduct, leave
 from sidestep.scripts.sequences.lm_figures import counted_nats, language_curve, language_table
 from sidestep.scripts.sequences.lm_task import (
     LanguageTask,
@@ -34,6 +24,10 @@ from sidestep.scripts.sequences.lm_task import (
 from sidestep.scripts.shared.console import console, did_you_mean, guarded, parse
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.words import tell
+from sidestep.sequence.fitting.checkpoint import write_atomically
+from sidestep.sequence.fitting.fitted import begun, facts_of, resumed, resumption
+from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits
+from sidestep.sequence.fitting.log import read_log
 from sidestep.sequence.models.language import LanguageConfig, LanguageModel
 
 EXAMPLES = """\
@@ -115,7 +109,7 @@ def resume(options: ResumeOptions) -> None:
     folder = options.run
     with resumed(folder, "lm") as record:
         vocabulary, model, stream = configs_of(folder, record)
-        config, tensors, facts = resumption(folder, record, options.updates)
+        config, tensors, facts = resumption(folder, record, options.updates, console.print)
         check_fits(lambda: LanguageModel(len(vocabulary), model), tensors, model.num_layers)
         torch.set_num_threads(config.threads)
         text = text_of(folder, record, options.file)

@@ -27,10 +27,7 @@ from sidestep.agents import (
 )
 from sidestep.agents.acting.evaluation import lanes_for
 from sidestep.agents.algorithms.presets import final_episodes, preset
-from sidestep.agents.checkpoint import Spec, check_tensors, latest_checkpoint, under
 from sidestep.agents.environments import Vectorization, name_of
-from sidestep.agents.lock import writing
-from sidestep.agents.log import read_log
 from sidestep.agents.reports import figures_of
 from sidestep.agents.runs import (
     build_agent,
@@ -56,6 +53,9 @@ from sidestep.scripts.shared.tables import evaluation_table
 from sidestep.scripts.shared.words import tell
 from sidestep.scripts.viewer.episodes import record_episodes
 from sidestep.scripts.viewer.live import LiveFeed
+from sidestep.sequence.fitting.checkpoint import Spec, check_tensors, latest_checkpoint, under
+from sidestep.sequence.fitting.lock import writing
+from sidestep.sequence.fitting.log import read_log
 
 EXAMPLES = """\
   sidestep train deep-sarsa

@@ -10,17 +10,8 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from sidestep.agents.log import read_log
 from sidestep.scripts.sequences import translate_run
-from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, check_fits
-from sidestep.scripts.sequences.fitting_runs import (
-    begun,
-    conduct,
-    facts_of,
-    leave,
-    resumed,
-    resumption,
-)
+from sidestep.scripts.sequences.conducting import conduct, leave
 from sidestep.scripts.sequences.hangul import check_font, tell_font
 from sidestep.scripts.sequences.translate_data import Corpus, DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_figures import (
@@ -44,6 +35,9 @@ from sidestep.scripts.sequences.translate_task import (
 from sidestep.scripts.shared.console import console, did_you_mean, guarded, parse, table
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.words import tell
+from sidestep.sequence.fitting.fitted import begun, facts_of, resumed, resumption
+from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits
+from sidestep.sequence.fitting.log import read_log
 from sidestep.sequence.models.beams import Hypothesis
 from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig
 
@@ -134,7 +128,7 @@ def resume(options: ResumeOptions) -> None:
     check_font()
     with resumed(folder, "translate") as record:
         run = run_of(folder, record)
-        config, tensors, facts = resumption(folder, record, options.updates)
+        config, tensors, facts = resumption(folder, record, options.updates, console.print)
         check_fits(lambda: make_model(run.languages, run.model), tensors)
         torch.set_num_threads(config.threads)
         corpus = corpus_again(folder, run, options.file)

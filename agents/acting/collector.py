@@ -14,9 +14,9 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sidestep.agents.checkpoint import Spec, check_tensors, under, within
 from sidestep.agents.environments import MOST_TICKS, longest_episode
 from sidestep.sequence import flatten_state, select_state, unflatten_state
+from sidestep.sequence.fitting.checkpoint import Spec, check_tensors, under, within
 
 from .batch import (
     Episodes,

@@ -17,8 +17,8 @@ from sidestep.agents.acting.choosing import (
 )
 from sidestep.agents.acting.choosing import greedy as best
 from sidestep.agents.acting.collector import Collector
-from sidestep.agents.checkpoint import Spec
 from sidestep.agents.networks import Network
+from sidestep.sequence.fitting.checkpoint import Spec
 
 from .learner import Agent, LearnerConfig, Metrics
 from .losses import (

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from sidestep.scripts.benches import translation
 from sidestep.scripts.benches.language_speed import ROWS, STEPS, bench_speed, speed_markdown
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.sequences.fitting import FitProgress, Fitter, FittingConfig
 from sidestep.scripts.sequences.lm_figures import counted_nats, window_name
 from sidestep.scripts.sequences.lm_task import LanguageTask, StreamConfig, read_text
 from sidestep.scripts.shared.console import console, guarded, parse, progress
 from sidestep.scripts.shared.curves import COLOURS, plain_axes, save_figure
+from sidestep.sequence.fitting.fitter import FitProgress, Fitter, FittingConfig
 from sidestep.sequence.models.language import LanguageConfig
 
 COMMAND = "sidestep bench language"

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sidestep.agents.algorithms.learner import descend, flatten_parameters
 from sidestep.scripts.benches.report import markdown_table
 from sidestep.scripts.benches.sequence import interleave, ratio
-from sidestep.scripts.sequences.fitting import seeded
 from sidestep.scripts.shared.console import progress
+from sidestep.sequence.fitting.fitter import seeded
+from sidestep.sequence.fitting.optimise import descend, flatten_parameters
 from sidestep.sequence.models.language import (
     LanguageConfig,
     LanguageModel,

@@ -16,7 +16,6 @@ import torch
 
 from sidestep.agents import EnvConfig, TrainingConfig, make_single
 from sidestep.agents.algorithms.presets import preset
-from sidestep.agents.records import build_config
 from sidestep.agents.runs import learner_config
 from sidestep.envs import best_memoryless, best_remembering
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
@@ -25,6 +24,7 @@ from sidestep.scripts.shared.console import console, guarded, parse, progress, s
 from sidestep.scripts.shared.optimum import optimum_of
 from sidestep.scripts.shared.tables import spread
 from sidestep.sequence import MEMORIES
+from sidestep.sequence.fitting.records import build_config
 
 EXAMPLES = """\
   sidestep bench memory

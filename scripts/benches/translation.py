@@ -13,7 +13,6 @@ import torch
 from matplotlib.figure import Figure
 
 from sidestep.scripts.benches.report import OUT, markdown_table
-from sidestep.scripts.sequences.fitting import FitProgress, Fitter, FittingConfig
 from sidestep.scripts.sequences.translate_data import Corpus, DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_figures import attention_figure
 from sidestep.scripts.sequences.translate_search import (
@@ -26,6 +25,7 @@ from sidestep.scripts.sequences.translate_search import (
 from sidestep.scripts.sequences.translate_task import TranslationTask, write
 from sidestep.scripts.shared.console import progress
 from sidestep.scripts.shared.curves import BLUE, GREY, ORANGE, plain_axes, save_figure
+from sidestep.sequence.fitting.fitter import FitProgress, Fitter, FittingConfig
 from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig
 from sidestep.sequence.tasks.task import examples, reversal
 

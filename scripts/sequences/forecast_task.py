@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sidestep.agents.checkpoint import check_tensors, within
 from sidestep.agents.runs import device_of
-from sidestep.scripts.sequences.fitting import FittingConfig, Loss, seeded
 from sidestep.scripts.sequences.series import Series
 from sidestep.sequence.arguments import MANY, check_counts
+from sidestep.sequence.fitting.checkpoint import check_tensors, within
+from sidestep.sequence.fitting.fitter import FittingConfig, Loss, seeded
 from sidestep.sequence.models.forecasting import (
     Forecast,
     Forecaster,

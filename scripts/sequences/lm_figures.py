@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from rich.table import Table
 from torch import Tensor
 
-from sidestep.scripts.sequences.fitting import Fitter
 from sidestep.scripts.sequences.lm_task import LanguageTask
 from sidestep.scripts.shared.console import table
 from sidestep.scripts.shared.curves import BLUE, GREY, ORANGE, plain_axes
+from sidestep.sequence.fitting.fitter import Fitter
 from sidestep.sequence.models.language import nats_per_character
 from sidestep.sequence.models.markov import WindowModel
 

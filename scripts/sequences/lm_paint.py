@@ -7,8 +7,6 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
-from sidestep.agents.checkpoint import write_atomically
-from sidestep.scripts.sequences.fitting_runs import read_run
 from sidestep.scripts.sequences.lm_task import (
     configs_of,
     in_known_form,
@@ -21,6 +19,8 @@ from sidestep.scripts.sequences.painted import as_figure, as_html, in_terminal, 
 from sidestep.scripts.shared.console import check_folder, console, say, table
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.fonts import missing_words
+from sidestep.sequence.fitting.checkpoint import write_atomically
+from sidestep.sequence.fitting.fitted import read_run
 from sidestep.sequence.models.language import LanguageModel, Vocabulary
 from sidestep.sequence.models.units import PROPERTIES, Follower, rank_units, unit_activations
 

@@ -7,10 +7,10 @@ from typing import Annotated
 import torch
 import tyro
 
-from sidestep.agents.checkpoint import write_atomically
 from sidestep.scripts.sequences.lm_task import load_language_model, naming_prompt, read_prompt
 from sidestep.scripts.shared.console import check_folder, console
 from sidestep.sequence.arguments import LAST_SEED, MANY, check_counts
+from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.models.language import generate
 from sidestep.sequence.models.sampling import check_sampling
 

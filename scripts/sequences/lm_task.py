@@ -12,12 +12,12 @@ from unicodedata import normalize
 import torch
 from torch import Tensor
 
-from sidestep.agents.checkpoint import Spec, check_tensors, within
-from sidestep.agents.records import build_config, check_named, entries, read_regular
 from sidestep.agents.runs import device_of
-from sidestep.scripts.sequences.fitting import FittingConfig, Loss, module_of, seeded
-from sidestep.scripts.sequences.fitting_runs import read_fitted, read_run
 from sidestep.sequence.arguments import MANY, check_counts
+from sidestep.sequence.fitting.checkpoint import Spec, check_tensors, within
+from sidestep.sequence.fitting.fitted import read_fitted, read_run
+from sidestep.sequence.fitting.fitter import FittingConfig, Loss, module_of, seeded
+from sidestep.sequence.fitting.records import build_config, check_named, entries, read_regular
 from sidestep.sequence.models.language import (
     LanguageConfig,
     LanguageModel,

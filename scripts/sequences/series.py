@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sidestep.agents.records import read_regular
 from sidestep.scripts.sequences.encodings import CERTAIN, decode_table
 from sidestep.scripts.sequences.moments import direction, read_clock, read_moments
 from sidestep.scripts.sequences.table import Table, number_of
+from sidestep.sequence.fitting.records import read_regular
 
 LARGEST_FILE = 2**28
 """Bytes."""

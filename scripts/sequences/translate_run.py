@@ -9,7 +9,6 @@ from typing import Annotated
 import torch
 import tyro
 
-from sidestep.agents.checkpoint import write_atomically
 from sidestep.scripts.sequences.hangul import check_font, tell_font
 from sidestep.scripts.sequences.translate_data import TASKS, Languages
 from sidestep.scripts.sequences.translate_figures import Look, attention_figure, attention_text
@@ -23,6 +22,7 @@ from sidestep.scripts.sequences.translate_search import (
 from sidestep.scripts.sequences.translate_task import Run, corpus_again, decode, load_translator
 from sidestep.scripts.shared.console import check_folder, console, table
 from sidestep.scripts.shared.curves import save_figure
+from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.models.beams import Hypothesis
 from sidestep.sequence.tasks.pairs import Pair, bare
 from sidestep.sequence.tasks.task import examples

@@ -8,11 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sidestep.agents.checkpoint import check_tensors
-from sidestep.agents.records import build_config, check_named, entries, shown
 from sidestep.agents.runs import device_of
-from sidestep.scripts.sequences.fitting import FittingConfig, Loss, module_of, seeded
-from sidestep.scripts.sequences.fitting_runs import read_fitted, read_run
 from sidestep.scripts.sequences.translate_data import (
     OF_FILES,
     TASKS,
@@ -23,6 +19,10 @@ from sidestep.scripts.sequences.translate_data import (
     corpus_of,
     digest,
 )
+from sidestep.sequence.fitting.checkpoint import check_tensors
+from sidestep.sequence.fitting.fitted import read_fitted, read_run
+from sidestep.sequence.fitting.fitter import FittingConfig, Loss, module_of, seeded
+from sidestep.sequence.fitting.records import build_config, check_named, entries, shown
 from sidestep.sequence.models.beams import Hypothesis
 from sidestep.sequence.models.decoding import greedy
 from sidestep.sequence.models.seq2seq import Seq2Seq, sequence_log_probability, target_loss

@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from sidestep.agents.acting.evaluation import half_interval
-from sidestep.agents.log import read_log
 from sidestep.scripts.shared.console import table
 from sidestep.scripts.shared.curves import COLOURS, draw_optimum, plain_axes
 from sidestep.scripts.shared.groups import Evaluated, groups_of
 from sidestep.scripts.shared.tables import spread
+from sidestep.sequence.fitting.log import read_log
 
 
 class Curve(NamedTuple):

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from sidestep.agents.checkpoint import write_atomically
 from sidestep.scripts.shared.console import say
 from sidestep.scripts.shared.fonts import fit_fonts
+from sidestep.sequence.fitting.checkpoint import write_atomically
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8A8A8A"
 """Okabe-Ito: colours that colour-blind people tell apart."""

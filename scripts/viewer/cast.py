@@ -7,7 +7,6 @@ import gymnasium as gym
 import numpy as np
 
 from sidestep.agents import Agent, EnvConfig, load_agent
-from sidestep.agents.log import read_log
 from sidestep.agents.player import Player
 from sidestep.agents.runs import read_checkpoint
 from sidestep.scripts.viewer.oracle import Oracle, oracle_of
@@ -17,6 +16,7 @@ from sidestep.scripts.viewer.replay import Replay
 from sidestep.scripts.viewer.replay_session import ReplaySession
 from sidestep.scripts.viewer.session import Session
 from sidestep.scripts.viewer.stage import make_drawn, warm_up
+from sidestep.sequence.fitting.log import read_log
 
 DISCOUNT = 0.99
 """Gamma of the optimum, where there is no run."""

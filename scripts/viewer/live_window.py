@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 
 from sidestep.agents import Agent
-from sidestep.agents.log import read_log
 from sidestep.agents.runs import RunConfig, build_agent, read_config
 from sidestep.scripts.shared.modules import import_named
 from sidestep.scripts.viewer.cast import Cast
@@ -22,6 +21,7 @@ from sidestep.scripts.viewer.live import LiveReader
 from sidestep.scripts.viewer.panels.moment import Curve
 from sidestep.scripts.viewer.panels.registry import BY_DEFAULT
 from sidestep.scripts.viewer.screen import Screen
+from sidestep.sequence.fitting.log import read_log
 
 NICENESS = 10
 """Training has the right of way."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sidestep.agents.checkpoint import write_atomically
+from sidestep.sequence.fitting.checkpoint import write_atomically
 
 Pixels = NDArray[np.uint8]
 HELD_SECONDS = 1.0

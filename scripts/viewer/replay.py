@@ -19,13 +19,13 @@ from typing import Any
 import gymnasium as gym
 
 from sidestep.agents import EnvConfig, make_single
-from sidestep.agents.checkpoint import write_atomically
 from sidestep.agents.environments import OWN, making
-from sidestep.agents.records import check_entry, parse_json, shown
 from sidestep.envs import MovingObstaclesEnv
 from sidestep.envs.files import read_regular
 from sidestep.envs.levels.random import LevelPool
 from sidestep.envs.levels.shipped import find_level, names_file
+from sidestep.sequence.fitting.checkpoint import write_atomically
+from sidestep.sequence.fitting.records import check_entry, parse_json, shown
 
 FORMAT, VERSION = "sidestep replay", 1
 ACTIONS = range(5)

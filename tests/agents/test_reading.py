@@ -25,8 +25,8 @@ from sidestep.agents import (
     load_agent,
     make_vector,
 )
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from sidestep.agents.runs import build_agent, create_run, identity_of, read_checkpoint
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 
 NETWORK = NetworkConfig(hidden_sizes=(5,), memory="gru", memory_size=3)
 SARSA = DeepSarsaConfig(network=NETWORK, rollout_steps=2, normalize_observations=True)

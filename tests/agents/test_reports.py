@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from sidestep.agents import REINFORCE, DeepSARSA, DeepSarsaConfig, NetworkConfig, Progress
 from sidestep.agents.player import Player
 from sidestep.agents.reports import figures_of, line_of
-from sidestep.agents.training import Every
+from sidestep.sequence.fitting.runs import Every
 
 from .toys import Native
 

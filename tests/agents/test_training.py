@@ -20,9 +20,10 @@ from sidestep.agents import (
     TrainingConfig,
     make_vector,
 )
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
-from sidestep.agents.log import RunLog, read_log
-from sidestep.agents.training import Every, stream_seed
+from sidestep.agents.training import stream_seed
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
+from sidestep.sequence.fitting.log import RunLog, read_log
+from sidestep.sequence.fitting.runs import Every
 
 from .toys import Native
 

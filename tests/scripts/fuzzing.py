@@ -30,15 +30,15 @@ import torch
 from torch import Tensor
 
 from sidestep.agents import DeepSARSA
-from sidestep.agents.checkpoint import load_checkpoint, save_checkpoint
 from sidestep.agents.runs import identity_of
 from sidestep.envs import MovingObstaclesEnv
 from sidestep.scripts import evaluate, forecast, lm, record, train, translate
-from sidestep.scripts.sequences.fitting import Fitter, FittingConfig
-from sidestep.scripts.sequences.fitting_runs import begin_run, facts_of
 from sidestep.scripts.sequences.translate_data import DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_task import TranslationTask, record_of
 from sidestep.scripts.viewer.replay import Replay
+from sidestep.sequence.fitting.checkpoint import load_checkpoint, save_checkpoint
+from sidestep.sequence.fitting.fitted import begin_run, facts_of
+from sidestep.sequence.fitting.fitter import Fitter, FittingConfig
 from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig
 
 OLD = Path(__file__).parent / "golden" / "first_format"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sidestep.agents import DeepSARSA, load_agent
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.scripts import evaluate, forecast, lm, train
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
 
 OLD = Path(__file__).parent / "golden" / "first_format"
 

@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from sidestep.agents import Agent, EnvConfig, make_vector, training
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
-from sidestep.agents.log import read_log
 from sidestep.agents.runs import read_checkpoint, restore_agent
 from sidestep.envs import Level
 from sidestep.scripts import evaluate, train
 from sidestep.scripts.shared import optimum
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
+from sidestep.sequence.fitting.log import read_log
 
 SMALL = ["--num-envs", "4", "--rollout-steps", "8", "--hidden-sizes", "7", "--log-every", "200"]
 BRIEF = ["--gif-episodes", "0", "--episodes", "20", "--evaluation-episodes", "10"]

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
-from sidestep.agents.log import read_log
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
+from sidestep.sequence.fitting.log import read_log
 
 pytestmark = pytest.mark.slow
 
 KILLER = """
 import os, random, signal, sys, time
 from pathlib import Path
-from sidestep.agents.checkpoint import latest_checkpoint
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint
 from sidestep.scripts import train
 
 folder, options = Path(sys.argv[1]), sys.argv[2:]

@@ -45,7 +45,7 @@ class Curve(NamedTuple):
 
     @classmethod
     def of(cls, records: Sequence[Mapping[str, Any]], total_steps: int | None = None) -> "Curve":
-        """The curve of a log's records (`sidestep.agents.log.read_log`)."""
+        """The curve of a log's records (`sidestep.sequence.fitting.log.read_log`)."""
 
         def line(name: str) -> tuple[tuple[float, float], ...]:
             return tuple((r["steps"], r[name]) for r in records if name in r)

@@ -22,11 +22,11 @@ from sidestep.agents import (
     TrainingConfig,
     load_agent,
 )
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
-from sidestep.agents.log import read_log
 from sidestep.agents.runs import RunConfig, read_config
 from sidestep.agents.training import unfinished
 from sidestep.scripts import evaluate, train
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from sidestep.sequence.fitting.log import read_log
 
 from ..toys import Native
 

@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from sidestep.scripts import evaluate, forecast, lm, record, train, watch
-from sidestep.scripts.sequences.fitting import Fitter
-from sidestep.scripts.sequences.fitting_runs import facts_of, read_run, resumption
 from sidestep.scripts.sequences.forecast_task import ForecastConfig, ForecastTask
 from sidestep.scripts.sequences.lm_task import LanguageTask, configs_of, read_text
 from sidestep.scripts.sequences.series import read_series
 from sidestep.scripts.sequences.translate_task import run_of
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from sidestep.sequence.fitting.fitted import facts_of, read_run, resumption
+from sidestep.sequence.fitting.fitter import Fitter
 
 OLD = Path(__file__).parents[1] / "golden" / "first_format"
 

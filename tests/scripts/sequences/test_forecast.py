@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
-from sidestep.agents.log import read_log
 from sidestep.scripts import forecast
-from sidestep.scripts.sequences.fitting import FittingConfig
-from sidestep.scripts.sequences.fitting_runs import fitting_curve
+from sidestep.scripts.sequences.conducting import fitting_curve
 from sidestep.scripts.sequences.forecast_figures import forecast_figure
 from sidestep.scripts.sequences.forecast_task import ForecastConfig, ForecastTask, Split, measure
 from sidestep.scripts.sequences.series import Series, read_series
 from sidestep.scripts.shared.curves import save_figure
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
+from sidestep.sequence.fitting.fitter import FittingConfig
+from sidestep.sequence.fitting.log import read_log
 
 SMALL = ["--hidden-size", "5", "--length", "13", "--rows", "3", "--horizon", "4", "--window", "3",
          "--validate-every", "3", "--log-every", "2", "--checkpoint-every", "2"]  # fmt: skip

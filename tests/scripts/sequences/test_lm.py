@@ -12,12 +12,12 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
-from sidestep.agents.log import read_log
 from sidestep.scripts import lm
 from sidestep.scripts.sequences import painted
 from sidestep.scripts.sequences.lm_task import default_text, load_language_model
 from sidestep.scripts.sequences.painted import as_figure, as_html, colour_of, in_terminal, scaled
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
+from sidestep.sequence.fitting.log import read_log
 
 TEXT = 'It said "one, two" and (three).\n  Then "four" again,\nand so ON: and on.\n' * 23
 SMALL = ["--hidden-size", "11", "--embedding-size", "5", "--rows", "3", "--steps", "7",

@@ -5,9 +5,9 @@ from pathlib import Path
 import pygame
 import pytest
 
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.scripts import evaluate, train, watch
 from sidestep.sequence import MEMORIES
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
 
 SIZES = "--num-envs 5 --rollout-steps 3 --hidden-sizes 7 --memory-size 11 --memory-window 3"
 BRIEF = "--gif-episodes 0 --episodes 13 --evaluate-every 0"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from sidestep.scripts import forecast, lm, translate
-from sidestep.scripts.sequences.fitting import FittingConfig
 from sidestep.scripts.sequences.forecast_figures import forecast_figure
 from sidestep.scripts.sequences.forecast_task import ForecastConfig, ForecastTask, measure
 from sidestep.scripts.sequences.series import Series, read_series
+from sidestep.sequence.fitting.fitter import FittingConfig
 
 
 def read(folder: Path, text: str | bytes, *options: str | None) -> Series:

@@ -209,7 +209,7 @@ def test_what_is_drawn_crosses_most() -> None:
 
 
 def test_teacher_forcing_falls(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sidestep.scripts.sequences.fitting import FittingConfig
+    from sidestep.sequence.fitting.fitter import FittingConfig
 
     data = DataConfig(task="copy", teacher_forcing=1.0, final_teacher_forcing=0.5, batch_size=3)
     model = Seq2SeqConfig(hidden_size=6, embedding_size=5)

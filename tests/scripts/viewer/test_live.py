@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from sidestep.agents import DeepSarsaConfig, EnvConfig, RunConfig, TrainingConfig
-from sidestep.agents.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.agents.runs import build_agent, create_run, read_config
 from sidestep.scripts import train
 from sidestep.scripts.viewer import live, live_window
 from sidestep.scripts.viewer.live import LiveFeed, LiveReader, policy_of
 from sidestep.scripts.viewer.live_window import LiveScreen
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
 
 SMALL = ["--total-steps", "20000", "--episodes", "7", "--gif-episodes", "0", "--seed", "3"]
 

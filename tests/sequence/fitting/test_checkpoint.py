@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sidestep.agents.checkpoint import (
+from sidestep.sequence.fitting.checkpoint import (
     from_arrays,
     latest_checkpoint,
     load_checkpoint,
@@ -23,7 +23,7 @@ from sidestep.agents.checkpoint import (
     to_arrays,
     write_atomically,
 )
-from sidestep.agents.log import RunLog, read_log
+from sidestep.sequence.fitting.log import RunLog, read_log
 
 
 def tensors(seed: int = 0) -> dict[str, Tensor]:
@@ -130,7 +130,7 @@ def test_a_kill_between_the_two_files_leaves_the_former_one(
         write_atomically(path, data)
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr("sidestep.agents.checkpoint.write_atomically", kill)
+        patch.setattr("sidestep.sequence.fitting.checkpoint.write_atomically", kill)
         patch.setattr(Path, "unlink", lambda *_, **__: None)  # a dead process cleans nothing up
         save_checkpoint(tmp_path, "best", tensors(2), {"steps": 2})
     assert len(files(tmp_path)) == 3

@@ -1,15 +1,12 @@
-"""The log of a run, and the means over its last episodes."""
+"""The log of a run."""
 
 import json
 import math
 from pathlib import Path
 
 import pytest
-import torch
-from torch import Tensor
 
-from sidestep.agents.acting.batch import Episodes
-from sidestep.agents.log import Recent, RunLog, read_log
+from sidestep.sequence.fitting.log import RunLog, read_log
 
 
 def test_the_log_goes_back_to_a_position(tmp_path: Path) -> None:
@@ -28,31 +25,6 @@ def test_the_log_goes_back_to_a_position(tmp_path: Path) -> None:
     assert read_log(tmp_path) == [{"steps": 1, "loss": 0.5}]
     log.rewind(10 * position)  # a log that was lost does not grow zeros
     assert log.position() == position
-
-
-def test_recent_episodes(tmp_path: Path) -> None:
-    recent = Recent(size=3)
-    assert recent.summary() == {}
-
-    def episodes(returns: list[float], success: list[bool] | None) -> Episodes:
-        rows: Tensor = torch.tensor(returns, dtype=torch.float64)
-        count = torch.arange(len(returns)).numpy()
-        flags = None if success is None else torch.tensor(success).numpy()
-        return Episodes(count, rows.numpy(), count + 2, count > 0, flags, flags)
-
-    recent.add([episodes([9.0, 1.0], [True, True]), episodes([2.0, 6.0], [True, False])])
-    want = {"return": 3.0, "length": pytest.approx(8 / 3), "success": pytest.approx(2 / 3)}
-    assert recent.summary() == want and recent.episodes == 4
-    other = Recent(size=3)
-    other.load_state_dict(recent.state_dict())
-    assert other.summary() == want and other.episodes == 4
-    recent.add([episodes([1.0, 1.0, 4.0], None)])  # an env that tells nothing but successes
-    assert recent.summary() == {"return": 2.0, "length": 3.0, "success": 0.0}
-    other = Recent(size=3)
-    other.add([episodes([1.0, 1.0, 4.0], None)])  # one that never tells
-    assert other.summary() == {"return": 2.0, "length": 3.0}
-    other.add([episodes([1.0], [True])])
-    assert other.summary()["success"] == pytest.approx(1 / 3)
 
 
 def events_of(folder: Path) -> dict[str, list[tuple[int, float]]]:

@@ -1,16 +1,16 @@
-"""The run of a `Fitter`: its folder, its progress bar, its curve, and the fitted module again.
+"""The runs of a `Fitter`: their folder, what resuming them needs, and the fitted module again.
 
 A command's use of it, with `record` a JSON-serialisable dict that holds all settings:
 
     fitter = Fitter(task, config, folder, facts_of(record))
     with begun(folder, "lm", record):         # only now: what fails before leaves nothing behind
-        stopped = conduct(fitter, "lm", "sidestep lm resume")
+        fitter.run(report)
 
     with resumed(folder, "lm") as record:     # resuming: the task is made again from the record
         config, tensors, facts = resumption(folder, record, updates)
         fitter = Fitter(task, config, folder, facts_of(record))
         fitter.load_state_dict(tensors, facts)
-        stopped = conduct(fitter, "lm", "sidestep lm resume")
+        fitter.run(report)
 
     tensors, facts = read_fitted(folder)      # using it
     module = module_of(make, tensors)
@@ -18,24 +18,19 @@ A command's use of it, with `record` a JSON-serialisable dict that holds all set
 
 import hashlib
 import json
-import signal
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from sidestep.agents.checkpoint import check_course, latest_checkpoint, load_checkpoint
-from sidestep.agents.lock import writing
-from sidestep.agents.records import build_config, entries, read_record, shown
-from sidestep.agents.runs import create_folder
-from sidestep.scripts.sequences.fitting import FitProgress, Fitter, FittingConfig, load_module
-from sidestep.scripts.shared.console import console, progress, stoppable
-from sidestep.scripts.shared.curves import BLUE, GREY, plain_axes
+from .checkpoint import check_course, latest_checkpoint, load_checkpoint
+from .fitter import FittingConfig, load_module
+from .folder import create_folder
+from .lock import writing
+from .records import build_config, entries, read_record, shown
 
 
 def facts_of(record: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +102,10 @@ def read_run(folder: Path, kind: str) -> dict[str, Any]:
 
 
 def resumption(
-    folder: Path, record: dict[str, Any], updates: int | None = None
+    folder: Path,
+    record: dict[str, Any],
+    updates: int | None = None,
+    say: Callable[[str], object] = print,
 ) -> tuple[FittingConfig, dict[str, Tensor], dict[str, Any]]:
     """What resuming needs: the configuration, and the last checkpoint's tensors and facts.
 
@@ -115,6 +113,7 @@ def resumption(
         folder: of the run.
         record: from `read_run`.
         updates: fit to so many; None: what the run was begun with.
+        say: tells that other updates bend the learning rate.
 
     Raises:
         FileNotFoundError: no checkpoint.
@@ -123,7 +122,7 @@ def resumption(
     config: FittingConfig = build_config(FittingConfig, record["fitting"], f"{folder}/config.json")
     tensors, facts = _checked(folder, latest_checkpoint(folder), record)
     if updates is not None and updates != config.updates and config.schedule == "cosine":
-        console.print(
+        say(
             f"The learning rate falls over {updates:,} updates from here, not over "
             f"{config.updates:,}: a run begun with so many would differ."
         )
@@ -187,83 +186,3 @@ def load_fitted(module: nn.Module, folder: Path, checkpoint: str = "best") -> di
     load_module(module, tensors)
     module.eval()
     return facts
-
-
-def conduct(fitter: Fitter, command: str, resume: str) -> str | None:
-    """Fit with a progress bar; Ctrl-C and SIGTERM save and end it.
-
-    Args:
-        fitter: goes on from wherever it stands; has a folder.
-        command: the word after `sidestep`, for messages.
-        resume: the words that go on with the run; its folder follows.
-
-    Returns:
-        The signal's name if one stopped it, else None. The command finishes its work quickly and
-        ends with `leave(name)`.
-
-    Raises:
-        SystemExit: a loss that is not finite, with one line that names the last good checkpoint.
-    """
-    folder = fitter.folder
-    assert folder is not None
-    with stoppable() as stop:
-        try:
-            _with_bar(fitter, command, stop)
-        except FloatingPointError as error:
-            kept = latest_checkpoint(folder).stem
-            raise SystemExit(
-                f"sidestep {command}: {error}; the last good one is {kept}, "
-                "a smaller --learning-rate may help"
-            ) from None
-    if stop:
-        console.print(f"Stopped by {stop[0]}; `{resume} {folder}` goes on from here.")
-    return stop[0] if stop else None
-
-
-def leave(stopped: str | None) -> None:
-    """End the command with the exit code of the signal that stopped it, if any."""
-    if stopped is not None:
-        raise SystemExit(128 + signal.Signals[stopped].value)
-
-
-def _with_bar(fitter: Fitter, command: str, stop: list[str]) -> None:
-    total, words = fitter.config.updates, ""
-    with progress("{task.fields[figures]}") as bar:
-        task = bar.add_task(command, total=total, completed=fitter.updates, figures="")
-        shown = 0.0
-
-        def report(state: FitProgress) -> bool:
-            nonlocal shown, words
-            if state.validation:
-                words = f"  validation {state.validation['loss']:.3f}"
-            if time.monotonic() - shown > 0.1 or state.updates == total:
-                shown = time.monotonic()
-                figures = f"loss {state.metrics['loss']:.3f}{words}"
-                bar.update(task, completed=state.updates, figures=figures)
-            return not stop
-
-        fitter.run(report)
-
-
-def fitting_curve(records: list[dict[str, Any]], title: str, label: str) -> Figure:
-    """Training and validation loss over updates.
-
-    Args:
-        records: the lines of metrics.jsonl.
-        title: above the figure.
-        label: of the loss with its unit.
-    """
-    lines = [r for r in records if "loss" in r]
-    points = [r for r in records if "validation" in r]
-    figure = Figure(figsize=(6, 3.6), dpi=120, layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
-    axes = figure.subplots()
-    steps, losses = [r["steps"] for r in lines], [r["loss"] for r in lines]
-    axes.plot(steps, losses, color=GREY, linewidth=1.2, label="training")
-    if points:
-        held_out = [r["validation"]["loss"] for r in points]
-        axes.plot([r["steps"] for r in points], held_out, color=BLUE, marker="o", markersize=3,
-                  label="validation")  # fmt: skip
-    plain_axes(axes, "updates", label)
-    axes.legend(frameon=False)
-    return figure

@@ -11,18 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from sidestep.agents.checkpoint import check_tensors, latest_checkpoint, load_checkpoint
-from sidestep.agents.log import read_log
-from sidestep.scripts.sequences.fitting import Fitter, FittingConfig, Loss, seeded
-from sidestep.scripts.sequences.fitting_runs import (
-    begin_run,
-    conduct,
-    facts_of,
-    fitting_curve,
-    load_fitted,
-    read_run,
-    resumption,
-)
+from sidestep.scripts.sequences.conducting import conduct, fitting_curve
+from sidestep.sequence.fitting.checkpoint import check_tensors, latest_checkpoint, load_checkpoint
+from sidestep.sequence.fitting.fitted import begin_run, facts_of, load_fitted, read_run, resumption
+from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, Loss, seeded
+from sidestep.sequence.fitting.log import read_log
 
 CONFIG = FittingConfig(updates=23, log_every=5, validate_every=7, checkpoint_every=6)
 

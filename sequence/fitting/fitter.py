@@ -1,9 +1,9 @@
-"""Fitting a model to sequences: the training loop that all sequence commands share.
+"""Fitting a model to sequences: what all sequence commands share.
 
 A command brings a `Task`: the module, its next loss, its validation, and whatever else the future
 depends on (the place in the data, generators, a carried state). The `Fitter` does the rest, the
 same for all: learning rate, gradient, clipping, optimizer, log, validation, checkpoints, exact
-resume. Its parts are the agents': `flatten_parameters` and `descend`, `RunLog`, `save_checkpoint`.
+resume.
 
     task = MyTask(module, batches)                     # module on its device, made under `seeded`
     fitter = Fitter(task, FittingConfig(updates=500), folder, facts)
@@ -11,7 +11,7 @@ resume. Its parts are the agents': `flatten_parameters` and `descend`, `RunLog`,
 
 Resuming is exact on a CPU, bit for bit: weights, optimizer, schedule, the random numbers of
 dropout, the task's own state, and the log. On an accelerator it is as exact as its kernels are.
-`fitting_runs.py` has a run's folder, its progress bar, and loading.
+`fitted.py` has a run's folder and loading.
 """
 
 import math
@@ -24,8 +24,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sidestep.agents.algorithms.learner import ADAM, descend, flatten_parameters
-from sidestep.agents.checkpoint import (
+from .checkpoint import (
     Spec,
     check_course,
     check_module,
@@ -36,13 +35,14 @@ from sidestep.agents.checkpoint import (
     under,
     within,
 )
-from sidestep.agents.lock import writing
-from sidestep.agents.log import RunLog
-from sidestep.agents.records import entries
-from sidestep.agents.training import Every, says_stop
-from sidestep.scripts.sequences.fitting_task import FittingConfig as FittingConfig
-from sidestep.scripts.sequences.fitting_task import Loss as Loss
-from sidestep.scripts.sequences.fitting_task import Task as Task
+from .lock import writing
+from .log import RunLog
+from .optimise import ADAM, descend, flatten_parameters
+from .records import entries
+from .runs import Every, says_stop
+from .task import FittingConfig as FittingConfig
+from .task import Loss as Loss
+from .task import Task as Task
 
 
 class FitProgress(NamedTuple):

@@ -16,15 +16,15 @@ from sidestep.agents import (
     TrainingConfig,
     make_vector,
 )
-from sidestep.agents.lock import LOCK, writing
 from sidestep.agents.runs import build_agent
+from sidestep.sequence.fitting.lock import LOCK, writing
 
 TRAINING = TrainingConfig(total_steps=20, num_envs=2, evaluate_every=0)
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from sidestep.agents.lock import writing
+from sidestep.sequence.fitting.lock import writing
 with writing(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(120)
