@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sidestep.sequence import MEMORIES, make_memory
 
-from .kinds import DTYPE, KINDS, gap, leaves, make
+from ..kinds import DTYPE, KINDS, gap, leaves, make
 
 B, D, H, K = 2, 3, 7, 4
 

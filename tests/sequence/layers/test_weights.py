@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations, prune
 from sidestep.sequence import GRU, LSTM, RNN, Attention, make_memory
 from sidestep.sequence.layers.recurrent import Recurrent
 
-from .kinds import DTYPE, KINDS, TORCH, gap, leaves, make, random_state
+from ..kinds import DTYPE, KINDS, TORCH, gap, leaves, make, random_state
 
 T, B, D, H = 5, 2, 3, 7
 kinds = pytest.mark.parametrize("kind", list(KINDS))

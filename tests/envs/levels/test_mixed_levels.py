@@ -9,7 +9,7 @@ from sidestep.envs import MovingObstaclesEnv, MovingObstaclesVectorEnv
 from sidestep.envs.observations.planes import NEAR
 from sidestep.envs.rules.tick import BLOCK
 
-from .beside import identical
+from ..beside import identical
 
 MIXED = ["S.v.\n?##.\n.>.G\n...^", "S<.\n?.G\n.^v", "S????\n....G", ">..\n.^?\nS<G"]
 """Of several sizes; the same obstacle is a patrol in one level and a wanderer in another."""

@@ -16,7 +16,7 @@ from sidestep.sequence.layers.gru_before import gru_before
 from sidestep.sequence.layers.lstm import lstm
 from sidestep.sequence.layers.rnn import rnn
 
-from .kinds import DTYPE, KINDS, PATTERNS, gap, leaves, make, random_state, reset_pattern
+from ..kinds import DTYPE, KINDS, PATTERNS, gap, leaves, make, random_state, reset_pattern
 
 kinds = pytest.mark.parametrize("kind", list(KINDS))
 

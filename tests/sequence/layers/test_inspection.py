@@ -5,7 +5,7 @@ import torch
 
 from sidestep.sequence import GRU, LSTM, RNN, gate_statistics, gradient_flow, toy_chain
 
-from .kinds import DTYPE, KINDS, gap, make
+from ..kinds import DTYPE, KINDS, gap, make
 
 
 def test_the_chain_vanishes_where_tanh_saturates() -> None:

@@ -16,7 +16,7 @@ from sidestep.sequence import Attention, map_state
 from sidestep.sequence.layers.recurrent import Recurrent
 from sidestep.sequence.memory.attention_window import WindowAttention
 
-from .kinds import DTYPE, KINDS, gap, leaves, make, random_state
+from ..kinds import DTYPE, KINDS, gap, leaves, make, random_state
 
 T, B, D, H = 3, 2, 2, 3
 pytestmark = pytest.mark.filterwarnings(  # torch's own, on its way to tangents

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sidestep.sequence import GRU, LSTM, RNN, State, gru_step
 from sidestep.sequence.layers.recurrent import Recurrent
 
-from .kinds import DTYPE, KINDS, PATTERNS, TORCH, gap, leaves, make, random_state, reset_pattern
+from ..kinds import DTYPE, KINDS, PATTERNS, TORCH, gap, leaves, make, random_state, reset_pattern
 
 kinds = pytest.mark.parametrize("kind", list(KINDS))
 torch_kinds = pytest.mark.parametrize("kind", list(TORCH))

@@ -10,7 +10,7 @@ from torch import Tensor
 from sidestep.sequence import Attention, masked_softmax
 from sidestep.sequence.models.attention import SCORES
 
-from .kinds import DTYPE, gap
+from ..kinds import DTYPE, gap
 
 T, B, S, Q, M = 7, 3, 2, 5, 5
 

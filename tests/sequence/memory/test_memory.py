@@ -23,7 +23,7 @@ from sidestep.sequence import (
     unflatten_state,
 )
 
-from .kinds import gap, leaves, reset_pattern
+from ..kinds import gap, leaves, reset_pattern
 
 B, D, H, K = 5, 3, 7, 4
 memories = pytest.mark.parametrize("name", MEMORIES)

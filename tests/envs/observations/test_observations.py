@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sidestep.envs import MovingObstaclesEnv, MovingObstaclesVectorEnv, Scene
 
-from .test_contract import tables
+from ..test_contract import tables
 
 MIXED = "S.#.?v.\n.>#....\n..##.<.\n^.?..G#"
 KINDS = {(-1, 0): 3, (1, 0): 4, (0, -1): 5, (0, 1): 6, (0, 0): 7}

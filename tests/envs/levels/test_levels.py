@@ -17,8 +17,8 @@ from sidestep.envs.levels.earliest_way import arrival
 from sidestep.envs.levels.random import LevelPool, is_solvable, random_level
 from sidestep.envs.levels.shipped import FOLDER, LEVELS, find_level
 
-from .beside import pair
-from .test_vector_env import play
+from ..beside import pair
+from ..test_vector_env import play
 
 SMALL_POOL = {"width": 6, "height": 5, "patrols": 3, "count": 5, "wanderers": 1}
 PINNED = [".S.#.", "<....", "..v.#", "...G."]
