@@ -17,6 +17,8 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
+from sidestep.sequence.limits import COUNT, check_fields, one_of
+
 OWN = "sidestep.envs"
 """The module that registers this package's own envs."""
 Vectorization = Literal["auto", "native", "sync", "async"]
@@ -44,13 +46,8 @@ class EnvConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        if self.vectorization not in VECTORIZATIONS:
-            expected = ", ".join(VECTORIZATIONS)
-            raise ValueError(f"vectorization: expected one of {expected}, got {self.vectorization}")
-        if self.max_episode_steps is not None and self.max_episode_steps < 1:
-            raise ValueError(
-                f"max_episode_steps: expected at least 1, got {self.max_episode_steps}"
-            )
+        limits = {"vectorization": one_of(*VECTORIZATIONS), "max_episode_steps": COUNT}
+        check_fields(self, limits)
         self.keywords()
 
     def keywords(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sidestep.sequence import MEMORIES, State, make_memory, pack_episodes
+from sidestep.sequence.limits import COUNT, check_fields, one_of
 
 from .acting.batch import Inputs, map_inputs
 from .acting.encoding import CHANNELS_AXES, SMALL_MAP
@@ -51,14 +52,13 @@ class NetworkConfig:
             raise ValueError(f"hidden_sizes: expected positive sizes, got {self.hidden_sizes}")
         if any(size < 1 for size in self.channels):
             raise ValueError(f"channels: expected positive numbers, got {self.channels}")
-        if self.channels_axis not in CHANNELS_AXES:
-            raise ValueError(
-                f"channels_axis: expected one of {', '.join(CHANNELS_AXES)}, "
-                f"got {self.channels_axis!r}"
-            )
-        for name in ("memory_size", "memory_layers", "memory_window"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        limits = {
+            "channels_axis": one_of(*CHANNELS_AXES),
+            "memory_size": COUNT,
+            "memory_layers": COUNT,
+            "memory_window": COUNT,
+        }
+        check_fields(self, limits)
         if self.skip_connection and self.memory == "none":
             raise ValueError("skip_connection: expected a memory to pass by, got memory='none'")
 

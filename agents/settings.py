@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from sidestep.sequence.limits import COUNT, NATURAL, SHARE, check_fields
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -35,19 +37,19 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        for name in ("total_steps", "num_envs", "log_every", "evaluation_episodes", "threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        for name in ("seed", "evaluate_every"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}: expected at least 0, got {getattr(self, name)}")
-        for name in ("checkpoint_every", "keep_checkpoints"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        if not 0 <= self.stop_at_success <= 1:
-            raise ValueError(
-                f"stop_at_success: expected a number in [0, 1], got {self.stop_at_success}"
-            )
+        limits = {
+            "total_steps": COUNT,
+            "num_envs": COUNT,
+            "seed": NATURAL,
+            "log_every": COUNT,
+            "evaluate_every": NATURAL,
+            "evaluation_episodes": COUNT,
+            "checkpoint_every": COUNT,
+            "keep_checkpoints": COUNT,
+            "stop_at_success": SHARE,
+            "threads": COUNT,
+        }
+        check_fields(self, limits)
 
 
 def whole(name: str, number: Any) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sidestep.scripts.shared.console import guarded, parse, say
 from sidestep.sequence import GRU, LSTM, RNN, gradient_flow, toy_chain
+from sidestep.sequence.limits import at_least, check_fields
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,10 +37,8 @@ class Config:
 
     def __post_init__(self) -> None:
         """Check the sizes."""
-        if self.steps < 2 or self.hidden_size < 2:
-            raise ValueError(
-                f"expected steps and hidden_size >= 2, got {self.steps} and {self.hidden_size}"
-            )
+        limits = {"steps": at_least(2), "hidden_size": at_least(2)}
+        check_fields(self, limits)
 
 
 def autograd_chain(x: float, length: int) -> float:

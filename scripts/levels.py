@@ -17,6 +17,7 @@ from sidestep.envs.levels.shipped import LEVELS
 from sidestep.scripts.benches.report import markdown_table
 from sidestep.scripts.shared.console import console, guarded, parse, say, table
 from sidestep.sequence.fitting.checkpoint import write_atomically
+from sidestep.sequence.limits import between, check_fields
 
 EXAMPLES = """\
   sidestep levels
@@ -37,8 +38,8 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        if not 1 <= self.columns <= 20:
-            raise ValueError(f"expected --columns from 1 to 20, got {self.columns}")
+        limits = {"columns": between(1, 20)}
+        check_fields(self, limits)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -14,6 +14,7 @@ from sidestep.scripts.viewer.game import Game
 from sidestep.scripts.viewer.race import rival_of, world_of
 from sidestep.scripts.viewer.replay import Replay, portable
 from sidestep.scripts.viewer.stage import REFRESH_RATE, warm_up
+from sidestep.sequence.limits import COUNT, Limit, check_fields
 
 EXAMPLES = """\
   sidestep play
@@ -62,10 +63,9 @@ class Options:
         """Check every field."""
         if not 0 < self.fps <= REFRESH_RATE:
             raise ValueError(f"fps: expected more than 0, at most {REFRESH_RATE}, got {self.fps}")
-        if self.episodes is not None and self.episodes < 1:
-            raise ValueError(f"episodes: expected at least 1, got {self.episodes}")
-        if self.seed is not None and not 0 <= self.seed < SEEDS_END:
-            raise ValueError(f"seed: expected 0 to less than 2^63, got {self.seed}")
+        seed = Limit("0 to less than 2^63", lambda value: 0 <= value < SEEDS_END, whole=True)
+        limits = {"episodes": COUNT, "seed": seed}
+        check_fields(self, limits)
         if self.out is not None and self.out.suffix != ".json":
             raise ValueError(f"out: expected a name ending in .json, got {self.out}")
         if self.modules and self.against is None:

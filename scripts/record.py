@@ -17,6 +17,7 @@ from sidestep.scripts.viewer.recording import MOST_FRAMES, Shot, check_target, w
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.scripts.viewer.session import Session
 from sidestep.scripts.viewer.tiles import MOST_LANES
+from sidestep.sequence.limits import COUNT, between, check_fields
 
 EXAMPLES = f"""\
   sidestep record runs/gru --out gru.gif
@@ -77,9 +78,8 @@ class Options:
         most = MOST_FPS[self.out.suffix == ".gif"]
         if not LEAST_FPS <= self.fps <= most:
             raise ValueError(f"fps: expected {LEAST_FPS} to {most}, got {self.fps}")
-        for name in ("episodes", "among"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        limits = {"episodes": COUNT, "among": COUNT, "lanes": between(1, MOST_LANES)}
+        check_fields(self, limits)
         if self.tick is not None and (self.tick < 0 or self.out.suffix != ".png"):
             raise ValueError(f"tick: expected 0 or more, for a .png, got {self.tick}, {self.out}")
         if self.out.suffix == ".png" and self.lanes == 1 and self.episodes > 1:
@@ -88,8 +88,6 @@ class Options:
             raise ValueError(
                 f"episodes: expected at most --among, {self.among}, got {self.episodes}"
             )
-        if not 1 <= self.lanes <= MOST_LANES:
-            raise ValueError(f"lanes: expected 1 to {MOST_LANES}, got {self.lanes}")
         if self.lanes > 1 and self.pick != "first":
             raise ValueError(f"pick: expected first with several lanes, got {self.pick}")
         if self.lanes > 1 and self.run is not None and self.run.suffix == ".json":

@@ -26,6 +26,7 @@ from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.maps import level_of
 from sidestep.scripts.shared.optimum import OptimalPolicy, level_progress
 from sidestep.scripts.shared.tables import evaluation_table
+from sidestep.sequence.limits import COUNT, NATURAL, POSITIVE, check_fields
 
 EXAMPLES = """\
   sidestep solve
@@ -76,17 +77,16 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        for name in ("seeds", "episodes"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name}: expected at least 1, got {value}")
-        if not self.fps > 0:
-            raise ValueError(f"fps: expected a positive number, got {self.fps}")
-        if self.seed < 0:
-            raise ValueError(f"seed: expected a non-negative integer, got {self.seed}")
-        for name in ("number", "start", "phase"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}: expected at least 0, got {getattr(self, name)}")
+        limits = {
+            "seeds": COUNT,
+            "episodes": COUNT,
+            "fps": POSITIVE,
+            "seed": NATURAL,
+            "number": NATURAL,
+            "start": NATURAL,
+            "phase": NATURAL,
+        }
+        check_fields(self, limits)
 
     def config(self) -> EnvConfig:
         """The env's part of the flags."""

@@ -12,6 +12,7 @@ from sidestep.scripts.viewer.cast import Cast, check_cast
 from sidestep.scripts.viewer.panels.registry import BY_DEFAULT, NAMES, check_panels
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.scripts.viewer.tiles import MOST_LANES
+from sidestep.sequence.limits import COUNT, between, check_fields
 
 EXAMPLES = f"""\
   sidestep watch runs/gru
@@ -58,10 +59,8 @@ class Options:
         """Check every field."""
         if not 0 < self.fps <= FASTEST:
             raise ValueError(f"fps: expected more than 0, at most {FASTEST}, got {self.fps}")
-        if self.episodes is not None and self.episodes < 1:
-            raise ValueError(f"episodes: expected at least 1, got {self.episodes}")
-        if not 1 <= self.lanes <= MOST_LANES:
-            raise ValueError(f"lanes: expected 1 to {MOST_LANES}, got {self.lanes}")
+        limits = {"episodes": COUNT, "lanes": between(1, MOST_LANES)}
+        check_fields(self, limits)
         if self.lanes > 1 and self.run is not None and self.run.suffix == ".json":
             raise ValueError(f"lanes: expected 1 for a replay, got {self.lanes}")
         check_cast(self)

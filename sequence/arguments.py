@@ -1,31 +1,9 @@
 """Wrong input to a memory: one line that says what was expected and what came."""
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor
 
 from .state import State, describe
-
-MANY = 2**20
-"""More units, rows or steps than this fit no memory; asking for them is a slip of the finger."""
-LAYERS = 2**10
-LAST_SEED = 2**63 - 1
-"""The largest seed that every generator takes."""
-
-
-def check_counts(config: object, names: Iterable[str], lowest: int, highest: int) -> None:
-    """Refuse integers out of lowest..highest among a configuration's fields.
-
-    Raises:
-        ValueError: the first of `names` that is.
-    """
-    for name in names:
-        value = getattr(config, name)
-        if value < lowest:
-            raise ValueError(f"{name}: expected at least {lowest}, got {value}")
-        if value > highest:
-            raise ValueError(f"{name}: expected at most {highest}, got {value}")
 
 
 def shape(tensor: Tensor) -> tuple[int, ...]:

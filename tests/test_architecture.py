@@ -37,7 +37,7 @@ ORDER = {
         "checker",
         "registration",
     ),
-    "sequence": ("state", "arguments", "fitting", "layers", "memory", "tasks", "models"),
+    "sequence": ("limits", "state", "arguments", "fitting", "layers", "memory", "tasks", "models"),
     "agents": (
         "settings",
         "environments",

@@ -9,6 +9,7 @@ from torch import Tensor
 from sidestep.agents.acting.batch import Rollout, select_lanes
 from sidestep.agents.acting.choosing import Actions, Mask, Scores, epsilon_greedy, linear, steps_of
 from sidestep.agents.networks import Network
+from sidestep.sequence.limits import COUNT, SHARE, check_fields, one_of
 
 from .learner import Agent, LearnerConfig, Metrics
 from .losses import chosen, expected_value, masked, value_error
@@ -47,18 +48,17 @@ class DeepSarsaConfig(LearnerConfig):
     def __post_init__(self) -> None:
         """Check every field."""
         super().__post_init__()
-        for name, allowed in (("target", ("sarsa", "expected")), ("loss", ("huber", "squared"))):
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
-                )
-        for name in ("epsilon_start", "epsilon_end", "epsilon_fraction"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}: expected a number in [0, 1], got {getattr(self, name)}")
-        for name in ("epsilon_steps", "minibatches", "epochs"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name}: expected at least 1, got {value}")
+        limits = {
+            "target": one_of("sarsa", "expected"),
+            "loss": one_of("huber", "squared"),
+            "epsilon_start": SHARE,
+            "epsilon_end": SHARE,
+            "epsilon_fraction": SHARE,
+            "epsilon_steps": COUNT,
+            "minibatches": COUNT,
+            "epochs": COUNT,
+        }
+        check_fields(self, limits)
 
     def exploration_steps(self, total_steps: int) -> int:
         """Env steps over which epsilon falls in a training of `total_steps`."""

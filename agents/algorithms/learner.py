@@ -18,6 +18,7 @@ from sidestep.agents.settings import TrainingConfig
 from sidestep.sequence import State
 from sidestep.sequence.fitting.checkpoint import Spec, check_module, check_tensors, under, within
 from sidestep.sequence.fitting.optimise import ADAM, descend, flatten_parameters
+from sidestep.sequence.limits import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check_fields
 
 if TYPE_CHECKING:
     from sidestep.agents.acting.collector import Collector
@@ -54,16 +55,16 @@ class LearnerConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        for name in ("discount", "trace_decay"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}: expected a number in [0, 1], got {getattr(self, name)}")
-        for name in ("learning_rate", "max_gradient_norm", "reward_scale", "rollout_steps"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
-        if self.final_learning_rate is not None and self.final_learning_rate < 0:
-            raise ValueError(
-                f"final_learning_rate: expected at least 0, got {self.final_learning_rate}"
-            )
+        limits = {
+            "discount": SHARE,
+            "trace_decay": SHARE,
+            "learning_rate": POSITIVE,
+            "final_learning_rate": NOT_NEGATIVE,
+            "max_gradient_norm": POSITIVE,
+            "rollout_steps": COUNT,
+            "reward_scale": POSITIVE,
+        }
+        check_fields(self, limits)
 
     def exploration_steps(self, total_steps: int) -> int:
         """Env steps over which exploration falls in a training of `total_steps`; 0: it does not."""

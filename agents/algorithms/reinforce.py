@@ -19,6 +19,7 @@ from sidestep.agents.acting.choosing import greedy as best
 from sidestep.agents.acting.collector import Collector
 from sidestep.agents.networks import Network
 from sidestep.sequence.fitting.checkpoint import Spec
+from sidestep.sequence.limits import COUNT, NOT_NEGATIVE, SHARE, check_fields, one_of
 
 from .learner import Agent, LearnerConfig, Metrics
 from .losses import (
@@ -63,22 +64,18 @@ class ReinforceConfig(LearnerConfig):
     """Weight of the value baseline's error."""
 
     def __post_init__(self) -> None:
-        """Check every field, and that they go together."""
+        """Check every field."""
         super().__post_init__()
-        for name, allowed in (("batch", ("episodes", "rollout")), ("baseline", BASELINES)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
-                )
-        for name in ("entropy_start", "entropy_end", "value_coefficient"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}: expected at least 0, got {getattr(self, name)}")
-        if not 0 <= self.entropy_fraction <= 1:
-            raise ValueError(
-                f"entropy_fraction: expected a number in [0, 1], got {self.entropy_fraction}"
-            )
-        if self.entropy_steps is not None and self.entropy_steps < 1:
-            raise ValueError(f"entropy_steps: expected at least 1, got {self.entropy_steps}")
+        limits = {
+            "batch": one_of("episodes", "rollout"),
+            "baseline": one_of(*BASELINES),
+            "entropy_start": NOT_NEGATIVE,
+            "entropy_end": NOT_NEGATIVE,
+            "entropy_fraction": SHARE,
+            "entropy_steps": COUNT,
+            "value_coefficient": NOT_NEGATIVE,
+        }
+        check_fields(self, limits)
         if self.batch == "rollout" and self.baseline != "value":
             raise ValueError(
                 "batch rollout: expected baseline value, from which its cut bootstraps, "

@@ -17,6 +17,7 @@ from sidestep.scripts.sequences.lm_task import LanguageTask, StreamConfig, read_
 from sidestep.scripts.shared.console import console, guarded, parse, progress
 from sidestep.scripts.shared.curves import COLOURS, plain_axes, save_figure
 from sidestep.sequence.fitting.fitter import FitProgress, Fitter, FittingConfig
+from sidestep.sequence.limits import COUNT, check_fields
 from sidestep.sequence.models.language import LanguageConfig
 
 COMMAND = "sidestep bench language"
@@ -57,9 +58,8 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        for name in ("rounds", "threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        limits = {"rounds": COUNT, "threads": COUNT}
+        check_fields(self, limits)
         if not self.parts:
             raise ValueError("parts: expected at least one, got none")
 

@@ -25,6 +25,7 @@ from sidestep.scripts.shared.optimum import optimum_of
 from sidestep.scripts.shared.tables import spread
 from sidestep.sequence import MEMORIES
 from sidestep.sequence.fitting.records import build_config
+from sidestep.sequence.limits import COUNT, check_fields
 
 EXAMPLES = """\
   sidestep bench memory
@@ -76,9 +77,8 @@ class Options:
         for world in self.worlds:
             if world not in TESTS:
                 raise ValueError(f"worlds: expected some of {', '.join(TESTS)}, got {world!r}")
-        for name in ("seeds", "crossing_seeds", "processes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        limits = {"seeds": COUNT, "crossing_seeds": COUNT, "processes": COUNT}
+        check_fields(self, limits)
 
 
 class Job(NamedTuple):

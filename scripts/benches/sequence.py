@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.shared.console import console, guarded, parse, progress, table
 from sidestep.sequence import GRU, LSTM, RNN
+from sidestep.sequence.limits import COUNT, NATURAL, check_fields
 
 SHAPES = ((16, 64, 16, 64), (128, 64, 128, 128), (64, 32, 128, 256), (128, 8, 64, 64))
 STEP_SIZES = ((64, 64), (64, 128))
@@ -40,10 +41,8 @@ class Config:
 
     def __post_init__(self) -> None:
         """Check the number of rounds."""
-        if self.repeats < 1:
-            raise ValueError(f"expected repeats >= 1, got {self.repeats}")
-        if self.threads < 0:
-            raise ValueError(f"expected threads >= 0, got {self.threads}")
+        limits = {"repeats": COUNT, "threads": NATURAL}
+        check_fields(self, limits)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from sidestep.envs.solver.worlds import rules_of
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.shared.console import console, guarded, parse, progress, table
 from sidestep.scripts.shared.curves import BLUE, GREEN, ORANGE, plain_axes, save_figure
+from sidestep.sequence.limits import COUNT, at_least, check_fields
 
 EXAMPLES = """\
   sidestep bench solver
@@ -56,11 +57,8 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        if self.rounds < 1 or self.largest < SIDES[0]:
-            raise ValueError(
-                f"expected --rounds of at least 1 and --largest of at least {SIDES[0]}, "
-                f"got {self.rounds} and {self.largest}"
-            )
+        limits = {"rounds": COUNT, "largest": at_least(SIDES[0])}
+        check_fields(self, limits)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -21,6 +21,7 @@ from sidestep.scripts.benches.peers import PPO, peer_rate
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.shared.console import console, guarded, parse, progress, some_of, table
 from sidestep.sequence import MEMORIES
+from sidestep.sequence.limits import COUNT, check_fields
 
 EXAMPLES = """\
   sidestep bench throughput
@@ -49,9 +50,8 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        for name in ("rounds", "steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        limits = {"rounds": COUNT, "steps": COUNT}
+        check_fields(self, limits)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -32,6 +32,7 @@ from sidestep.scripts.viewer.panels.registry import BY_DEFAULT, NAMES
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.scripts.viewer.session import Session
 from sidestep.scripts.viewer.view import DEFAULT_SIZE
+from sidestep.sequence.limits import COUNT, at_least, check_fields
 
 EXAMPLES = """\
   sidestep bench view
@@ -64,11 +65,8 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        if self.frames < 10:
-            raise ValueError(f"frames: expected at least 10, got {self.frames}")
-        for name in ("rounds", "steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        limits = {"frames": at_least(10), "rounds": COUNT, "steps": COUNT}
+        check_fields(self, limits)
 
 
 def main(args: list[str] | None = None) -> None:

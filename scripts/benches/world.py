@@ -25,6 +25,7 @@ import numpy as np
 from sidestep.envs.observations.table import OBSERVATIONS
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.shared.console import console, guarded, parse, progress, table
+from sidestep.sequence.limits import COUNT, Limit, check_fields
 
 EXAMPLES = """\
   sidestep bench world
@@ -71,11 +72,11 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        if self.rounds < 1 or not 0 < self.seconds <= 60:
-            raise ValueError(
-                "expected --rounds of at least 1 and --seconds above 0 and up to 60, "
-                f"got {self.rounds} and {self.seconds}"
-            )
+        limits = {
+            "rounds": COUNT,
+            "seconds": Limit("a number above 0 and up to 60", lambda value: 0 < value <= 60),
+        }
+        check_fields(self, limits)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.series import Series
-from sidestep.sequence.arguments import MANY, check_counts
 from sidestep.sequence.fitting.checkpoint import check_tensors, within
 from sidestep.sequence.fitting.fitter import FittingConfig, Loss, seeded
+from sidestep.sequence.limits import MANY, Limit, at_least, check_fields
 from sidestep.sequence.models.forecasting import (
     Forecast,
     Forecaster,
@@ -51,10 +51,17 @@ class ForecastConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        check_counts(self, ("window", "hidden_size", "horizon", "length", "rows"), 1, MANY)
-        for name in ("validation_share", "test_share"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected a number in (0, 1), got {getattr(self, name)}")
+        share = Limit("a number in (0, 1)", lambda value: 0 < value < 1)
+        limits = {
+            "window": at_least(1, MANY),
+            "hidden_size": at_least(1, MANY),
+            "horizon": at_least(1, MANY),
+            "length": at_least(1, MANY),
+            "rows": at_least(1, MANY),
+            "validation_share": share,
+            "test_share": share,
+        }
+        check_fields(self, limits)
         if self.validation_share + self.test_share >= 1:
             raise ValueError(
                 "expected validation_share + test_share below 1, got "

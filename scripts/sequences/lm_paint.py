@@ -21,6 +21,7 @@ from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.fonts import missing_words
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.fitting.fitted import read_run
+from sidestep.sequence.limits import COUNT, NATURAL, check_fields
 from sidestep.sequence.models.language import LanguageModel, Vocabulary
 from sidestep.sequence.models.units import PROPERTIES, Follower, rank_units, unit_activations
 
@@ -64,11 +65,8 @@ class PaintOptions:
         """Check every field."""
         if self.unit is None and self.find is None:
             raise ValueError("expected --unit or --find, got neither")
-        for name in ("length", "search_length"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        if self.begin < 0:
-            raise ValueError(f"begin: expected at least 0, got {self.begin}")
+        limits = {"length": COUNT, "search_length": COUNT, "begin": NATURAL}
+        check_fields(self, limits)
         if self.out is not None and self.out.suffix != ".png":
             raise ValueError(f"out: expected a .png, got {self.out}")
 

@@ -9,8 +9,8 @@ import tyro
 
 from sidestep.scripts.sequences.lm_task import load_language_model, naming_prompt, read_prompt
 from sidestep.scripts.shared.console import check_folder, console
-from sidestep.sequence.arguments import LAST_SEED, MANY, check_counts
 from sidestep.sequence.fitting.checkpoint import write_atomically
+from sidestep.sequence.limits import LAST_SEED, MANY, at_least, check_fields
 from sidestep.sequence.models.language import generate
 from sidestep.sequence.models.sampling import check_sampling
 
@@ -46,9 +46,12 @@ class SampleOptions:
     def __post_init__(self) -> None:
         """Check every field."""
         check_sampling(self.temperature, self.top_k)
-        check_counts(self, ("length",), 1, LONGEST)
-        check_counts(self, ("samples",), 1, MANY)
-        check_counts(self, ("seed",), 0, LAST_SEED)
+        limits = {
+            "length": at_least(1, LONGEST),
+            "samples": at_least(1, MANY),
+            "seed": at_least(0, LAST_SEED),
+        }
+        check_fields(self, limits)
         if self.prompt == "":
             raise ValueError("prompt: expected at least one character, got none")
 

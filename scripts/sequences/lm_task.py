@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from sidestep.agents.runs import device_of
-from sidestep.sequence.arguments import MANY, check_counts
 from sidestep.sequence.fitting.checkpoint import Spec, check_tensors, within
 from sidestep.sequence.fitting.fitted import read_fitted, read_run
 from sidestep.sequence.fitting.fitter import FittingConfig, Loss, module_of, seeded
 from sidestep.sequence.fitting.records import build_config, check_named, entries, read_regular
+from sidestep.sequence.limits import MANY, PART, at_least, check_fields
 from sidestep.sequence.models.language import (
     LanguageConfig,
     LanguageModel,
@@ -55,11 +55,8 @@ class StreamConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        check_counts(self, ("rows", "steps"), 1, MANY)
-        if self.validation_share is not None and not 0 <= self.validation_share < 1:
-            raise ValueError(
-                f"validation_share: expected a number in [0, 1), got {self.validation_share}"
-            )
+        limits = {"rows": at_least(1, MANY), "steps": at_least(1, MANY), "validation_share": PART}
+        check_fields(self, limits)
         if self.prompt == "":
             raise ValueError("prompt: expected at least one character, got none")
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import regex
 
-from sidestep.sequence.arguments import MANY, check_counts
+from sidestep.sequence.limits import MANY, PART, SHARE, at_least, check_fields, one_of
 from sidestep.sequence.tasks.dates import dates
 from sidestep.sequence.tasks.pairs import (
     Pair,
@@ -81,26 +81,25 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        if self.task is not None and self.task not in TASKS:
-            raise ValueError(f"task: expected one of {', '.join(TASKS)}, got {self.task!r}")
-        for name in ("source_unit", "target_unit"):
-            if getattr(self, name) not in ("auto", "character", "word"):
-                raise ValueError(
-                    f"{name}: expected auto, character or word, got {getattr(self, name)!r}"
-                )
-        counts = ("max_target", "batch_size", "minimum_count")
-        check_counts(self, counts[: 2 + (self.minimum_count is not None)], 1, MANY)
-        for name in ("validation_share", "test_share"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected a number in [0, 1), got {getattr(self, name)}")
+        unit = one_of("auto", "character", "word")
+        limits = {
+            "task": one_of(*TASKS),
+            "source_unit": unit,
+            "target_unit": unit,
+            "max_target": at_least(1, MANY),
+            "batch_size": at_least(1, MANY),
+            "minimum_count": at_least(1, MANY),
+            "validation_share": PART,
+            "test_share": PART,
+            "teacher_forcing": SHARE,
+            "final_teacher_forcing": SHARE,
+        }
+        check_fields(self, limits)
         if self.validation_share + self.test_share >= 1:
             raise ValueError(
                 "expected validation_share + test_share below 1, got "
                 f"{self.validation_share} + {self.test_share}"
             )
-        for name in ("teacher_forcing", "final_teacher_forcing"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}: expected a number in [0, 1], got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from sidestep.scripts.sequences.translate_data import Corpus, Languages
 from sidestep.scripts.sequences.translate_figures import Look
 from sidestep.scripts.sequences.translate_task import decode
 from sidestep.scripts.shared.romanisation import is_hangul
-from sidestep.sequence.arguments import LAST_SEED, MANY, check_counts
+from sidestep.sequence.limits import LAST_SEED, MANY, Limit, at_least, check_fields, one_of
 from sidestep.sequence.models.beams import Hypothesis
 from sidestep.sequence.models.decoding import Sources, beam_search, greedy, sample
 from sidestep.sequence.models.sampling import check_sampling
@@ -43,14 +43,15 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        if self.search not in ("greedy", "beam", "sample"):
-            raise ValueError(f"search: expected greedy, beam or sample, got {self.search!r}")
-        check_counts(self, ("beam_width", "samples"), 1, MANY)
-        check_counts(self, ("seed",), 0, LAST_SEED)
-        if not 0 <= self.length_penalty <= HARDEST:
-            raise ValueError(
-                f"length_penalty: expected a number in [0, {HARDEST}], got {self.length_penalty}"
-            )
+        bearable = Limit(f"a number in [0, {HARDEST}]", lambda value: 0 <= value <= HARDEST)
+        limits = {
+            "search": one_of("greedy", "beam", "sample"),
+            "beam_width": at_least(1, MANY),
+            "samples": at_least(1, MANY),
+            "seed": at_least(0, LAST_SEED),
+            "length_penalty": bearable,
+        }
+        check_fields(self, limits)
         check_sampling(self.temperature, self.top_k)
 
 

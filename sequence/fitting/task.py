@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-from sidestep.sequence.arguments import LAST_SEED, check_counts
+from sidestep.sequence.limits import LAST_SEED, POSITIVE, at_least, check_fields, one_of
 
 LAST_COUNT = 10**12
 """The checkpoint's names have so many digits."""
@@ -95,16 +95,19 @@ class FittingConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        counts = ("updates", "log_every", "checkpoint_every", "keep_checkpoints")
-        check_counts(self, counts, 1, LAST_COUNT)
-        check_counts(self, ("threads",), 1, THREADS)
-        check_counts(self, ("validate_every",), 0, LAST_COUNT)
-        check_counts(self, ("seed",), 0, LAST_SEED)
-        for name in ("learning_rate", "max_gradient_norm"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
-        if self.schedule not in ("cosine", "constant"):
-            raise ValueError(f"schedule: expected cosine or constant, got {self.schedule!r}")
+        limits = {
+            "updates": at_least(1, LAST_COUNT),
+            "log_every": at_least(1, LAST_COUNT),
+            "checkpoint_every": at_least(1, LAST_COUNT),
+            "keep_checkpoints": at_least(1, LAST_COUNT),
+            "threads": at_least(1, THREADS),
+            "validate_every": at_least(0, LAST_COUNT),
+            "seed": at_least(0, LAST_SEED),
+            "learning_rate": POSITIVE,
+            "max_gradient_norm": POSITIVE,
+            "schedule": one_of("cosine", "constant"),
+        }
+        check_fields(self, limits)
 
     def rate(self, update: int) -> float:
         """The learning rate of the update that follows `update` others."""

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
-from sidestep.sequence.arguments import LAYERS, MANY, check_counts
 from sidestep.sequence.layers import GRU, LSTM, RNN
+from sidestep.sequence.limits import LAYERS, MANY, PART, at_least, check_fields, one_of
 from sidestep.sequence.state import State, detach_state
 
 from .sampling import check_sampling, sample_logits
@@ -94,13 +94,14 @@ class LanguageConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        if self.cell not in CELLS:
-            raise ValueError(f"cell: expected one of {', '.join(CELLS)}, got {self.cell!r}")
-        check_counts(self, ("hidden_size",), 1, MANY)
-        check_counts(self, ("num_layers",), 1, LAYERS)
-        check_counts(self, ("embedding_size",), 0, MANY)
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout: expected a number in [0, 1), got {self.dropout}")
+        limits = {
+            "cell": one_of(*CELLS),
+            "hidden_size": at_least(1, MANY),
+            "num_layers": at_least(1, LAYERS),
+            "embedding_size": at_least(0, MANY),
+            "dropout": PART,
+        }
+        check_fields(self, limits)
 
 
 class LanguageModel(nn.Module):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from sidestep.sequence.arguments import LAYERS, MANY, check_counts
+from sidestep.sequence.limits import LAYERS, MANY, PART, at_least, check_fields, one_of
 
 from .attention import SCORES, WINDOWS
 
@@ -41,22 +41,22 @@ class Seq2SeqConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        if self.cell not in CELLS:
-            raise ValueError(f"cell: expected one of {', '.join(CELLS)}, got {self.cell!r}")
-        if self.attention not in ATTENTIONS:
-            raise ValueError(
-                f"attention: expected one of {', '.join(ATTENTIONS)}, got {self.attention!r}"
-            )
-        if self.window not in WINDOWS:
-            raise ValueError(f"window: expected one of {', '.join(WINDOWS)}, got {self.window!r}")
-        check_counts(self, ("hidden_size", "embedding_size", "half_width", "max_source"), 1, MANY)
-        check_counts(self, ("num_layers",), 1, LAYERS)
+        limits = {
+            "cell": one_of(*CELLS),
+            "attention": one_of(*ATTENTIONS),
+            "window": one_of(*WINDOWS),
+            "hidden_size": at_least(1, MANY),
+            "embedding_size": at_least(1, MANY),
+            "half_width": at_least(1, MANY),
+            "max_source": at_least(1, MANY),
+            "num_layers": at_least(1, LAYERS),
+            "dropout": PART,
+        }
+        check_fields(self, limits)
         if self.bidirectional and self.hidden_size % 2:
             raise ValueError(
                 f"hidden_size: expected an even number for two directions, got {self.hidden_size}"
             )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout: expected a number in [0, 1), got {self.dropout}")
         if self.attention == "none" and (self.input_feeding or self.window != "global"):
             raise ValueError("attention: expected a score for input feeding or a window, got none")
 

@@ -24,4 +24,4 @@ def test_wrong_number_of_columns(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["levels", "--columns", "0"])
     assert caught.value.code == 2
-    assert "expected --columns from 1 to 20, got 0" in capsys.readouterr().err
+    assert "columns: expected 1 to 20, got 0" in capsys.readouterr().err
