@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from sidestep.scripts.shared.words import did_you_mean, tell
+from sidestep.scripts.shared.words import first_word
 
 BENCHES = {
     "world": "steps per second of the world, beside Gymnasium's",
@@ -20,15 +20,16 @@ BENCHES = {
 def main(args: list[str] | None = None) -> None:
     """Run one bench; exit code 2 when there is none of that name."""
     args = sys.argv[1:] if args is None else args
-    if args and args[0] in ("-h", "--help"):
-        rows = "\n".join(f"  {name:<10} {text}" for name, text in BENCHES.items())
-        tell(f"usage: sidestep bench NAME [options]\n\n{rows}")
-        return
-    if not args or args[0] not in BENCHES:
-        came = f"got {args[0]!r}{did_you_mean(args[0], BENCHES)}" if args else "got none"
-        print(f"sidestep bench: expected one of {', '.join(BENCHES)}, {came}", file=sys.stderr)
-        raise SystemExit(2)
-    importlib.import_module(f"sidestep.scripts.benches.{args[0]}").main(args[1:])
+    rows = "\n".join(f"  {name:<10} {text}" for name, text in BENCHES.items())
+    try:
+        name = first_word(
+            args, BENCHES, "a bench", f"usage: sidestep bench NAME [options]\n\n{rows}"
+        )
+    except ValueError as error:
+        print(f"sidestep bench: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    if name is not None:
+        importlib.import_module(f"sidestep.scripts.benches.{name}").main(args[1:])
 
 
 if __name__ == "__main__":

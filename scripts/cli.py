@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from sidestep.scripts.shared.words import did_you_mean, tell
+from sidestep.scripts.shared.words import first_word, tell
 
 COMMANDS = {
     "train": "train an agent and leave a run folder",
@@ -60,19 +60,18 @@ def _flush() -> None:
 
 
 def _main(args: list[str]) -> None:
-    if args and args[0] in ("-h", "--help"):
-        tell(usage())
-        return
     if args and args[0] == "--version":
         from importlib.metadata import version
 
         tell(f"sidestep {version('sidestep')}")
         return
-    if not args or args[0] not in COMMANDS:
-        came = f"got {args[0]!r}{did_you_mean(args[0], COMMANDS)}" if args else "got none"
-        print(f"sidestep: expected a command ({', '.join(COMMANDS)}), {came}", file=sys.stderr)
-        raise SystemExit(2)
-    importlib.import_module(f"sidestep.scripts.{args[0]}").main(args[1:])
+    try:
+        command = first_word(args, COMMANDS, "a command", usage())
+    except ValueError as error:
+        print(f"sidestep: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    if command is not None:
+        importlib.import_module(f"sidestep.scripts.{command}").main(args[1:])
 
 
 if __name__ == "__main__":

@@ -21,9 +21,8 @@ from sidestep.scripts.sequences.lm_task import (
     record_of,
     text_of,
 )
-from sidestep.scripts.shared.console import console, did_you_mean, guarded, parse
+from sidestep.scripts.shared.console import console, guarded, run_action
 from sidestep.scripts.shared.curves import save_figure
-from sidestep.scripts.shared.words import tell
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.fitting.fitted import begun, facts_of, resumed, resumption
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits
@@ -79,15 +78,7 @@ def _main(args: list[str]) -> None:
         "sample": (lm_sample.SampleOptions, lm_sample.sample),
         "paint": (lm_paint.PaintOptions, lm_paint.paint),
     }
-    if args and args[0] in ("-h", "--help"):
-        tell(f"usage: sidestep lm {{{','.join(actions)}}} [options]\n\nExamples:\n{EXAMPLES}")
-        return
-    if not args or args[0] not in actions:
-        got = repr(args[0]) if args else "none"
-        close = did_you_mean(args[0], actions) if args else ""
-        raise ValueError(f"expected an action ({', '.join(actions)}), got {got}{close}")
-    options, action = actions[args[0]]
-    action(parse(options, f"lm {args[0]}", args[1:], EXAMPLES))
+    run_action("lm", args, actions, EXAMPLES)
 
 
 def train(options: TrainOptions) -> Path:

@@ -39,7 +39,6 @@ from sidestep.agents.runs import (
 from sidestep.agents.training import FINAL, stream_seed, unfinished
 from sidestep.scripts.shared.console import (
     console,
-    did_you_mean,
     guarded,
     parse,
     progress,
@@ -50,7 +49,7 @@ from sidestep.scripts.shared.curves import learning_curve, save_figure
 from sidestep.scripts.shared.modules import import_modules
 from sidestep.scripts.shared.optimum import optimum_later, shown_in
 from sidestep.scripts.shared.tables import evaluation_table
-from sidestep.scripts.shared.words import tell
+from sidestep.scripts.shared.words import first_word
 from sidestep.scripts.viewer.episodes import record_episodes
 from sidestep.scripts.viewer.live import LiveFeed
 from sidestep.sequence.fitting.checkpoint import Spec, check_tensors, latest_checkpoint, under
@@ -140,17 +139,12 @@ def main(args: list[str] | None = None) -> None:
 def _main(args: list[str]) -> None:
     import_modules(args)  # a learner may be among what they register
     names = [*KINDS, "resume"]
-    if args and args[0] in ("-h", "--help"):
-        tell(f"usage: sidestep train {{{','.join(names)}}} [options]\n\nExamples:\n{EXAMPLES}")
-        return
-    if not args or args[0] not in names:
-        got = repr(args[0]) if args else "none"
-        close = did_you_mean(args[0], names) if args else ""
-        raise ValueError(f"expected a learner ({', '.join(names)}), got {got}{close}")
-    if args[0] == "resume":
+    usage = f"usage: sidestep train {{{','.join(names)}}} [options]\n\nExamples:\n{EXAMPLES}"
+    word = first_word(args, names, "a learner", usage)
+    if word == "resume":
         resume(parse(ResumeOptions, "train resume", args[1:], EXAMPLES))
-    else:
-        train(args[0], parse_options(args[0], args[1:]))
+    elif word is not None:
+        train(word, parse_options(word, args[1:]))
 
 
 def parse_options(learner: str, args: list[str]) -> Any:

@@ -32,9 +32,8 @@ from sidestep.scripts.sequences.translate_task import (
     record_of,
     run_of,
 )
-from sidestep.scripts.shared.console import console, did_you_mean, guarded, parse, table
+from sidestep.scripts.shared.console import console, guarded, run_action, table
 from sidestep.scripts.shared.curves import save_figure
-from sidestep.scripts.shared.words import tell
 from sidestep.sequence.fitting.fitted import begun, facts_of, resumed, resumption
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits
 from sidestep.sequence.fitting.log import read_log
@@ -94,16 +93,7 @@ def _main(args: list[str]) -> None:
         "run": (translate_run.RunOptions, translate_run.run),
         "evaluate": (translate_run.EvaluateOptions, translate_run.evaluate),
     }
-    if args and args[0] in ("-h", "--help"):
-        words = "{" + ",".join(actions) + "}"
-        tell(f"usage: sidestep translate {words} [options]\n\nExamples:\n{EXAMPLES}")
-        return
-    if not args or args[0] not in actions:
-        got = repr(args[0]) if args else "none"
-        close = did_you_mean(args[0], actions) if args else ""
-        raise ValueError(f"expected an action ({', '.join(actions)}), got {got}{close}")
-    options, action = actions[args[0]]
-    action(parse(options, f"translate {args[0]}", args[1:], EXAMPLES))
+    run_action("translate", args, actions, EXAMPLES)
 
 
 def train(options: TrainOptions) -> Path:

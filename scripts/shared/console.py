@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -32,7 +32,7 @@ from tyro.constructors import (
 )
 
 from sidestep.scripts.shared.modules import import_modules
-from sidestep.scripts.shared.words import did_you_mean as did_you_mean
+from sidestep.scripts.shared.words import did_you_mean, first_word
 
 T = TypeVar("T")
 
@@ -143,6 +143,30 @@ def parse(
                 return parse(config, command, parted, examples, default)
             raise ValueError(_one_line(said.getvalue())) from None
         raise
+
+
+def run_action(
+    command: str,
+    args: list[str],
+    actions: Mapping[str, tuple[Any, Callable[[Any], object]]],
+    examples: str,
+) -> None:
+    """Run the action of a command that `args` begin with, or tell the command's help.
+
+    Args:
+        command: the word after `sidestep`.
+        args: the words after it.
+        actions: of each action its name, the dataclass of its flags, and what is run with them.
+        examples: shown at the end of `--help`, as written.
+
+    Raises:
+        ValueError: no such action, or flags that its dataclass refuses.
+    """
+    usage = f"usage: sidestep {command} {{{','.join(actions)}}} [options]"
+    word = first_word(args, actions, "an action", f"{usage}\n\nExamples:\n{examples}")
+    if word is not None:
+        options, action = actions[word]
+        action(parse(options, f"{command} {word}", args[1:], examples))
 
 
 def some_of(names: Iterable[str]) -> Any:

@@ -2,13 +2,34 @@
 
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Words for the end of an error: ` (did you mean x?)`, or none where nothing is close."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def first_word(args: Sequence[str], known: Collection[str], what: str, usage: str) -> str | None:
+    """Read which sub-command is meant; None where help was asked for, which is told.
+
+    Args:
+        args: the words after the command.
+        known: the sub-commands.
+        what: one of them, for the error: "an action".
+        usage: the page of help.
+
+    Raises:
+        ValueError: none of them, or no word at all.
+    """
+    if args and args[0] in ("-h", "--help"):
+        tell(usage)
+        return None
+    if args and args[0] in known:
+        return args[0]
+    got = f"{args[0]!r}{did_you_mean(args[0], known)}" if args else "none"
+    raise ValueError(f"expected {what} ({', '.join(known)}), got {got}")
 
 
 def tell(words: str) -> None:
