@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,6 +11,14 @@ from sidestep.sequence import State
 from .batch import Inputs
 from .choosing import Actions
 from .encoding import ObservationEncoder
+
+
+class SinglePolicy(Protocol):
+    """What plays one env, tick by tick; `sidestep.agents.player.Player` is one."""
+
+    def act(self, obs: Any, episode_start: bool, reward: float, info: dict[str, Any]) -> int:
+        """The action for `obs`, which came with `reward` and `info`."""
+        ...
 
 
 class Policy(Protocol):

@@ -7,11 +7,12 @@ import gymnasium as gym
 import numpy as np
 
 from sidestep.agents import Agent, EnvConfig, load_agent
+from sidestep.agents.acting.policy import SinglePolicy
 from sidestep.agents.player import Player
 from sidestep.agents.runs import read_checkpoint
+from sidestep.scripts.viewer.controllers import OptimalController
 from sidestep.scripts.viewer.oracle import Oracle, oracle_of
 from sidestep.scripts.viewer.panels.moment import Curve
-from sidestep.scripts.viewer.players import OptimalMind
 from sidestep.scripts.viewer.replay import Replay
 from sidestep.scripts.viewer.replay_session import ReplaySession
 from sidestep.scripts.viewer.session import Session
@@ -152,12 +153,12 @@ class Cast:
             if lane == 0:
                 oracle = self._oracle(env, regret)
                 warm_up(env)
-            policy: Any
+            policy: SinglePolicy
             if self.replay is not None:
                 return [ReplaySession(env, self.replay, oracle)]
             if self.agent is None:
                 assert oracle is not None
-                policy = OptimalMind(oracle, env)
+                policy = OptimalController(oracle, env)
             else:
                 policy = Player(self.agent, self.greedy)
             made.append(Session(env, policy, first + lane, lanes, oracle, self.curve))

@@ -7,6 +7,7 @@ import gymnasium as gym
 import pygame
 
 from sidestep.agents import EnvConfig, load_agent, make_single
+from sidestep.agents.acting.policy import SinglePolicy
 from sidestep.agents.player import Player
 from sidestep.agents.runs import read_checkpoint
 from sidestep.envs import Level, MovingObstaclesEnv, solve_levels
@@ -29,7 +30,7 @@ class Rival:
         name: in words.
     """
 
-    def __init__(self, env: gym.Env[Any, Any], policy: Any, name: str) -> None:
+    def __init__(self, env: gym.Env[Any, Any], policy: SinglePolicy, name: str) -> None:
         """Nothing is played yet."""
         self.env, self.policy, self.name, self.tally = env, policy, name, Tally()
         self.draw = drawing_of(env)

@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium as gym
 import pygame
 
+from sidestep.agents.acting.policy import SinglePolicy
 from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing.board import Window
 from sidestep.scripts.viewer import view
@@ -359,7 +360,7 @@ class Viewer(Screen):
     def __init__(
         self,
         env: gym.Env[Any, Any],
-        policy: Any,
+        policy: SinglePolicy,
         title: str = "sidestep",
         seed: int | None = None,
         speed: float = 5,

@@ -15,13 +15,14 @@ from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 from numpy.typing import NDArray
 
 from sidestep.agents.acting.infos import read_flag
+from sidestep.agents.acting.policy import SinglePolicy
 from sidestep.agents.insight import Impression
 from sidestep.envs import MovingObstaclesEnv, Scene
 from sidestep.envs.drawing.sight import Sight
 from sidestep.envs.world import State
+from sidestep.scripts.viewer.controllers import controller_of
 from sidestep.scripts.viewer.oracle import Oracle
 from sidestep.scripts.viewer.panels.moment import OUR_ACTIONS, WINDOW, Curve, Moment, Pixels
-from sidestep.scripts.viewer.players import mind_of
 from sidestep.scripts.viewer.stage import Tally, picture_of, time_limit
 
 REMEMBERED = 600
@@ -48,8 +49,8 @@ class Record:
     tick: int
     scene: Scene | None
     state: State | None
-    mind: Any
-    """The mind's state after it had chosen `action`."""
+    controller: Any
+    """The controller's state after it had chosen `action`."""
     action: int | None
     impression: Impression | None
     tally: tuple[Any, ...]
@@ -62,7 +63,7 @@ class Session:
 
     Args:
         env: single, with render_mode="rgb_array"; not closed.
-        policy: a `Mind`, a `Player`, or anything with `act`.
+        policy: a `Controller`, a `Player`, or anything with `act`.
         seed: of the first episode; None: drawn below a million.
         stride: between the seeds of episodes.
         oracle: knows what actions cost; None: regret is not shown.
@@ -78,16 +79,16 @@ class Session:
     def __init__(
         self,
         env: gym.Env[Any, Any],
-        policy: Any,
+        policy: SinglePolicy,
         seed: int | None = None,
         stride: int = 1,
         oracle: Oracle | None = None,
         curve: Curve | None = None,
     ) -> None:
-        """Begin the first episode, and let the mind choose its first action."""
+        """Begin the first episode, and let the controller choose its first action."""
         if env.render_mode != "rgb_array":
             raise ValueError(f"env: expected render_mode 'rgb_array', got {env.render_mode!r}")
-        self.env, self.mind = env, mind_of(policy, env)
+        self.env, self.controller = env, controller_of(policy, env)
         self.stride, self.oracle, self.curve = stride, oracle, curve
         world = env.unwrapped
         self.world = world if isinstance(world, MovingObstaclesEnv) else None
@@ -128,8 +129,8 @@ class Session:
         obs, info = self.env.reset(seed=seed)
         self.info = info
         self.tally.begin()
-        self.mind.begin(seed)
-        action = self.mind.act(obs, True, 0.0, info)
+        self.controller.begin(seed)
+        action = self.controller.act(obs, True, 0.0, info)
         self._note(Episode(seed), 0, obs, action)
 
     def tick(self) -> None:
@@ -142,7 +143,7 @@ class Session:
         # what lay ahead when one went back is forgotten
         now.episode.actions[now.tick :] = [now.action]
         self.tally.count(reward, over, bool(read_flag(info, "is_success")))
-        action = None if over else self.mind.act(obs, False, reward, info)
+        action = None if over else self.controller.act(obs, False, reward, info)
         self._note(now.episode, now.tick + 1, obs, action)
 
     def back(self) -> bool:
@@ -156,7 +157,7 @@ class Session:
         self._restore(self.history[-2])
         self.history.pop()
         self.tally.set_state(self.now.tally)
-        self.mind.set_state(self.now.mind)
+        self.controller.set_state(self.now.controller)
         self._picture = None
         return True
 
@@ -173,7 +174,7 @@ class Session:
         acted = next((r for r in reversed(episode) if r.action is not None), now)
         cells = None
         if "heatmap" in wants and acted.state is not None:
-            cells = self.mind.cells(acted.state, acted.impression)
+            cells = self.controller.cells(acted.state, acted.impression)
         trail = (record.scene.agent for record in episode[-TRAIL:] if record.scene is not None)
         return Moment(
             scene=now.scene,
@@ -195,11 +196,11 @@ class Session:
         if self.world is not None:
             scene = self.world.scene()._replace(max_ticks=self.limit)
             state = self.world.get_state()
-        mind, impression = self.mind.get_state(), None
+        controller, impression = self.controller.get_state(), None
         if action is not None:
-            impression = self.mind.impression
+            impression = self.controller.impression
         record = Record(
-            episode, tick, scene, state, mind, action, impression, self.tally.get_state(), obs
+            episode, tick, scene, state, controller, action, impression, self.tally.get_state(), obs
         )
         self.history.append(record)
         self._picture = None

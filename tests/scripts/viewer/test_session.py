@@ -12,10 +12,10 @@ import sidestep.envs  # noqa: F401
 from sidestep.agents import DeepSarsa, DeepSarsaConfig, NetworkConfig, Reinforce, ReinforceConfig
 from sidestep.agents.player import Player
 from sidestep.envs import solve
+from sidestep.scripts.viewer.controllers import OptimalController
 from sidestep.scripts.viewer.oracle import Oracle, oracle_of
 from sidestep.scripts.viewer.panels.moment import Curve, Moment
 from sidestep.scripts.viewer.panels.registry import NAMES
-from sidestep.scripts.viewer.players import OptimalMind
 from sidestep.scripts.viewer.session import Session
 
 MEMORIES = ("none", "rnn", "lstm", "gru", "attention")
@@ -145,7 +145,7 @@ def test_regret_is_that_of_the_solver() -> None:
 def test_the_optimum_never_regrets(env_id: str) -> None:
     env = make(env_id)
     oracle = Oracle(env, 0.99)
-    session = Session(env, OptimalMind(oracle, env), 0, oracle=oracle)
+    session = Session(env, OptimalController(oracle, env), 0, oracle=oracle)
     for _ in range(3):
         session.begin()
         while not session.tally.over:
@@ -168,7 +168,7 @@ def test_the_last_action_is_told_at_the_end() -> None:
 def test_cells_of_the_optimum_are_its_values() -> None:
     env: Any = make("sidestep/MovingObstacles-v0", level="S.#\n.>.\n#.G", max_episode_steps=17)
     oracle = Oracle(env, 0.9)
-    session = Session(env, OptimalMind(oracle, env), 2, oracle=oracle)
+    session = Session(env, OptimalController(oracle, env), 2, oracle=oracle)
     session.tick()
     cells = session.moment({"heatmap"}).cells
     assert cells is not None and cells.values is not None

@@ -185,7 +185,7 @@ def test_the_policy_is_told_where_episodes_start() -> None:
     show = viewer()
     for _ in range(7):
         show.tick(resting=False)
-    policy: Any = show.session.mind.policy
+    policy: Any = show.session.controller.policy
     assert [start for start, _, _ in policy.told] == [True, False, False, True, False, False]
     assert [r for _, r, _ in policy.told] == pytest.approx([0, -0.05, -0.05, 0, -0.05, -0.05])
     assert policy.told[1][2] == {"is_success": False, "is_collision": False}

@@ -1,10 +1,11 @@
 """Who acts in a session: an agent, the optimum, or anything with `act`; and what each can tell."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
+from sidestep.agents.acting.policy import SinglePolicy
 from sidestep.agents.insight import Impression, imagine
 from sidestep.agents.player import Player, PlayerState
 from sidestep.envs import MovingObstaclesEnv
@@ -16,15 +17,7 @@ EXPLORATION = 1
 """Keeps the exploration's stream apart from the env's, which has the same seed."""
 
 
-class Policy(Protocol):
-    """What acts; `sidestep.agents.player.Player` is one."""
-
-    def act(self, obs: Any, episode_start: bool, reward: float, info: dict[str, Any]) -> int:
-        """The action for `obs`, which came with `reward` and `info`."""
-        ...
-
-
-class Mind:
+class Controller:
     """A policy as a session plays it: it can be asked why, and put back to where it was.
 
     Whatever a policy lacks is left out: this class serves any, its children know more.
@@ -33,7 +26,7 @@ class Mind:
         policy: with `get_state` and `set_state` where it carries anything from tick to tick.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: SinglePolicy) -> None:
         """Take the policy."""
         self.policy = policy
 
@@ -65,7 +58,7 @@ class Mind:
         return None
 
 
-class AgentMind(Mind):
+class AgentController(Controller):
     """A trained agent.
 
     Args:
@@ -131,7 +124,7 @@ class AgentMind(Mind):
         return self._lanes[1]
 
 
-class OptimalMind(Mind):
+class OptimalController(Controller):
     """The optimum, which knows the true state of its env's world.
 
     Args:
@@ -158,8 +151,8 @@ class OptimalMind(Mind):
         return self.oracle.cells(state)
 
 
-def mind_of(policy: Any, env: gym.Env[Any, Any]) -> Mind:
-    """A policy as a mind: a mind is one already, players and anything with `act` become one."""
-    if isinstance(policy, Mind):
+def controller_of(policy: SinglePolicy, env: gym.Env[Any, Any]) -> Controller:
+    """Make a controller of players and of anything with `act`; a controller is one already."""
+    if isinstance(policy, Controller):
         return policy
-    return AgentMind(policy, env) if isinstance(policy, Player) else Mind(policy)
+    return AgentController(policy, env) if isinstance(policy, Player) else Controller(policy)
