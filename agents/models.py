@@ -356,17 +356,17 @@ class Algorithm:
         if isinstance(env, VectorEnv):
             return cls._restored(env, env, config, tensors, facts, device, verbose)
         if env is not None:
-            env = EnvConfig(env) if isinstance(env, str) else env
-            one = make_vector(env, 1)
+            made = EnvConfig(env) if isinstance(env, str) else env
+            one = make_vector(made, 1)
         elif facts["env"] is None:
             raise ValueError(f"{path}: expected env=, it was trained in an env without an id")
         else:
-            env = build_config(EnvConfig, facts["env"], str(path))
-            check_module_of(env, str(path))
-            with making(f"{path}: env {env.id}"):
-                one = make_vector(env, 1)
+            made = build_config(EnvConfig, facts["env"], str(path))
+            check_module_of(made, str(path))
+            with making(f"{path}: env {made.id}"):
+                one = make_vector(made, 1)
         with closing(one):
-            return cls._restored(env, one, config, tensors, facts, device, verbose)
+            return cls._restored(made, one, config, tensors, facts, device, verbose)
 
     @classmethod
     def _restored(
