@@ -1,5 +1,7 @@
 """The learners: Deep SARSA and REINFORCE, on any Gymnasium env with discrete actions."""
 
+from sidestep.sequence.fitting.runs import Progress as Progress
+
 from .acting.collector import Collector as Collector
 from .acting.evaluation import Evaluation as Evaluation
 from .acting.evaluation import evaluate as evaluate
@@ -18,5 +20,4 @@ from .networks import NetworkConfig as NetworkConfig
 from .runs import RunConfig as RunConfig
 from .runs import load_agent as load_agent
 from .settings import TrainingConfig as TrainingConfig
-from .training import Progress as Progress
 from .training import Trainer as Trainer

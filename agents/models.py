@@ -21,6 +21,7 @@ from torch import Tensor
 
 from sidestep.sequence.fitting.checkpoint import load_checkpoint, save_checkpoint
 from sidestep.sequence.fitting.records import build_config, check_entry, entries, shown
+from sidestep.sequence.fitting.runs import Report
 
 from .acting.batch import Inputs
 from .acting.evaluation import lanes_for
@@ -32,7 +33,7 @@ from .environments import EnvConfig, check_action_space, check_module_of, make_v
 from .reports import reporting
 from .runs import LEARNERS, device_of, learner_config
 from .settings import whole
-from .training import Report, Trainer, unfinished
+from .training import Trainer, unfinished
 
 MOST_LANES = 2**16
 """Lanes that a save may ask for; an env that is given may have more."""

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any
 
-from .training import Progress, Report
+from sidestep.sequence.fitting.runs import Progress, Report
 
 
 def figures_of(progress: Progress, begin: int = 0) -> str:

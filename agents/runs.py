@@ -1,6 +1,5 @@
 """A run's folder: config.json, metrics.jsonl, checkpoints; and agents made again from it."""
 
-import hashlib
 import json
 from collections.abc import Collection
 from contextlib import closing, nullcontext
@@ -18,12 +17,17 @@ from sidestep.sequence.fitting.checkpoint import (
     load_checkpoint,
     under,
 )
-from sidestep.sequence.fitting.folder import create_folder
+from sidestep.sequence.fitting.folder import (
+    check_run,
+    check_there,
+    create_folder,
+    digest_of,
+    read_settings,
+)
 from sidestep.sequence.fitting.records import (
     build_config,
     entries,
     parse_json,
-    read_record,
     shown,
 )
 
@@ -93,8 +97,7 @@ def identity_of(record: dict[str, Any]) -> str:
     field that a later version has more is not among them, and the run stays what it was.
     """
     training = {**record["training"], "total_steps": 1}  # how long it lasts does not matter
-    text = json.dumps({**record, "training": training}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of({**record, "training": training})
 
 
 def learner_config(learner: str, values: dict[str, Any], source: str) -> LearnerConfig:
@@ -141,11 +144,8 @@ def read_config(folder: Path, modules: Collection[str] | None = ()) -> RunConfig
 
 def _read(folder: Path) -> tuple[RunConfig, str]:
     """The configuration, and which run it is."""
-    path = folder / "config.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder}: expected a run's folder with a config.json in it")
-    record = read_record(path)
-    return RunConfig.of(record, str(path)), identity_of(record)
+    record = read_settings(folder)
+    return RunConfig.of(record, str(folder / "config.json")), identity_of(record)
 
 
 class Restored(NamedTuple):
@@ -174,9 +174,7 @@ def read_checkpoint(
     """
     config, identity = _read(folder)
     path = latest_checkpoint(folder) if checkpoint is None else Path(checkpoint)
-    if not path.is_file():
-        there = ", ".join(sorted(p.stem for p in folder.glob("*.json") if p.stem != "config"))
-        raise FileNotFoundError(f"{path}: expected a checkpoint ({there or 'none is there'})")
+    check_there(folder, path)
     tensors, facts = load_checkpoint(path)
     check_course(facts, "steps")
     if facts.get("learner") != config.learner:
@@ -184,10 +182,7 @@ def read_checkpoint(
             f"checkpoint {path.name}: expected learner {config.learner}, "
             f"got {shown(facts.get('learner'))}"
         )
-    if facts.get("run") != identity:
-        raise ValueError(
-            f"{folder}: expected the configuration of its checkpoint, got a changed config.json"
-        )
+    check_run(folder, facts, identity)
     check_module_of(config.env, f"{folder}/config.json", modules)
     return Restored(config, path, tensors, facts)
 

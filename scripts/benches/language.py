@@ -16,7 +16,8 @@ from sidestep.scripts.sequences.lm_figures import counted_nats, window_name
 from sidestep.scripts.sequences.lm_task import LanguageTask, StreamConfig, read_text
 from sidestep.scripts.shared.console import console, guarded, parse, progress
 from sidestep.scripts.shared.curves import COLOURS, plain_axes, save_figure
-from sidestep.sequence.fitting.fitter import FitProgress, Fitter, FittingConfig
+from sidestep.sequence.fitting.fitter import Fitter, FittingConfig
+from sidestep.sequence.fitting.runs import Progress
 from sidestep.sequence.limits import COUNT, check_fields
 from sidestep.sequence.models.language import LanguageConfig
 
@@ -149,11 +150,11 @@ def _trained(task: LanguageTask, fitting: FittingConfig, bar: Any, row: Any) -> 
     """Fit one; the best of its validations counts, as `lm train` keeps that checkpoint."""
     curve: list[tuple[int, float]] = []
 
-    def report(state: FitProgress) -> bool:
-        if state.validation:
-            curve.append((state.updates, state.validation["loss"]))
+    def report(state: Progress) -> bool:
+        if state.evaluation:
+            curve.append((state.steps, state.evaluation["loss"]))
         words = f"held out {curve[-1][1]:.3f}" if curve else f"loss {state.metrics['loss']:.3f}"
-        bar.update(row, completed=state.updates, figures=words)
+        bar.update(row, completed=state.steps, figures=words)
         return True
 
     fitter = Fitter(task, fitting)

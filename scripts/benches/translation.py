@@ -25,7 +25,8 @@ from sidestep.scripts.sequences.translate_search import (
 from sidestep.scripts.sequences.translate_task import TranslationTask, write
 from sidestep.scripts.shared.console import progress
 from sidestep.scripts.shared.curves import BLUE, GREY, ORANGE, plain_axes, save_figure
-from sidestep.sequence.fitting.fitter import FitProgress, Fitter, FittingConfig
+from sidestep.sequence.fitting.fitter import Fitter, FittingConfig
+from sidestep.sequence.fitting.runs import Progress
 from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig
 from sidestep.sequence.tasks.task import examples, reversal
 
@@ -95,13 +96,13 @@ def fit(
     with progress("{task.fields[figures]}") as bar:
         shown = bar.add_task(name, total=fitting.updates, figures="")
 
-        def report(state: FitProgress) -> bool:
+        def report(state: Progress) -> bool:
             nonlocal best
-            if state.validation and (best is None or state.validation["loss"] < best[0]):
+            if state.evaluation and (best is None or state.evaluation["loss"] < best[0]):
                 weights = {k: v.clone() for k, v in task.model.state_dict().items()}
-                best = state.validation["loss"], weights
+                best = state.evaluation["loss"], weights
             figures = f"loss {state.metrics['loss']:.3f}"
-            bar.update(shown, completed=state.updates, figures=figures)
+            bar.update(shown, completed=state.steps, figures=figures)
             return True
 
         fitter.run(report)

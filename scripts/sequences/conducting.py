@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from sidestep.scripts.shared.console import console, progress, stoppable
 from sidestep.scripts.shared.curves import BLUE, GREY, plain_axes
 from sidestep.sequence.fitting.checkpoint import latest_checkpoint
-from sidestep.sequence.fitting.fitter import FitProgress, Fitter
+from sidestep.sequence.fitting.fitter import Fitter
+from sidestep.sequence.fitting.runs import Progress
 
 
 def conduct(fitter: Fitter, command: str, resume: str) -> str | None:
@@ -55,14 +56,14 @@ def _with_bar(fitter: Fitter, command: str, stop: list[str]) -> None:
         task = bar.add_task(command, total=total, completed=fitter.updates, figures="")
         shown = 0.0
 
-        def report(state: FitProgress) -> bool:
+        def report(state: Progress) -> bool:
             nonlocal shown, words
-            if state.validation:
-                words = f"  validation {state.validation['loss']:.3f}"
-            if time.monotonic() - shown > 0.1 or state.updates == total:
+            if state.evaluation:
+                words = f"  validation {state.evaluation['loss']:.3f}"
+            if time.monotonic() - shown > 0.1 or state.steps == total:
                 shown = time.monotonic()
                 figures = f"loss {state.metrics['loss']:.3f}{words}"
-                bar.update(task, completed=state.updates, figures=figures)
+                bar.update(task, completed=state.steps, figures=figures)
             return not stop
 
         fitter.run(report)

@@ -16,7 +16,6 @@ A command's use of it, with `record` a JSON-serialisable dict that holds all set
     module = module_of(make, tensors)
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ from torch import Tensor, nn
 
 from .checkpoint import check_course, latest_checkpoint, load_checkpoint
 from .fitter import FittingConfig, load_module
-from .folder import create_folder
+from .folder import check_run, check_there, create_folder, digest_of, read_settings
 from .lock import writing
 from .records import build_config, entries, read_record, shown
 
@@ -40,8 +39,7 @@ def facts_of(record: dict[str, Any]) -> dict[str, Any]:
         record: of the run; its entry "fitting" holds the fields of `FittingConfig`.
     """
     fitting = {**record["fitting"], "updates": 1}  # how long it lasts does not
-    text = json.dumps({**record, "fitting": fitting, "kind": None}, sort_keys=True)
-    return {"run": hashlib.sha256(text.encode()).hexdigest()}
+    return {"run": digest_of({**record, "fitting": fitting, "kind": None})}
 
 
 def begin_run(folder: Path, kind: str, record: dict[str, Any]) -> None:
@@ -91,13 +89,12 @@ def read_run(folder: Path, kind: str) -> dict[str, Any]:
         FileNotFoundError: no such folder, or no config.json in it.
         ValueError: not JSON, or a run of another command.
     """
-    path = folder / "config.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder}: expected a run's folder with a config.json in it")
-    record = read_record(path)
+    record = read_settings(folder)
     found = record.pop("kind", "train")
     if found != kind or not isinstance(record.get("fitting"), dict):
-        raise ValueError(f"{path}: expected a run of `sidestep {kind}`, got one of {shown(found)}")
+        raise ValueError(
+            f"{folder}/config.json: expected a run of `sidestep {kind}`, got one of {shown(found)}"
+        )
     return record
 
 
@@ -140,10 +137,7 @@ def _checked(
     """A checkpoint's tensors and facts, if it is one of this run."""
     tensors, facts = load_checkpoint(path)
     check_course(facts, "updates")
-    if facts.get("run") != facts_of(record)["run"]:
-        raise ValueError(
-            f"{folder}: expected the configuration of its checkpoint, got a changed config.json"
-        )
+    check_run(folder, facts, facts_of(record)["run"])
     return tensors, facts
 
 
@@ -161,9 +155,7 @@ def read_fitted(folder: Path, checkpoint: str = "best") -> tuple[dict[str, Tenso
     path = folder / f"{checkpoint.removesuffix('.json')}.json"
     if checkpoint == "last" or (checkpoint == "best" and not path.is_file()):
         path = latest_checkpoint(folder)
-    if not path.is_file():
-        there = ", ".join(sorted(p.stem for p in folder.glob("*.json") if p.stem != "config"))
-        raise FileNotFoundError(f"{path}: expected a checkpoint ({there or 'none is there'})")
+    check_there(folder, path)
     record = entries(read_record(folder / "config.json"), f"{folder}/config.json", fitting=dict)
     return _checked(folder, path, {k: v for k, v in record.items() if k != "kind"})
 

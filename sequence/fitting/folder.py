@@ -1,9 +1,14 @@
-"""The folder of any run."""
+"""The folder of any run: its config.json, and that its checkpoints are there and its own."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from .checkpoint import write_atomically
 from .lock import check_new
+from .records import read_record
 
 
 def create_folder(folder: Path, text: str) -> None:
@@ -15,3 +20,36 @@ def create_folder(folder: Path, text: str) -> None:
     check_new(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "config.json", text.encode())
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Read the dict of a run's config.json.
+
+    Raises:
+        FileNotFoundError: no such folder, or no config.json in it.
+        ValueError: something else is in it.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder}: expected a run's folder with a config.json in it")
+    return read_record(path)
+
+
+def digest_of(record: Mapping[str, Any]) -> str:
+    """Tell one run from another: a digest of the settings that decide its course."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def check_there(folder: Path, path: Path) -> None:
+    """Raise FileNotFoundError, which names a run's checkpoints, unless one is at `path`."""
+    if not path.is_file():
+        there = ", ".join(sorted(p.stem for p in folder.glob("*.json") if p.stem != "config"))
+        raise FileNotFoundError(f"{path}: expected a checkpoint ({there or 'none is there'})")
+
+
+def check_run(folder: Path, facts: Mapping[str, Any], digest: str) -> None:
+    """Raise ValueError unless a checkpoint's facts are of the run whose settings have `digest`."""
+    if facts.get("run") != digest:
+        raise ValueError(
+            f"{folder}: expected the configuration of its checkpoint, got a changed config.json"
+        )

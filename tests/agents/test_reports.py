@@ -85,7 +85,7 @@ def test_speed_is_that_of_this_call(monkeypatch: pytest.MonkeyPatch) -> None:
     assert figures_of(progress, 3_000_000) == "2,000 steps/s"
     assert figures_of(Progress(50_000, 2.0, {"success": 0.5}, None)) == "25k steps/s  success 50%"
     clock = count()
-    monkeypatch.setattr("sidestep.agents.training.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("sidestep.sequence.fitting.runs.time.perf_counter", lambda: next(clock))
     model, seconds = small(total_timesteps=400), []
     for _ in range(2):
         model.learn(200, lambda p: seconds.append(p.seconds))

@@ -23,7 +23,6 @@ from sidestep.agents import (
 from sidestep.agents.training import stream_seed
 from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.sequence.fitting.log import RunLog, read_log
-from sidestep.sequence.fitting.runs import Every
 
 from .toys import Native
 
@@ -183,13 +182,6 @@ def test_an_infinite_loss_with_a_finite_gradient_is_not_taken() -> None:
     with pytest.raises(FloatingPointError, match="got loss inf, norm"):
         agent.descend(agent.network.head.bias.sum() + math.inf)
     assert torch.equal(agent.flat, before)
-
-
-def test_every_by_hand() -> None:
-    every = Every(100)
-    due = [s for s in (0, 50, 99, 100, 101, 199, 200, 450, 460, 500, 999, 1000) if every.due(s)]
-    assert due == [100, 200, 450, 500, 999, 1000]  # once for several multiples at once
-    assert not any(Every(0).due(s) for s in (0, 1, 10**9))
 
 
 class Scores:

@@ -81,9 +81,7 @@ def test_resuming_equals_never_having_stopped(
     options = [prices, "--column", "open", "--updates", 9, *SMALL]
     run(*options, "--out", whole)
     go = forecast.Fitter.run
-    monkeypatch.setattr(
-        forecast.Fitter, "run", lambda f, r: go(f, lambda p: r(p) and p.updates < 5)
-    )
+    monkeypatch.setattr(forecast.Fitter, "run", lambda f, r: go(f, lambda p: r(p) and p.steps < 5))
     run(*options, "--out", parts)
     monkeypatch.undo()
     run("resume", parts)

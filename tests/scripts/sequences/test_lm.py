@@ -76,7 +76,7 @@ def test_resuming_equals_never_having_stopped(
     options = ["--updates", 11, "--dropout", 0.2, "--num-layers", 2, "--seed", 3]
     whole = train(text, tmp_path / "whole", *options)
     run = lm.Fitter.run
-    monkeypatch.setattr(lm.Fitter, "run", lambda f, r: run(f, lambda p: r(p) and p.updates < stop))
+    monkeypatch.setattr(lm.Fitter, "run", lambda f, r: run(f, lambda p: r(p) and p.steps < stop))
     parts = train(text, tmp_path / "parts", *options)
     monkeypatch.undo()
     assert load_checkpoint(latest_checkpoint(parts))[1]["updates"] == stop

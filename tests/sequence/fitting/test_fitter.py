@@ -105,7 +105,7 @@ def test_an_update_is_adam_on_the_mean_over_the_count_with_clipped_gradient() ->
     Fitter(task, config).run(lambda progress: not seen.append(progress))
     assert seen[0].metrics["gradient_norm"] == pytest.approx(norm)
     assert seen[0].metrics["loss"] == pytest.approx(float(total.detach()) / 10)
-    assert seen[0].validation is not None and seen[0].updates == 1
+    assert seen[0].evaluation is not None and seen[0].steps == 1
     for mine, theirs in zip(task.module.parameters(), twin.module.parameters(), strict=True):
         assert torch.allclose(mine, theirs, atol=1e-5)
 
@@ -128,7 +128,7 @@ def test_the_caller_s_random_numbers_are_left_alone() -> None:
 def test_resuming_equals_never_having_stopped(stop: int, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     begun(whole).run()
-    begun(parts).run(lambda progress: progress.updates < stop)
+    begun(parts).run(lambda progress: progress.steps < stop)
     assert load_checkpoint(latest_checkpoint(parts))[1]["updates"] == stop
     torch.rand(13)  # the global stream is elsewhere by now
     fitter = resumed(parts)
@@ -143,7 +143,7 @@ def test_resuming_equals_never_having_stopped(stop: int, tmp_path: Path) -> None
 
 def test_what_was_logged_after_the_checkpoint_is_forgotten(tmp_path: Path) -> None:
     """As after a kill: the log is ahead of the last checkpoint, and a leftover lies about."""
-    begun(tmp_path).run(lambda progress: progress.updates < 11)
+    begun(tmp_path).run(lambda progress: progress.steps < 11)
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"steps": 12, "loss": 1.0}\n')
     leftover = tmp_path / "checkpoint-000000000012-00000000.safetensors"
@@ -233,7 +233,7 @@ def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("seed", -1, "seed: expected at least 0, got -1"),
         ("learning_rate", 0.0, "learning_rate: expected a positive number, got 0.0"),
         ("max_gradient_norm", math.inf, "max_gradient_norm: expected a positive number"),
-        ("schedule", "linear", "schedule: expected cosine or constant, got 'linear'"),
+        ("schedule", "linear", "schedule: expected one of cosine, constant, got 'linear'"),
     ],
 )
 def test_wrong_settings(field: str, value: Any, message: str) -> None:
