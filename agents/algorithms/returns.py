@@ -45,24 +45,3 @@ def lambda_returns(
         for t in range(len(head) - 1, -1, -1):
             g = torch.addcmul(head[t], tail[t], g, out=returns[t])
     return returns
-
-
-def discounted_returns(
-    r_tp1: Tensor, final_value: Tensor, terminated: Tensor, truncated: Tensor, discount: float
-) -> Tensor:
-    """G_t = r_{t+1} + discount G_{t+1} within each episode; pure Monte Carlo.
-
-    Args:
-        r_tp1: (T, B) rewards of whole episodes.
-        final_value: (T, B) what a truncated episode is continued with: the value of its last
-            observation, or 0 where nothing estimates it (then these returns are biased).
-        terminated: (T, B) bool.
-        truncated: (T, B) bool.
-        discount: gamma in [0, 1].
-
-    Returns:
-        (T, B) returns, without gradient.
-
-    Source: Sutton & Barto (2018), eq. 3.9.
-    """
-    return lambda_returns(r_tp1, final_value, terminated, truncated, discount, trace_decay=1.0)
