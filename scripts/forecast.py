@@ -12,7 +12,7 @@ import torch
 import tyro
 from rich.table import Table
 
-from sidestep.scripts.sequences.conducting import conduct, fitting_curve, leave
+from sidestep.scripts.sequences.conducting import fit, fitting_curve
 from sidestep.scripts.sequences.forecast_figures import forecast_figure
 from sidestep.scripts.sequences.forecast_task import (
     ForecastConfig,
@@ -21,6 +21,7 @@ from sidestep.scripts.sequences.forecast_task import (
     record_of,
 )
 from sidestep.scripts.sequences.series import Series, read_series
+from sidestep.scripts.shared.conducting import leave
 from sidestep.scripts.shared.console import console, guarded, parse, table
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.sequence.fitting.checkpoint import write_atomically
@@ -140,7 +141,7 @@ def finish(fitter: Fitter, task: ForecastTask, folder: Path) -> None:
     """Fit with a progress bar; then the table, the figures and forecast.json, by the best."""
     if task.series.remark:
         console.print(task.series.remark, soft_wrap=True, markup=False, highlight=False)
-    stopped = conduct(fitter, "forecast", "sidestep forecast resume")
+    stopped = fit(fitter, "forecast")
     facts = load_fitted(task.module, folder)
     measured = measure(task)
     name, size = task.series.name, len(task.series.values)

@@ -11,7 +11,7 @@ import torch
 import tyro
 
 from sidestep.scripts.sequences import lm_paint, lm_sample
-from sidestep.scripts.sequences.conducting import conduct, leave
+from sidestep.scripts.sequences.conducting import fit
 from sidestep.scripts.sequences.lm_figures import counted_nats, language_curve, language_table
 from sidestep.scripts.sequences.lm_task import (
     LanguageTask,
@@ -21,6 +21,7 @@ from sidestep.scripts.sequences.lm_task import (
     record_of,
     text_of,
 )
+from sidestep.scripts.shared.conducting import leave
 from sidestep.scripts.shared.console import console, guarded, run_action
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.sequence.fitting.checkpoint import write_atomically
@@ -112,7 +113,7 @@ def resume(options: ResumeOptions) -> None:
 
 def finish(fitter: Fitter, task: LanguageTask, folder: Path) -> None:
     """Fit with a progress bar; then the table, curve.png and samples.txt."""
-    stopped = conduct(fitter, "lm", "sidestep lm resume")
+    stopped = fit(fitter, "lm")
     records, config = read_log(folder), task.module.config
     counted = counted_nats(task)
     title = f"{config.cell.upper()} {config.num_layers} x {config.hidden_size}"

@@ -1,7 +1,6 @@
 """`sidestep train`: train an agent and leave a run folder with everything that belongs to it."""
 
 import argparse
-import signal
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -37,13 +36,12 @@ from sidestep.agents.runs import (
     read_config,
 )
 from sidestep.agents.training import FINAL, stream_seed, unfinished
+from sidestep.scripts.shared.conducting import conduct, leave
 from sidestep.scripts.shared.console import (
     console,
     guarded,
     parse,
-    progress,
     say,
-    stoppable,
 )
 from sidestep.scripts.shared.curves import learning_curve, save_figure
 from sidestep.scripts.shared.modules import import_modules
@@ -52,7 +50,7 @@ from sidestep.scripts.shared.tables import evaluation_table
 from sidestep.scripts.shared.words import first_word
 from sidestep.scripts.viewer.episodes import record_episodes
 from sidestep.scripts.viewer.live import LiveFeed
-from sidestep.sequence.fitting.checkpoint import Spec, check_tensors, latest_checkpoint, under
+from sidestep.sequence.fitting.checkpoint import Spec, check_tensors, under
 from sidestep.sequence.fitting.lock import writing
 from sidestep.sequence.fitting.log import read_log
 
@@ -272,17 +270,19 @@ def finish(
     feed: LiveFeed | None = None,
 ) -> None:
     """Train with a progress bar; then the table, curve.png and greedy.gif."""
-    with stoppable() as stop:
-        try:
-            with_bar(trainer, stop, feed)
-        except FloatingPointError as error:
-            kept = latest_checkpoint(folder).stem
-            raise SystemExit(f"sidestep train: {error}; the last good one is {kept}") from None
-        finally:
-            if trainer.evaluation_env is not None:
-                trainer.evaluation_env.close()
-    if stop:
-        say(f"Stopped by {stop[0]}; `sidestep train resume {folder}` goes on from here.")
+
+    def offer(state: Progress) -> None:
+        over = state.steps >= trainer.config.total_steps
+        words = feed.offer(trainer.agent, last=over) if feed is not None else None
+        if words is not None:
+            say(words)
+
+    try:
+        name = trainer.agent.name
+        stop = conduct(trainer, "train", figures_of, name, each=offer, within=shown_in)
+    finally:
+        if trainer.evaluation_env is not None:
+            trainer.evaluation_env.close()
     if episodes is None:
         episodes = final_episodes(run.env.id)
     if stop:
@@ -305,34 +305,7 @@ def finish(
     if gif_episodes:
         record_episodes(trainer.agent, run.env, gif_episodes, folder / "greedy.gif")
     say(f"Run folder: {folder}")
-    if stop:
-        raise SystemExit(128 + signal.Signals[stop[0]].value)
-
-
-def with_bar(trainer: Trainer, stop: list[str], feed: LiveFeed | None = None) -> None:
-    """Run the trainer with a live bar; stops at the next update when `stop` is not empty."""
-    with progress("{task.fields[figures]}") as bar, shown_in(bar):
-        task = bar.add_task(
-            trainer.agent.name,
-            total=trainer.config.total_steps,
-            completed=trainer.agent.steps,
-            figures="",
-        )
-        shown = 0.0
-
-        def report(state: Progress) -> bool:
-            nonlocal shown
-            if time.monotonic() - shown > 0.1 or state.steps >= trainer.config.total_steps:
-                shown = time.monotonic()
-                steps = min(state.steps, trainer.config.total_steps)
-                bar.update(task, completed=steps, figures=figures_of(state))
-            if feed is not None:
-                words = feed.offer(trainer.agent, last=state.steps >= trainer.config.total_steps)
-                if words is not None:
-                    say(words)
-            return not stop
-
-        trainer.run(report)
+    leave(stop)
 
 
 def default_folder(learner: str, env_id: str) -> Path:

@@ -11,7 +11,7 @@ import torch
 import tyro
 
 from sidestep.scripts.sequences import translate_run
-from sidestep.scripts.sequences.conducting import conduct, leave
+from sidestep.scripts.sequences.conducting import fit
 from sidestep.scripts.sequences.hangul import check_font, tell_font
 from sidestep.scripts.sequences.translate_data import Corpus, DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_figures import (
@@ -32,6 +32,7 @@ from sidestep.scripts.sequences.translate_task import (
     record_of,
     run_of,
 )
+from sidestep.scripts.shared.conducting import leave
 from sidestep.scripts.shared.console import console, guarded, run_action, table
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.sequence.fitting.fitted import begun, facts_of, resumed, resumption
@@ -130,7 +131,7 @@ def resume(options: ResumeOptions) -> None:
 
 def finish(fitter: Fitter, task: TranslationTask, folder: Path) -> None:
     """Fit with a progress bar; then the test, examples, curve.png and attention.png."""
-    stopped = conduct(fitter, "translate", "sidestep translate resume")
+    stopped = fit(fitter, "translate")
     task.model.eval()
     corpus, config = shown_of(task.corpus), task.model.config
     scores, found = scores_of(task.model, corpus, SearchConfig(), task.data.max_target)

@@ -1,72 +1,24 @@
-"""A `Fitter` on the command line: its progress bar, the signals that stop it, and its curve."""
+"""A `Fitter` on the command line, and its curve."""
 
-import signal
-import time
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from sidestep.scripts.shared.console import console, progress, stoppable
+from sidestep.scripts.shared.conducting import conduct
 from sidestep.scripts.shared.curves import BLUE, GREY, plain_axes
-from sidestep.sequence.fitting.checkpoint import latest_checkpoint
 from sidestep.sequence.fitting.fitter import Fitter
 from sidestep.sequence.fitting.runs import Progress
 
 
-def conduct(fitter: Fitter, command: str, resume: str) -> str | None:
-    """Fit with a progress bar; Ctrl-C and SIGTERM save and end it.
-
-    Args:
-        fitter: goes on from wherever it stands; has a folder.
-        command: the word after `sidestep`, for messages.
-        resume: the words that go on with the run; its folder follows.
-
-    Returns:
-        The signal's name if one stopped it, else None. The command finishes its work quickly and
-        ends with `leave(name)`.
-
-    Raises:
-        SystemExit: a loss that is not finite, with one line that names the last good checkpoint.
-    """
-    folder = fitter.folder
-    assert folder is not None
-    with stoppable() as stop:
-        try:
-            _with_bar(fitter, command, stop)
-        except FloatingPointError as error:
-            kept = latest_checkpoint(folder).stem
-            raise SystemExit(
-                f"sidestep {command}: {error}; the last good one is {kept}, "
-                "a smaller --learning-rate may help"
-            ) from None
-    if stop:
-        console.print(f"Stopped by {stop[0]}; `{resume} {folder}` goes on from here.")
-    return stop[0] if stop else None
+def fit(fitter: Fitter, command: str) -> str | None:
+    """Fit with a progress bar over losses; see `conduct`."""
+    return conduct(fitter, command, losses_of, hint=", a smaller --learning-rate may help")
 
 
-def leave(stopped: str | None) -> None:
-    """End the command with the exit code of the signal that stopped it, if any."""
-    if stopped is not None:
-        raise SystemExit(128 + signal.Signals[stopped].value)
-
-
-def _with_bar(fitter: Fitter, command: str, stop: list[str]) -> None:
-    total, words = fitter.config.updates, ""
-    with progress("{task.fields[figures]}") as bar:
-        task = bar.add_task(command, total=total, completed=fitter.updates, figures="")
-        shown = 0.0
-
-        def report(state: Progress) -> bool:
-            nonlocal shown, words
-            if state.evaluation:
-                words = f"  validation {state.evaluation['loss']:.3f}"
-            if time.monotonic() - shown > 0.1 or state.steps == total:
-                shown = time.monotonic()
-                figures = f"loss {state.metrics['loss']:.3f}{words}"
-                bar.update(task, completed=state.steps, figures=figures)
-            return not stop
-
-        fitter.run(report)
+def losses_of(state: Progress) -> str:
+    """Put an update's loss into words, with the last validation's."""
+    words = f"loss {state.metrics['loss']:.3f}"
+    return f"{words}  validation {state.evaluation['loss']:.3f}" if state.evaluation else words
 
 
 def fitting_curve(records: list[dict[str, Any]], title: str, label: str) -> Figure:

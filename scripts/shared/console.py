@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -360,21 +359,3 @@ def progress(*extra: str, transient: bool = False) -> Progress:
         console=console,
         transient=transient,
     )
-
-
-@contextlib.contextmanager
-def stoppable() -> Iterator[list[str]]:
-    """A list that Ctrl-C and SIGTERM put their name into; a second Ctrl-C interrupts at once."""
-    caught: list[str] = []
-
-    def note(number: int, _: Any) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(signal.Signals(number).name)
-
-    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,7 +2,9 @@
 
 import json
 import math
+import signal
 from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from sidestep.scripts.sequences.conducting import conduct, fitting_curve
+from sidestep.scripts.sequences.conducting import fit, fitting_curve, losses_of
+from sidestep.scripts.shared.conducting import conduct, leave
 from sidestep.sequence.fitting.checkpoint import check_tensors, latest_checkpoint, load_checkpoint
 from sidestep.sequence.fitting.fitted import begin_run, facts_of, load_fitted, read_run, resumption
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, Loss, seeded
 from sidestep.sequence.fitting.log import read_log
+from sidestep.sequence.fitting.runs import Progress
 
 CONFIG = FittingConfig(updates=23, log_every=5, validate_every=7, checkpoint_every=6)
 
@@ -193,12 +197,42 @@ def test_the_best_checkpoint_is_the_one_of_the_lowest_validation(tmp_path: Path)
 def test_a_loss_that_is_not_finite_ends_with_a_clear_line(tmp_path: Path) -> None:
     fitter = begun(tmp_path, poison=8)
     with pytest.raises(SystemExit, match="expected a finite loss") as caught:
-        conduct(fitter, "toy", "sidestep toy resume")
+        fit(fitter, "toy")
     words = str(caught.value)
     assert "at update 9" in words and "the last good one is checkpoint-000000000006" in words
     assert all(torch.isfinite(p).all() for p in fitter.task.module.parameters())
     resumed(tmp_path).run()  # the data differ: this one comes through
     assert load_checkpoint(latest_checkpoint(tmp_path))[1]["updates"] == 23
+
+
+def test_a_signal_ends_it_with_a_checkpoint_and_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = count(1)
+    monkeypatch.setattr("sidestep.scripts.shared.conducting.time.monotonic", lambda: next(clock))
+    fitter, seen = begun(tmp_path), list[str]()
+
+    def words(state: Progress) -> str:
+        seen.append(f"{state.steps}: {losses_of(state)}")
+        return seen[-1]
+
+    def each(state: Progress) -> None:
+        if state.steps == 9:
+            signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert conduct(fitter, "toy", words, each=each) == "SIGTERM"
+    assert signal.getsignal(signal.SIGTERM) is before
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"Stopped by SIGTERM; `sidestep toy resume {tmp_path}` goes on from here." in said
+    assert load_checkpoint(latest_checkpoint(tmp_path))[1]["updates"] == 9
+    held_out = next(r["validation"]["loss"] for r in read_log(tmp_path) if "validation" in r)
+    told = [f"validation {held_out:.3f}" in line for line in seen]  # validated once, at update 7
+    assert told == [update >= 7 for update in range(1, 10)]
+    with pytest.raises(SystemExit) as caught:
+        leave("SIGTERM")
+    assert caught.value.code == 143
+    leave(None)
 
 
 def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
