@@ -16,6 +16,7 @@ from sidestep.scripts.viewer.panels.registry import BY_DEFAULT, NAMES, check_pan
 from sidestep.scripts.viewer.recording import MOST_FRAMES, Shot, check_target, write_film
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.scripts.viewer.session import Session
+from sidestep.scripts.viewer.stage import off_screen
 from sidestep.scripts.viewer.tiles import MOST_LANES
 from sidestep.sequence.limits import COUNT, between, check_fields
 
@@ -116,6 +117,7 @@ def main(args: list[str] | None = None) -> None:
     guarded("record", lambda: record(parse(Options, "record", args, EXAMPLES)))
 
 
+@off_screen()
 def record(options: Options) -> None:
     """Play, draw and write."""
     torch.set_num_threads(1)

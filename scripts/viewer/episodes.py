@@ -1,6 +1,7 @@
 """A trained agent's episodes as a GIF."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing.screen_window import fitted
 from sidestep.scripts.shared.console import say
 from sidestep.scripts.viewer.recording import Film
-from sidestep.scripts.viewer.stage import drawing_of, make_drawn, picture_size
+from sidestep.scripts.viewer.stage import drawing_of, make_drawn, off_screen, picture_size
 
 FRAMES_PER_SECOND = 6
 MOST_FRAMES = 400
@@ -26,11 +27,8 @@ def record_episodes(agent: Agent, env_config: EnvConfig, episodes: int, path: Pa
     Whatever fails here leaves a sentence and no file: training has been paid for.
     """
     try:
-        env = make_drawn(env_config)
-        try:
+        with off_screen(), closing(make_drawn(env_config)) as env:
             film_of(env, Player(agent), episodes).write(path)
-        finally:
-            env.close()
     except Exception as error:  # foreign envs fail in their own ways
         if os.environ.get("SIDESTEP_TRACEBACK"):
             raise

@@ -131,6 +131,23 @@ def make_drawn(config: EnvConfig) -> gym.Env[Any, Any]:
     return env
 
 
+@contextmanager
+def off_screen() -> Iterator[None]:
+    """Let envs draw without a window: SDL looks for no screen, and has nothing to say of none.
+
+    A driver that the user named, and a display that is in use already, stay.
+    """
+    name = "SDL_VIDEODRIVER"
+    if os.environ.get(name) or pygame.display.get_init():
+        yield
+        return
+    os.environ[name] = "dummy"
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+
+
 def warm_up(env: gym.Env[Any, Any]) -> None:
     """Compile what ticks of our worlds need, before a window opens that would freeze meanwhile.
 

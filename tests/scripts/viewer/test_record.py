@@ -1,5 +1,8 @@
 """`sidestep record`: files of every kind, the episodes that are picked, errors."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -219,3 +222,22 @@ def test_films_hold_and_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     strange.add(shades[0])
     with pytest.raises(ValueError, match="expected one shape"):
         strange.add(shades[0][:5])
+
+
+def test_sdl_says_nothing_where_no_window_is_opened() -> None:
+    """It complained of a missing screen in the output of `record` and at the end of `train`."""
+    code = """
+import os
+import gymnasium
+from sidestep.scripts.viewer.stage import off_screen
+with off_screen():
+    env = gymnasium.make("CartPole-v1", render_mode="rgb_array")
+    env.reset(seed=0)
+    assert env.render().shape == (400, 600, 3)
+    env.close()
+assert "SDL_VIDEODRIVER" not in os.environ
+"""
+    hidden = ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR")
+    env = {k: v for k, v in os.environ.items() if k not in hidden}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
