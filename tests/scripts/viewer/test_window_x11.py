@@ -29,7 +29,7 @@ pytestmark = [
         reason="expected Xvfb and xdotool",
     ),
 ]
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds until the screen must show what is expected."""
 
 
