@@ -11,15 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from sidestep.sequence import State, select_state
-from sidestep.sequence.layers.recurrent import Recurrent
-from sidestep.sequence.memory.attention_window import WindowAttention
+from sidestep.sequence.memory.table import KINDS
 
 from .acting.batch import Inputs
 from .algorithms.learner import Agent
 
 Numbers = NDArray[np.float32]
-_GATES = ("i", "f", "o", "r", "z")
-"""What lies in [0, 1] among the parts of a cell's record."""
 
 
 class Insight(NamedTuple):
@@ -35,9 +32,11 @@ class Insight(NamedTuple):
     cells: Numbers | None = None
     """(H,) cell state of an LSTM's last layer."""
     gates: tuple[tuple[str, Numbers], ...] = ()
-    """Name and (H,) of every gate of the last layer."""
+    """Letter and (H,) of every gate of the last layer."""
     attention: Numbers | None = None
     """(K,) weights by lag, the present first, of an attention memory."""
+    gate_words: tuple[str, ...] = ()
+    """What each of the gates does when it is open, in a word."""
 
 
 class Impression:
@@ -72,17 +71,19 @@ def look(agent: Agent, inputs: Inputs, state: State) -> Insight:
     scores, are_probabilities = agent.scores(output, inputs.mask)
     worth = agent.value(output, inputs.mask)
     value = None if worth is None else worth.item()
-    facts: dict[str, Any] = {}
     memory, x = agent.network.memory, agent.network.encode(inputs)
-    if isinstance(memory, Recurrent):
-        record: Any = memory.trace(x.unsqueeze(0), state, inputs.reset.unsqueeze(0)).cells[-1]
-        parts = {name: _row(getattr(record, name)[0]) for name in record._fields}
-        gates = tuple((name, parts[name]) for name in parts if name in _GATES)
-        facts = {"units": parts["h"], "cells": parts.get("c"), "gates": gates}
-    elif isinstance(memory, WindowAttention):
-        y, _ = memory.step(x, state, inputs.reset)
-        facts = {"units": _row(y), "attention": _row(memory.look(x, state, inputs.reset))}
-    return Insight(_row(scores), are_probabilities, value, **facts)
+    kind = KINDS[agent.config.network.memory]
+    seen = kind.look(memory, x, state, inputs.reset)
+    return Insight(
+        _row(scores),
+        are_probabilities,
+        value,
+        units=None if seen.units is None else _row(seen.units),
+        cells=None if seen.cells is None else _row(seen.cells),
+        gates=tuple((letter, _row(gate)) for letter, gate in seen.gates.items()),
+        gate_words=tuple(kind.gate_words[letter] for letter in seen.gates),
+        attention=None if seen.attention is None else _row(seen.attention),
+    )
 
 
 class Worth(NamedTuple):

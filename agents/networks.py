@@ -1,7 +1,8 @@
 """The network of every agent: encoder -> memory -> one linear head; past the memory on request."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,8 +25,11 @@ class NetworkConfig:
 
     hidden_sizes: tuple[int, ...] = (64, 64)
     """Widths of the encoder's layers, each Linear -> LayerNorm -> ReLU."""
-    memory: Literal["none", "rnn", "lstm", "gru", "attention"] = "none"
-    """What carries information from tick to tick: none, rnn, lstm, gru or attention."""
+    choices: ClassVar[dict[str, Sequence[str]]] = {"memory": MEMORIES}
+    """What a command line may offer for a field."""
+    memory: str = "none"
+    """What carries information from tick to tick: none, rnn, lstm, gru, attention, or one that was
+    registered."""
     memory_size: int = 64
     """Width of the memory's state (of the attention's embeddings)."""
     memory_layers: int = 1
@@ -47,7 +51,10 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         """Check every field."""
         if self.memory not in MEMORIES:
-            raise ValueError(f"memory: expected one of {', '.join(MEMORIES)}, got {self.memory!r}")
+            raise ValueError(
+                f"memory: expected one of {', '.join(MEMORIES)}, got {self.memory!r}; of one that "
+                "another module registers, import the module first (a command: --modules NAME)"
+            )
         if any(size < 1 for size in self.hidden_sizes):
             raise ValueError(f"hidden_sizes: expected positive sizes, got {self.hidden_sizes}")
         if any(size < 1 for size in self.channels):

@@ -11,6 +11,7 @@ from .layers.inspection import GateStatistics as GateStatistics
 from .layers.inspection import gate_statistics as gate_statistics
 from .layers.inspection import gradient_flow as gradient_flow
 from .layers.inspection import toy_chain as toy_chain
+from .layers.recurrent import Recurrent as Recurrent
 from .layers.steps import GRUStep as GRUStep
 from .layers.steps import LSTMStep as LSTMStep
 from .layers.steps import RNNStep as RNNStep
@@ -20,12 +21,15 @@ from .layers.steps import lstm_step as lstm_step
 from .layers.steps import rnn_step as rnn_step
 from .layers.unroll import Trace as Trace
 from .memory.attention_window import WindowAttention as WindowAttention
-from .memory.memory import MEMORIES as MEMORIES
 from .memory.memory import Memory as Memory
 from .memory.memory import NoMemory as NoMemory
-from .memory.memory import make_memory as make_memory
 from .memory.packing import Packing as Packing
 from .memory.packing import pack_episodes as pack_episodes
+from .memory.table import MEMORIES as MEMORIES
+from .memory.table import Look as Look
+from .memory.table import MemoryKind as MemoryKind
+from .memory.table import make_memory as make_memory
+from .memory.table import register_memory as register_memory
 from .models import forecasting, language, markov
 from .models.attention import Attended as Attended
 from .models.attention import Attention as Attention

@@ -48,7 +48,7 @@ def preset(learner: str, env_id: str, memory: str) -> Settings:
     if learner not in PRESETS:
         raise ValueError(f"learner: expected one of {', '.join(PRESETS)}, got {learner!r}")
     known, name = PRESETS[learner], name_of(env_id)
-    network = NetworkConfig(hidden_sizes=(64, 64), memory=memory)  # type: ignore[arg-type]
+    network = NetworkConfig(hidden_sizes=(64, 64), memory=memory)
     if name.startswith(SEVERAL_LEVELS):  # a view of 7x7 cells: too small for convolutions
         past = memory != "none"
         network = replace(network, hidden_sizes=(128, 128), channels=(), skip_connection=past)

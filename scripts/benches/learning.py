@@ -55,7 +55,7 @@ class Options:
     """Runs of each contestant."""
     learners: Annotated[tuple[str, ...], some_of(LEARNERS)] = LEARNERS
     """Ours."""
-    memories: Annotated[tuple[str, ...], some_of(MEMORIES)] = MEMORIES
+    memories: Annotated[tuple[str, ...], some_of(MEMORIES)] = tuple(MEMORIES)
     """Of ours."""
     peers: bool = True
     """Measure what is installed of Stable-Baselines3 beside ours."""

@@ -52,7 +52,7 @@ class Options:
     """moving-obstacles, glimpse, crossing."""
     learners: Annotated[tuple[str, ...], some_of(LEARNERS)] = LEARNERS
     """Which."""
-    memories: Annotated[tuple[str, ...], some_of(MEMORIES)] = MEMORIES
+    memories: Annotated[tuple[str, ...], some_of(MEMORIES)] = tuple(MEMORIES)
     """Which."""
     seeds: int = 10
     """Runs of each on the small worlds."""

@@ -37,7 +37,7 @@ class Options:
 
     learners: Annotated[tuple[str, ...], some_of(LEARNERS)] = LEARNERS
     """Ours."""
-    memories: Annotated[tuple[str, ...], some_of(MEMORIES)] = MEMORIES
+    memories: Annotated[tuple[str, ...], some_of(MEMORIES)] = tuple(MEMORIES)
     """Of ours."""
     rounds: int = 3
     """Measurements of each, interleaved; the median counts."""

@@ -1,7 +1,8 @@
 """What `sidestep forecast` fits and measures: split, latent model, errors beside persistence."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.series import Series
 from sidestep.sequence.fitting.checkpoint import check_tensors, within
 from sidestep.sequence.fitting.fitter import FittingConfig, Loss, seeded
-from sidestep.sequence.limits import MANY, Limit, at_least, check_fields
+from sidestep.sequence.limits import MANY, Limit, at_least, check_fields, one_of
+from sidestep.sequence.memory.table import CELLS
 from sidestep.sequence.models.forecasting import (
     Forecast,
     Forecaster,
@@ -34,7 +36,9 @@ class ForecastConfig:
 
     window: int = 9
     """tau, the past values that AR sees."""
-    cell: Literal["rnn", "lstm", "gru"] = "gru"
+    choices: ClassVar[dict[str, Sequence[str]]] = {"cell": CELLS}
+    """What a command line may offer for a field."""
+    cell: str = "gru"
     """Of the latent model."""
     hidden_size: int = 24
     """Units of the latent model."""
@@ -53,6 +57,7 @@ class ForecastConfig:
         """Check every field."""
         share = Limit("a number in (0, 1)", lambda value: 0 < value < 1)
         limits = {
+            "cell": one_of(*CELLS),
             "window": at_least(1, MANY),
             "hidden_size": at_least(1, MANY),
             "horizon": at_least(1, MANY),

@@ -76,7 +76,7 @@ def paint(options: PaintOptions) -> int:
     torch.set_num_threads(1)
     check_folder(options.out, "out")
     model, vocabulary = load_language_model(options.run, options.checkpoint)
-    part = options.state or ("c" if model.config.cell == "lstm" else "h")
+    part = options.state or model.recurrent.part_names[-1]
     text = _text(options, vocabulary)
     if options.begin >= len(text):
         raise ValueError(f"begin: expected less than the text's {len(text)}, got {options.begin}")

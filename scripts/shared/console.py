@@ -6,10 +6,11 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import gymnasium as gym
 import tyro
@@ -30,8 +31,9 @@ from tyro.constructors import (
     PrimitiveTypeInfo,
 )
 
-from sidestep.scripts.shared.modules import import_modules
-from sidestep.scripts.shared.words import did_you_mean, first_word
+from sidestep.scripts.shared.modules import import_modules, without_modules
+from sidestep.scripts.shared.words import did_you_mean as did_you_mean
+from sidestep.scripts.shared.words import first_word
 
 T = TypeVar("T")
 
@@ -120,11 +122,14 @@ def parse(
         examples: shown at the end of `--help`, as written.
         default: an instance whose values replace the defaults.
     """
-    import_modules(sys.argv[1:] if args is None else args)
+    args = sys.argv[1:] if args is None else args
+    import_modules(args)
+    if "modules" not in config.__dataclass_fields__:  # type: ignore[attr-defined]
+        args = without_modules(args)
     description = (config.__doc__ or "").strip()
     said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(said), offered(config):
             return tyro.cli(
                 config,
                 prog=f"sidestep {command}",
@@ -137,7 +142,7 @@ def parse(
         raise SystemExit(0) from None
     except SystemExit as stop:
         if stop.code:
-            parted = _parted(sys.argv[1:] if args is None else args)
+            parted = _parted(args)
             if parted:  # tyro finds what was meant for --flag value only
                 return parse(config, command, parted, examples, default)
             raise ValueError(_one_line(said.getvalue())) from None
@@ -166,6 +171,40 @@ def run_action(
     if word is not None:
         options, action = actions[word]
         action(parse(options, f"{command} {word}", args[1:], examples))
+
+
+@contextlib.contextmanager
+def offered(config: type[Any]) -> Iterator[None]:
+    """While it lasts, fields that take a table's names say so in their annotations.
+
+    tyro shows and checks the choices of a `Literal` alone; a table may have grown since the class
+    was made. A class names such fields in `choices`.
+
+    Args:
+        config: the dataclass whose fields, and theirs, become flags.
+    """
+    before = []
+    for kind in _dataclasses_in(config):
+        for name, names in getattr(kind, "choices", {}).items():
+            before.append((kind.__annotations__, name, kind.__annotations__[name]))
+            kind.__annotations__[name] = Literal[tuple(names)]
+    try:
+        yield
+    finally:
+        for annotations, name, annotation in before:
+            annotations[name] = annotation
+
+
+def _dataclasses_in(config: type[Any]) -> set[type[Any]]:
+    """A dataclass and those that its fields are of."""
+    found, waiting = set[type[Any]](), [config]
+    while waiting:
+        kind = waiting.pop()
+        if isinstance(kind, type) and is_dataclass(kind) and kind not in found:
+            found.add(kind)
+            hints = get_type_hints(kind)
+            waiting += [hints[field.name] for field in fields(kind)]
+    return found
 
 
 def some_of(names: Iterable[str]) -> Any:

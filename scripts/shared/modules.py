@@ -16,16 +16,29 @@ def import_modules(args: Iterable[str]) -> None:
     Raises:
         ValueError: one that cannot be imported.
     """
+    for name in _parted(args)[0]:
+        import_named(name)
+
+
+def without_modules(args: Iterable[str]) -> list[str]:
+    """The words of a command that has no flag of that name, without `--modules`."""
+    return _parted(args)[1]
+
+
+def _parted(args: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The names after `--modules`, and all other words of a command."""
+    names: list[str] = []
+    others: list[str] = []
     reading = False
     for word in args:
         flag, equals, value = word.partition("=")
         if word.startswith("-"):
-            reading = flag == "--modules" and not equals
-            names = [value] if flag == "--modules" and equals else []
+            reading = word == "--modules"
+        if flag == "--modules":
+            names += [value] if equals else []
         else:
-            names = [word] if reading else []
-        for name in names:
-            import_named(name)
+            (names if reading else others).append(word)
+    return names, others
 
 
 def import_named(name: str) -> None:

@@ -7,6 +7,7 @@ three neighbours and nothing is copied. See `operator` for what all operators sh
 `gru_before` for the other convention.
 """
 
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -59,6 +60,7 @@ class GRU(Recurrent):
     gates = 3
     part_names = ("h",)
     record = GRUStep
+    gate_words = MappingProxyType({"r": "uses past", "z": "keeps"})
 
     def __init__(
         self,

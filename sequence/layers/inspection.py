@@ -114,9 +114,6 @@ def _join(leaves: Sequence[Tensor], top: Sequence[Tensor]) -> State:
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
-_GATES = ("i", "f", "o", "r", "z")
-
-
 class GateStatistics(NamedTuple):
     """How a gate behaves over time and batch, for each unit (H,).
 
@@ -147,7 +144,7 @@ def gate_statistics(
         By the gate's name: i, f, o of an LSTM, r, z of a GRU.
     """
     record: Any = layer.trace(x, reset=reset).cells[level]
-    gates = {name: getattr(record, name) for name in record._fields if name in _GATES}
+    gates = {name: getattr(record, name) for name in layer.gate_words}
     return {
         name: GateStatistics(
             gate.mean((0, 1)), (gate < 0.1).float().mean((0, 1)), (gate > 0.9).float().mean((0, 1))

@@ -4,6 +4,7 @@ The slots of a step are g, i, f, o: forward, the three sigmoids are neighbours; 
 that the cell's gradient reaches are. See `operator` for what all operators share.
 """
 
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -50,6 +51,7 @@ class LSTM(Recurrent):
     gates = 4
     part_names = ("h", "c")
     record = LSTMStep
+    gate_words = MappingProxyType({"i": "lets in", "f": "keeps", "o": "shows"})
     forget_gate = 1
 
     def __init__(

@@ -3,6 +3,8 @@
 Axis letters: T time, B batch, D input features, H hidden units, L layers times directions.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
 import torch
@@ -22,7 +24,7 @@ from sidestep.sequence.arguments import (
 from sidestep.sequence.state import State
 
 from .initialisation import INITS, Init, initialise, refresh
-from .operator import transformed
+from .operator import step_by_step, transformed
 from .unroll import Parts, Trace, Weights, bare, run_layers
 
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "norm_ih", "norm_hh", "norm_c")
@@ -35,6 +37,8 @@ class Recurrent(nn.Module):
     part_names: ClassVar[tuple[str, ...]]
     record: ClassVar[Any]
     forget_gate: ClassVar[int | None] = None
+    gate_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """For each field of `record` that lies in [0, 1], what the gate does when it is open."""
 
     def __init__(
         self,
@@ -149,7 +153,7 @@ class Recurrent(nn.Module):
         found = next(self.parameters(), None) if plain is None else plain
         return cast(Tensor, self.weight_hh_l0 if found is None else found)
 
-    # What the kinds of cell define.
+    # What the kinds of cell define: the first, and the others where there is a faster way.
 
     def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> Any:
         """One step by the specification: x (B, D), parts (B, H); a record, states first."""
@@ -158,8 +162,14 @@ class Recurrent(nn.Module):
     def run_direction(
         self, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None
     ) -> Parts:
-        """All steps of one direction: x (T, B, D), parts (B, H); each state (T, B, H)."""
-        raise NotImplementedError
+        """All steps of one direction: x (T, B, D), parts (B, H); each state (T, B, H).
+
+        A kind of cell that has no faster way runs by its specification.
+        """
+        record = step_by_step(
+            lambda x_t, rows: self.cell_step(x_t, rows, weights), self.record, x, parts, reset
+        )
+        return tuple(record[: len(parts)])
 
     def run_fused(self, x: Tensor, parts: Parts, flat: list[Tensor]) -> tuple[Tensor, Parts] | None:
         """All layers by torch's own kernel; None where it computes otherwise.
@@ -169,11 +179,11 @@ class Recurrent(nn.Module):
             parts: the states, (L, B, H) each.
             flat: the parameters of all layers and directions in torch's order.
         """
-        raise NotImplementedError
+        return None
 
     def fast_step(self, x: Tensor, parts: Parts, weights: Any) -> Parts:
         """One step of acting: the new states only, each (B, H)."""
-        raise NotImplementedError
+        return tuple(self.cell_step(x, parts, Weights(*weights))[: len(parts)])
 
     def fused_options(self) -> tuple[bool, int, float, bool, bool, bool]:
         """What torch.lstm, torch.gru and their like take after the parameters."""

@@ -1,17 +1,12 @@
-"""The memories that agents use, behind one interface."""
+"""What every memory offers, and the memory of an agent that has none."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
 from sidestep.sequence.arguments import check_input, check_lengths, check_reset
-from sidestep.sequence.layers import GRU, LSTM, RNN
 from sidestep.sequence.layers.lengths import padding
 from sidestep.sequence.state import State, describe
-
-from .attention_window import WindowAttention
 
 
 class Memory(Protocol):
@@ -105,70 +100,3 @@ class NoMemory(nn.Module):
             raise TypeError(f"expected the state to be (), got {describe(state)}")
         if reset is not None:
             check_reset(reset, tuple(x.shape[:-1]), x.device)
-
-
-def _none(input_size: int, hidden_size: int, num_layers: int, window: int, **_: Any) -> nn.Module:
-    return NoMemory(input_size)
-
-
-def _attention(
-    input_size: int, hidden_size: int, num_layers: int, window: int, **options: Any
-) -> nn.Module:
-    if num_layers != 1:
-        raise ValueError(f"expected num_layers=1 for attention, got {num_layers}")
-    return WindowAttention(input_size, hidden_size, window, **options)
-
-
-def _layer(kind: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-    def make(
-        input_size: int, hidden_size: int, num_layers: int, window: int, **options: Any
-    ) -> nn.Module:
-        return kind(input_size, hidden_size, num_layers, **options)
-
-    return make
-
-
-_MAKERS: dict[str, Callable[..., nn.Module]] = {
-    "none": _none,
-    "rnn": _layer(RNN),
-    "lstm": _layer(LSTM),
-    "gru": _layer(GRU),
-    "attention": _attention,
-}
-
-MEMORIES = tuple(_MAKERS)
-"""The names that `make_memory` takes."""
-
-
-def make_memory(
-    name: str,
-    *,
-    input_size: int,
-    hidden_size: int = 64,
-    num_layers: int = 1,
-    window: int = 16,
-    generator: torch.Generator | None = None,
-    **options: Any,
-) -> Any:
-    """A memory by name.
-
-    Args:
-        name: one of `MEMORIES`.
-        input_size: D, features of x.
-        hidden_size: H, features of y; "none" has none and returns x.
-        num_layers: layers of "rnn", "lstm" and "gru".
-        window: K, how many of the last embeddings "attention" sees.
-        generator: draws the weights; None takes torch's global one.
-        **options: further arguments of `RNN`, `LSTM`, `GRU` or `WindowAttention`.
-
-    Returns:
-        An `nn.Module` with the interface `Memory`.
-
-    Raises:
-        ValueError: the name is unknown, or a size is out of range.
-    """
-    if name not in _MAKERS:
-        raise ValueError(f"expected memory to be one of {', '.join(MEMORIES)}, got {name!r}")
-    return _MAKERS[name](
-        input_size, hidden_size, num_layers, window, generator=generator, **options
-    )

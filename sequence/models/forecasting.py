@@ -13,20 +13,18 @@ Axis letters: N length of the series, O origins, K steps ahead, B batch, T time.
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sidestep.sequence.layers import GRU, LSTM, RNN
+from sidestep.sequence.layers.recurrent import Recurrent
+from sidestep.sequence.memory.table import layer_of
 from sidestep.sequence.state import State, concatenate_states, map_state
 
-from .language import CELLS
-
 Values = NDArray[np.float64]
-Cell = Literal["rnn", "lstm", "gru"]
 NORMAL_90 = 1.6448536269514722
 """Standard deviations around a normal mean that hold 90 %."""
 AT_ONCE = 256
@@ -188,7 +186,7 @@ class LatentForecaster(nn.Module):
     depend on which others are asked for.
 
     Args:
-        cell: rnn, lstm or gru.
+        cell: rnn, lstm, gru, or one that was registered.
         hidden_size: H.
         paths: random futures a forecast.
         seed: of the futures.
@@ -197,13 +195,11 @@ class LatentForecaster(nn.Module):
     first = 1
 
     def __init__(
-        self, cell: Cell = "gru", hidden_size: int = 32, paths: int = 300, seed: int = 0
+        self, cell: str = "gru", hidden_size: int = 32, paths: int = 300, seed: int = 0
     ) -> None:
         """Make the layers; weights come from torch's global generator."""
         super().__init__()
-        if cell not in CELLS:
-            raise ValueError(f"cell: expected one of {', '.join(CELLS)}, got {cell!r}")
-        self.recurrent: RNN | LSTM | GRU = CELLS[cell](1, hidden_size)
+        self.recurrent: Recurrent = layer_of(cell)(1, hidden_size)
         self.head = nn.Linear(hidden_size, 2)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)

@@ -4,23 +4,21 @@ Axis letters: T time, B batch, V vocabulary, H hidden units. Symbols are int64 i
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
-from sidestep.sequence.layers import GRU, LSTM, RNN
+from sidestep.sequence.layers.recurrent import Recurrent
 from sidestep.sequence.limits import LAYERS, MANY, PART, at_least, check_fields, one_of
+from sidestep.sequence.memory.table import CELLS as CELLS
+from sidestep.sequence.memory.table import layer_of
 from sidestep.sequence.state import State, detach_state
 
 from .sampling import check_sampling, sample_logits
-
-Cell = Literal["rnn", "lstm", "gru"]
-CELLS: dict[str, type[RNN] | type[LSTM] | type[GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
-"""The layers by the names that `LanguageConfig.cell` takes."""
 
 
 def name_of(symbol: str) -> str:
@@ -81,8 +79,10 @@ class Vocabulary:
 class LanguageConfig:
     """The architecture of a `LanguageModel`."""
 
-    cell: Cell = "lstm"
-    """rnn, lstm or gru."""
+    choices: ClassVar[dict[str, Sequence[str]]] = {"cell": CELLS}
+    """What a command line may offer for a field."""
+    cell: str = "lstm"
+    """rnn, lstm, gru, or one that was registered."""
     hidden_size: int = 192
     """H, units of each layer."""
     num_layers: int = 1
@@ -128,7 +128,7 @@ class LanguageModel(nn.Module):
         self.symbols, self.config = symbols, config
         size = config.embedding_size
         self.embedding = nn.Embedding(symbols, size) if size else None
-        self.recurrent: RNN | LSTM | GRU = CELLS[config.cell](
+        self.recurrent: Recurrent = layer_of(config.cell)(
             size or symbols,
             config.hidden_size,
             config.num_layers,

@@ -11,16 +11,14 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from sidestep.sequence.arguments import bounds
-from sidestep.sequence.layers import GRU, LSTM, RNN
 from sidestep.sequence.layers.initialisation import embedding_layer, linear_layer
 from sidestep.sequence.layers.lengths import padding
+from sidestep.sequence.memory.table import layer_of
 from sidestep.sequence.state import State, map_state, select_state
 from sidestep.sequence.tasks.pairs import PAD
 
 from .attention import Attention, ProjectedMemory
 from .seq2seq_config import Seq2SeqConfig
-
-CELLS: dict[str, type[GRU] | type[LSTM] | type[RNN]] = {"gru": GRU, "lstm": LSTM, "rnn": RNN}
 
 
 class Encoded(NamedTuple):
@@ -118,7 +116,7 @@ class Seq2Seq(nn.Module):
         super().__init__()
         self.config, self.source_size, self.target_size = config, source_size, target_size
         hidden, embedding = config.hidden_size, config.embedding_size
-        layer, layers = CELLS[config.cell], config.num_layers
+        layer, layers = layer_of(config.cell), config.num_layers
         options: dict[str, Any] = {
             "generator": generator,
             "dropout": config.dropout if layers > 1 else 0.0,

@@ -1,13 +1,14 @@
 """Sizes and kinds of a sequence-to-sequence model, and the schedule of its teacher forcing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sidestep.sequence.limits import LAYERS, MANY, PART, at_least, check_fields, one_of
+from sidestep.sequence.memory.table import CELLS
 
 from .attention import SCORES, WINDOWS
 
-CELLS = ("gru", "lstm", "rnn")
 ATTENTIONS = ("none", *SCORES)
 
 
@@ -15,7 +16,9 @@ ATTENTIONS = ("none", *SCORES)
 class Seq2SeqConfig:
     """Sizes and kinds of encoder, attention and decoder."""
 
-    cell: Literal["gru", "lstm", "rnn"] = "gru"
+    choices: ClassVar[dict[str, Sequence[str]]] = {"cell": CELLS}
+    """What a command line may offer for a field."""
+    cell: str = "gru"
     """Of the encoder and the decoder."""
     hidden_size: int = 128
     """H, units of the decoder; each direction of a bidirectional encoder has half of them."""

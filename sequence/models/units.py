@@ -34,7 +34,7 @@ def unit_activations(
     Raises:
         ValueError: another part, or c of a model without cells.
     """
-    if part not in ("h", "c") or (part == "c" and model.config.cell != "lstm"):
+    if part not in model.recurrent.part_names:
         raise ValueError(f"state: expected h, or c of an LSTM, got {part} of {model.config.cell}")
     rows, state = [], None
     for begin in range(0, len(symbols), steps):

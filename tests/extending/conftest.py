@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from sidestep.envs.observations.table import OBSERVATIONS
+from sidestep.sequence.memory.table import KINDS
 
-TABLES: tuple[dict[str, Any], ...] = (OBSERVATIONS,)
+TABLES: tuple[dict[str, Any], ...] = (OBSERVATIONS, KINDS)
 
 
 @pytest.fixture

@@ -4,12 +4,17 @@ A fresh process imports this file by its name, so it uses nothing but the public
 """
 
 from collections.abc import Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from gymnasium import spaces
+from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from sidestep.envs import Lanes, Level, Observation, Shown, View, register_observation
+from sidestep.sequence import Look, MemoryKind, Recurrent, register_memory
 
 
 def radar_space(levels: Sequence[Level], view: View) -> spaces.Box:
@@ -36,3 +41,77 @@ RADAR = Observation(
     shows=Shown(headings=False, near=True),
 )
 register_observation("radar", RADAR)
+
+
+class Leaky(nn.Module):
+    """A memory y_t = (1 - k) y_{t-1} + k W x_t, one number k a unit: an exponential average."""
+
+    def __init__(self, input_size: int, hidden_size: int, generator: Any = None) -> None:
+        super().__init__()
+        self.input_size, self.output_size = input_size, hidden_size
+        weight = torch.empty(hidden_size, input_size)
+        self.weight = nn.Parameter(weight.normal_(0, input_size**-0.5, generator=generator))
+        self.rate = nn.Parameter(torch.zeros(hidden_size))
+
+    def initial_state(self, batch: int) -> Tensor:
+        return self.weight.new_zeros(1, batch, self.output_size)
+
+    def step(self, x: Tensor, state: Any, reset: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        before = state[0]
+        if reset is not None:
+            before = before.masked_fill(reset.unsqueeze(-1), 0)
+        y = torch.lerp(before, x @ self.weight.t(), self.rate.sigmoid())
+        return y.clone(), y.unsqueeze(0)
+
+    def forward(
+        self, x: Tensor, state: Any = None, reset: Tensor | None = None, lengths: Any = None
+    ) -> tuple[Tensor, Tensor]:
+        state, rows = self.initial_state(x.shape[1]) if state is None else state, []
+        for t, x_t in enumerate(x):
+            y, state = self.step(x_t, state, None if reset is None else reset[t])
+            rows.append(y)
+        return torch.stack(rows), state
+
+
+def leaky(input_size: int, hidden_size: int, num_layers: int, window: int, **options: Any) -> Any:
+    if num_layers != 1:
+        raise ValueError(f"expected num_layers=1 for leaky, got {num_layers}")
+    return Leaky(input_size, hidden_size, **options)
+
+
+def look_at_leaky(memory: Any, x: Tensor, state: Any, reset: Tensor | None) -> Look:
+    y, _ = memory.step(x, state, reset)
+    return Look(units=y, gates={"k": memory.rate.sigmoid().expand_as(y)})
+
+
+LEAKY = MemoryKind(leaky, look_at_leaky, {"k": "lets in"})
+register_memory("leaky", LEAKY)
+
+
+class MinimalStep(NamedTuple):
+    """The state and the only gate of a minimal gated unit, each (B, H)."""
+
+    h: Tensor
+    f: Tensor
+
+
+class MinimalUnit(Recurrent):
+    """Zhou et al. (2016), arXiv 1603.09420: one gate that forgets, and lets in."""
+
+    gates = 2
+    part_names = ("h",)
+    record = MinimalStep
+    gate_words = MappingProxyType({"f": "renews"})
+
+    def cell_step(self, x: Tensor, parts: Any, weights: Any) -> MinimalStep:
+        (h,) = parts
+        from_x = linear(x, weights.w_ih, weights.b_ih).chunk(2, -1)
+        w_f, w_n = weights.w_hh.chunk(2)
+        b_f, b_n = weights.b_hh.chunk(2)
+        f = (from_x[0] + linear(h, w_f, b_f)).sigmoid()
+        new = (from_x[1] + linear(f * h, w_n, b_n)).tanh()
+        return MinimalStep(torch.lerp(h, new, f), f)
+
+
+MINIMAL = MemoryKind.of_layer(MinimalUnit)
+register_memory("minimal", MINIMAL)

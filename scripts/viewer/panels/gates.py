@@ -7,17 +7,9 @@ from sidestep.envs.drawing import palette
 from sidestep.scripts.viewer.panels.moment import WINDOW, Moment
 from sidestep.scripts.viewer.panels.pen import Pen, sequential
 
-WORDS = {
-    "i": "i: lets in",
-    "f": "f: keeps",
-    "o": "o: shows",
-    "r": "r: uses past",
-    "z": "z: keeps",
-}
-
 
 def applies(moment: Moment) -> bool:
-    """Where the memory is an LSTM or a GRU."""
+    """Where the memory has gates, such as an LSTM or a GRU."""
     return moment.insight is not None and bool(moment.insight.gates)
 
 
@@ -30,13 +22,13 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
     """A picture for each gate, a row for each unit, a column for each tick."""
     assert moment.insight is not None
     width, height = surface.get_size()
-    names = [name for name, _ in moment.insight.gates]
+    gates, means = moment.insight.gates, moment.insight.gate_words
     gap, label = pen.px(6), pen.px(15)
-    wide = (width - gap * (len(names) - 1)) / len(names)
-    for number, name in enumerate(names):
+    wide = (width - gap * (len(gates) - 1)) / len(gates)
+    for number, (letter, now) in enumerate(gates):
         left = round(number * (wide + gap))
-        now = moment.insight.gates[number][1]
-        words = f"{WORDS[name]} {float(np.mean(now)):.2f}"
+        name = f"{letter}: {means[number]}" if means else letter
+        words = f"{name} {float(np.mean(now)):.2f}"
         pen.text(surface, words, (left, label / 2), 15, palette.WHITE, room=wide)
         box = pygame.Rect(left, label, round(wide), height - label)
         rows = [insight.gates[number][1] for insight in moment.insights if insight.gates]

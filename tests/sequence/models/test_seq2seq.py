@@ -213,7 +213,7 @@ def test_source_limits() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cell": "gur"}, "cell: expected one of gru, lstm, rnn, got 'gur'"),
+        ({"cell": "gur"}, "cell: expected one of rnn, lstm, gru, got 'gur'"),
         ({"attention": "all"}, "attention: expected one of none, dot"),
         ({"window": "near"}, "window: expected one of global"),
         ({"hidden_size": 0}, "hidden_size: expected at least 1, got 0"),
