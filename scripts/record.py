@@ -1,18 +1,19 @@
 """`sidestep record`: what `sidestep watch` shows, as a GIF, a film or a picture."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 import tyro
 
 from sidestep.agents.acting.infos import read_flag
-from sidestep.scripts.shared.console import guarded, parse, progress, say, some_of
+from sidestep.scripts.shared.console import guarded, parse, progress, say
 from sidestep.scripts.viewer.cast import Cast, check_cast
-from sidestep.scripts.viewer.panels.registry import BY_DEFAULT, NAMES, check_panels
+from sidestep.scripts.viewer.panels.registry import check_panels, names
 from sidestep.scripts.viewer.recording import MOST_FRAMES, Shot, check_target, write_film
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.scripts.viewer.session import Session
@@ -20,13 +21,11 @@ from sidestep.scripts.viewer.stage import off_screen
 from sidestep.scripts.viewer.tiles import MOST_LANES
 from sidestep.sequence.limits import COUNT, between, check_fields
 
-EXAMPLES = f"""\
+EXAMPLES = """\
   sidestep record runs/gru --out gru.gif
   sidestep record runs/gru --out faults.mp4 --pick worst --episodes 3 --panels values regret
   sidestep record runs/gru --out glance.png --seed 7 --tick 6 --size 1600x1120
-  sidestep record --optimum --env sidestep/Crossing-v0 --out optimum.gif
-
-Panels: {", ".join(NAMES)}; `--panels` alone: none."""
+  sidestep record --optimum --env sidestep/Crossing-v0 --out optimum.gif"""
 
 LEAST_FPS, MOST_FPS = 0.1, (120, 50)
 """Frames a second of a film, and of a GIF: players show no more."""
@@ -55,7 +54,9 @@ class Options:
     """Of a PNG: the tick that it shows; the episode's last if left out."""
     lanes: int = 1
     """Worlds side by side, up to 64; without panels."""
-    panels: Annotated[tuple[str, ...], some_of(NAMES)] = BY_DEFAULT
+    choices: ClassVar[dict[str, Callable[[], Sequence[str]]]] = {"panels": names}
+    """What a command line may offer for a field."""
+    panels: tuple[str, ...] = field(default_factory=partial(names, by_default=True))
     """What is shown."""
     size: str = "800x560"
     """Width x height in pixels."""
@@ -72,7 +73,8 @@ class Options:
     env_kwargs: tuple[str, ...] = ()
     """Keywords of that env, as name=value."""
     modules: tuple[str, ...] = ()
-    """Modules that may be imported for a run's env whose id is `module:id`."""
+    """Modules to import first: of a run's env whose id is `module:id`, or that register what the
+    run is made of, or a panel."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -112,9 +114,14 @@ class Options:
         return width, height
 
 
+def examples() -> str:
+    """The end of `--help`."""
+    return f"{EXAMPLES}\n\nPanels: {', '.join(names())}; `--panels` alone: none."
+
+
 def main(args: list[str] | None = None) -> None:
     """Run the command."""
-    guarded("record", lambda: record(parse(Options, "record", args, EXAMPLES)))
+    guarded("record", lambda: record(parse(Options, "record", args, examples)))
 
 
 @off_screen()

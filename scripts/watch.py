@@ -1,26 +1,26 @@
 """`sidestep watch`: see a trained run, or the optimum, act in a window, and why."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 import tyro
 
-from sidestep.scripts.shared.console import console, guarded, parse, some_of
+from sidestep.scripts.shared.console import console, guarded, parse
 from sidestep.scripts.viewer.cast import Cast, check_cast
-from sidestep.scripts.viewer.panels.registry import BY_DEFAULT, NAMES, check_panels
+from sidestep.scripts.viewer.panels.registry import check_panels, key_words, names
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.scripts.viewer.tiles import MOST_LANES
 from sidestep.sequence.limits import COUNT, between, check_fields
 
-EXAMPLES = f"""\
+EXAMPLES = """\
   sidestep watch runs/gru
   sidestep watch runs/gru --fps 12 --seed 3 --panels values units gates
   sidestep watch runs/gru --sampled --lanes 16
-  sidestep watch --optimum --env sidestep/Crossing-v0
-
-Panels, on keys 1 to 9: {", ".join(NAMES)}."""
+  sidestep watch --optimum --env sidestep/Crossing-v0"""
 
 FASTEST = 1000
 """Ticks a second; more would leave no time for keys."""
@@ -40,7 +40,9 @@ class Options:
     """Stop after so many; when the window is closed if left out."""
     lanes: int = 1
     """Worlds side by side, up to 64; a click enlarges one."""
-    panels: Annotated[tuple[str, ...], some_of(NAMES)] = BY_DEFAULT
+    choices: ClassVar[dict[str, Callable[[], Sequence[str]]]] = {"panels": names}
+    """What a command line may offer for a field."""
+    panels: tuple[str, ...] = field(default_factory=partial(names, by_default=True))
     """What is shown at first."""
     sampled: bool = False
     """Act with the exploration of the training's end instead of greedily."""
@@ -53,7 +55,8 @@ class Options:
     env_kwargs: tuple[str, ...] = ()
     """Keywords of that env, as name=value."""
     modules: tuple[str, ...] = ()
-    """Modules that may be imported for a run's env whose id is `module:id`."""
+    """Modules to import first: of a run's env whose id is `module:id`, or that register what the
+    run is made of, or a panel."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -67,9 +70,14 @@ class Options:
         check_panels(self.panels)
 
 
+def examples() -> str:
+    """The end of `--help`."""
+    return f"{EXAMPLES}\n\nPanels and their keys: {key_words()}."
+
+
 def main(args: list[str] | None = None) -> None:
     """Run the command."""
-    guarded("watch", lambda: watch(parse(Options, "watch", args, EXAMPLES)))
+    guarded("watch", lambda: watch(parse(Options, "watch", args, examples)))
 
 
 def watch(options: Options) -> None:

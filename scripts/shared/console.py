@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import gymnasium as gym
 import tyro
@@ -110,7 +110,7 @@ def parse(
     config: type[T],
     command: str,
     args: list[str] | None,
-    examples: str,
+    examples: str | Callable[[], str],
     default: T | None = None,
 ) -> T:
     """Read `args` into `config`, a dataclass whose fields become flags, `--modules` imported.
@@ -119,7 +119,8 @@ def parse(
         config: the dataclass whose fields are the flags.
         command: the words after `sidestep`, for the usage line.
         args: the words after the command; None reads `sys.argv`.
-        examples: shown at the end of `--help`, as written.
+        examples: shown at the end of `--help`, as written; or what makes them once the modules are
+            imported.
         default: an instance whose values replace the defaults.
     """
     args = sys.argv[1:] if args is None else args
@@ -127,6 +128,7 @@ def parse(
     if "modules" not in config.__dataclass_fields__:  # type: ignore[attr-defined]
         args = without_modules(args)
     description = (config.__doc__ or "").strip()
+    examples = examples() if callable(examples) else examples
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), offered(config):
@@ -185,9 +187,14 @@ def offered(config: type[Any]) -> Iterator[None]:
     """
     before = []
     for kind in _dataclasses_in(config):
-        for name, names in getattr(kind, "choices", {}).items():
-            before.append((kind.__annotations__, name, kind.__annotations__[name]))
-            kind.__annotations__[name] = Literal[tuple(names)]
+        for name, names in vars(kind).get("choices", {}).items():
+            known = tuple(names() if callable(names) else names)
+            annotation = kind.__annotations__[name]
+            before.append((kind.__annotations__, name, annotation))
+            one = annotation is str
+            kind.__annotations__[name] = (
+                Literal[known] if one else Annotated[annotation, some_of(known)]
+            )
     try:
         yield
     finally:

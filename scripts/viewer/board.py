@@ -36,6 +36,13 @@ def draw_board(surface: pygame.Surface, moment: Moment, panels: Collection[str],
     header = HEADER if width >= SMALLEST_HEADER else 0
     margin = MARGIN if header else 4
     layout = Layout.inside(scene.level, width, height, margin=margin, header=header)
+    draw_scene(surface, layout, moment, panels, pen)
+
+
+def draw_scene(
+    surface: pygame.Surface, layout: Layout, moment: Moment, panels: Collection[str], pen: Pen
+) -> None:
+    """Draw the scene of a moment that has one, with what the panels show on its cells."""
     chosen = [panel for panel in PANELS if panel.name in panels and panel.applies(moment)]
 
     def under(canvas: pygame.Surface, place: Layout) -> None:
@@ -46,7 +53,8 @@ def draw_board(surface: pygame.Surface, moment: Moment, panels: Collection[str],
     sight = moment.sight
     if sight is not None:
         sight = None if sight.is_whole else sight._replace(ghosts="ghosts" in panels)
-    rendering.draw(surface, scene, layout, sight, under)
+    assert moment.scene is not None
+    rendering.draw(surface, moment.scene, layout, sight, under)
     for panel in chosen:
         if panel.over is not None:
             panel.over(surface, layout, moment, pen)

@@ -65,8 +65,6 @@ def check_cast(flags: Flags) -> None:
         raise ValueError("run: expected a run's folder, or --optimum, got neither")
     if flags.run is not None and (flags.env is not None or flags.env_kwargs):
         raise ValueError(f"env: expected none beside {flags.run}, which is shown in its own world")
-    if flags.modules and (flags.run is None or flags.run.suffix == ".json"):
-        raise ValueError("modules: expected a run's folder beside them, got none")
     if flags.optimum and (flags.sampled or flags.checkpoint != "last"):
         raise ValueError("optimum: expected neither --sampled nor --checkpoint beside it")
     if flags.seed is not None and flags.seed < 0:

@@ -4,6 +4,7 @@ from enum import Enum, auto
 
 import pygame
 
+from sidestep.scripts.viewer.panels.registry import KEYS as PANEL_LETTERS
 from sidestep.scripts.viewer.panels.registry import PANELS
 
 
@@ -51,17 +52,22 @@ KEYS = {
     pygame.K_ESCAPE: Command.LEAVE,
     pygame.K_q: Command.QUIT,
 }
+PANEL_KEYS = {
+    **{getattr(pygame, f"K_{key}"): key for key in PANEL_LETTERS},
+    **{getattr(pygame, f"K_KP_{digit}"): str(digit) for digit in range(1, 10)},
+}
+"""Keys that may switch a panel, by what `Panel.key` calls them."""
 DIGITS = {
     key: digit
     for digit in range(10)
     for key in (getattr(pygame, f"K_{digit}"), getattr(pygame, f"K_KP_{digit}"))
 }
-"""1 to 9 switch panels."""
+"""Of which seeds are typed."""
 ENTER = (pygame.K_RETURN, pygame.K_KP_ENTER)
 MOST_DIGITS = 9
 """Of a typed seed."""
 
-HELP = (
+_HELP = (
     "Keys",
     "space\tpause and go on",
     "right, left arrow\tone tick forward, one back",
@@ -70,10 +76,19 @@ HELP = (
     "S\ttype a seed, Enter plays it",
     "F, R\tsave this picture, record on and off",
     "Tab or a click\tall lanes, one lane",
-    *(f"{digit}\t{panel.title}" for digit, panel in enumerate(PANELS, start=1)),
-    "0\tall panels on or off",
-    "H, Q\tthis help, quit",
 )
+
+
+def help_words() -> tuple[str, ...]:
+    """What every key does, a line each; a tab parts key and words."""
+    panels = (f"{panel.key.upper()}\t{panel.title}" for panel in PANELS)
+    return (*_HELP, *panels, "0\tall panels on or off", "H, Q\tthis help, quit")
+
+
+def panel_of(key: int) -> str | None:
+    """The panel that a key switches; None: there is none."""
+    wanted = PANEL_KEYS.get(key)
+    return next((panel.name for panel in PANELS if panel.key == wanted), None)
 
 
 def command_of(event: pygame.Event) -> Command | None:

@@ -19,7 +19,7 @@ from sidestep.scripts.shared.modules import import_named
 from sidestep.scripts.viewer.cast import Cast
 from sidestep.scripts.viewer.live import LiveReader
 from sidestep.scripts.viewer.panels.moment import Curve
-from sidestep.scripts.viewer.panels.registry import BY_DEFAULT
+from sidestep.scripts.viewer.panels.registry import names
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.sequence.fitting.log import read_log
 
@@ -60,7 +60,7 @@ class LiveScreen(Screen):
         title = f"sidestep train: {run.name} ({agent.name})"
         discount = config.agent.discount
         self.cast = Cast(config.env, agent, title, discount=discount, curve=Curve())
-        panels = (*BY_DEFAULT, "curve")
+        panels = (*names(by_default=True), "curve")
         super().__init__(self.cast.sessions(1, seed), title, speed, panels=panels)
 
     def advance(self, seconds: float) -> None:

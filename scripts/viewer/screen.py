@@ -12,14 +12,13 @@ from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing.board import Window
 from sidestep.scripts.viewer import view
 from sidestep.scripts.viewer.camera import Camera
-from sidestep.scripts.viewer.keys import DIGITS, HELP, Command, command_of, typed
+from sidestep.scripts.viewer.keys import Command, command_of, help_words, panel_of, typed
 from sidestep.scripts.viewer.oracle import Oracle
 from sidestep.scripts.viewer.panels.moment import Curve, Pixels
 from sidestep.scripts.viewer.panels.registry import (
-    BY_DEFAULT,
-    NAMES,
     PANELS,
     check_panels,
+    names,
     switched,
 )
 from sidestep.scripts.viewer.session import Record, Session
@@ -56,7 +55,7 @@ class Screen:
         title: str = "sidestep",
         speed: float = 5,
         episodes: int | None = None,
-        panels: Collection[str] = BY_DEFAULT,
+        panels: Collection[str] | None = None,
         folder: Path = Path(),
     ) -> None:
         """Nothing is opened yet; `run` opens the window."""
@@ -66,7 +65,7 @@ class Screen:
             raise ValueError(f"lanes: expected 1 to {MOST_LANES}, got {len(sessions)}")
         self.sessions, self.window = list(sessions), Window(title)
         self.speed, self.episodes = float(speed), episodes
-        self.panels = set(check_panels(panels))
+        self.panels = set(check_panels(names(by_default=True) if panels is None else panels))
         self.chosen: int | None = 0 if len(sessions) == 1 else None
         self.paused = self.helping = self.finished = False
         self.typed: str | None = None
@@ -108,8 +107,8 @@ class Screen:
                 self.click(self.window.pixel(event.pos))
             elif event.type == pygame.KEYDOWN and self.typed is not None:
                 self._type(event.key)
-            elif event.type == pygame.KEYDOWN and DIGITS.get(event.key, 0) > 0:
-                self.switch(PANELS[DIGITS[event.key] - 1].name)
+            elif event.type == pygame.KEYDOWN and (panel := panel_of(event.key)) is not None:
+                self.switch(panel)
             else:
                 command = command_of(event)
                 if command is not None:
@@ -127,7 +126,7 @@ class Screen:
             case Command.RECORD:
                 self._record()
             case Command.ALL_PANELS:
-                self.panels = set() if self.panels >= set(NAMES) else set(NAMES)
+                self.panels = set() if self.panels >= set(names()) else set(names())
             case Command.LANES if len(self.sessions) > 1:
                 self.chosen = 0 if self.chosen is None else None
             case Command.HELP:
@@ -262,7 +261,7 @@ class Screen:
 
     def show(self) -> None:
         """Draw the present picture into the window."""
-        message = HELP if self.helping else ()
+        message = help_words() if self.helping else ()
         self.window.paint(lambda surface: self.draw(surface, self.status(), message))
 
     def draw(self, surface: pygame.Surface, status: str, message: Sequence[str] = ()) -> None:
@@ -272,7 +271,7 @@ class Screen:
             moment = self.session.moment(self.panels)
             view.draw(surface, moment, self.panels, status, message, bright)
             return
-        shown = self.panels & {"ghosts"}
+        shown = self.panels & {panel.name for panel in PANELS if panel.in_all_lanes}
         moments = [session.moment(shown) for session in self.sessions]
         captions = [f"seed {session.seed}" for session in self.sessions]
         draw_lanes(surface, moments, captions, shown, status, message, bright)
@@ -367,7 +366,7 @@ class Viewer(Screen):
         episodes: int | None = None,
         oracle: Oracle | None = None,
         curve: Curve | None = None,
-        panels: Collection[str] = BY_DEFAULT,
+        panels: Collection[str] | None = None,
         folder: Path = Path(),
     ) -> None:
         """Begin the first episode; `run` opens the window."""

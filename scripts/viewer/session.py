@@ -22,7 +22,8 @@ from sidestep.envs.drawing.sight import Sight
 from sidestep.envs.world import State
 from sidestep.scripts.viewer.controllers import controller_of
 from sidestep.scripts.viewer.oracle import Oracle
-from sidestep.scripts.viewer.panels.moment import OUR_ACTIONS, WINDOW, Curve, Moment, Pixels
+from sidestep.scripts.viewer.panels.moment import OUR_ACTIONS, Curve, Moment, Pixels
+from sidestep.scripts.viewer.panels.registry import PANELS
 from sidestep.scripts.viewer.stage import Tally, picture_of, time_limit
 
 REMEMBERED = 600
@@ -163,23 +164,23 @@ class Session:
 
     def moment(self, panels: Collection[str]) -> Moment:
         """What there is to see now, of what the panels ask for."""
-        now, wants = self.now, set(panels)
+        now, wants = self.now, [panel for panel in PANELS if panel.name in panels]
         episode = [record for record in self.history if record.episode is now.episode]
-        ticks = WINDOW if wants & {"units", "gates"} else bool(wants & {"values", "attention"})
+        ticks = max((panel.ticks for panel in wants), default=0)
         seen = [record.impression for record in episode if record.impression is not None]
         insights = tuple(impression.insight for impression in seen[max(0, len(seen) - ticks) :])
         regrets: tuple[float, ...] = ()
-        if self.oracle is not None and wants & {"regret", "values"}:
+        if self.oracle is not None and any(panel.regrets for panel in wants):
             regrets = tuple(self._regret(r) for r in episode if r.action is not None)
         acted = next((r for r in reversed(episode) if r.action is not None), now)
         cells = None
-        if "heatmap" in wants and acted.state is not None:
+        if any(panel.cells for panel in wants) and acted.state is not None:
             cells = self.controller.cells(acted.state, acted.impression)
         trail = (record.scene.agent for record in episode[-TRAIL:] if record.scene is not None)
         return Moment(
             scene=now.scene,
             picture=self._render() if now.scene is None else None,
-            sight=None if self.world is None else Sight.of(self.world.config, "ghosts" in wants),
+            sight=None if self.world is None else Sight.of(self.world.config, "ghosts" in panels),
             actions=self.actions,
             action=now.action,
             last_action=acted.action if now.action is None else None,

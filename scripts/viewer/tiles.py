@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 import pygame
 from pygame import Rect
 
-from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing import palette
 from sidestep.envs.drawing.layout import Layout
 from sidestep.envs.drawing.screen_window import fitted
+from sidestep.scripts.viewer.board import draw_scene
 from sidestep.scripts.viewer.panels.moment import Moment
 from sidestep.scripts.viewer.panels.pen import Pen
 from sidestep.scripts.viewer.view import STATUS, draw_message, draw_status
@@ -65,7 +65,7 @@ def draw_tiles(
         surface: to draw on.
         moments: one for each lane.
         captions: words above each board, where there is room.
-        panels: of these, ghosts count.
+        panels: names of those that are on; what they draw on the cells is shown.
     """
     surface.fill(palette.NIGHT)
     width, height = surface.get_size()
@@ -111,10 +111,7 @@ def _draw_tile(
     if moment.scene is not None:
         layout = Layout.inside(moment.scene.level, width, height, gap, max(head, gap))
         layout = layout._replace(header=0)
-        sight = moment.sight
-        if sight is not None:
-            sight = None if sight.is_whole else sight._replace(ghosts="ghosts" in panels)
-        rendering.draw(tile, moment.scene, layout, sight)
+        draw_scene(tile, layout, moment, panels, pen)
     elif moment.picture is not None:
         room = (max(1, width - 2 * gap), max(1, height - head - gap))
         tile.blit(fitted(moment.picture, *room), (gap, head))

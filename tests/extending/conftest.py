@@ -9,19 +9,29 @@ from typing import Any
 import pytest
 
 from sidestep.envs.observations.table import OBSERVATIONS
+from sidestep.scripts.viewer.panels.registry import PANELS
 from sidestep.sequence.memory.table import KINDS
 
 TABLES: tuple[dict[str, Any], ...] = (OBSERVATIONS, KINDS)
 
 
+def _rows() -> list[Any]:
+    return [*(dict(table) for table in TABLES), list(PANELS)]
+
+
+def _put(rows: list[Any]) -> None:
+    for table, before in zip(TABLES, rows, strict=False):
+        table.clear()
+        table.update(before)
+    PANELS[:] = rows[-1]
+
+
 @pytest.fixture
 def tables() -> Iterator[None]:
     """Every table is afterwards as it was before."""
-    before = [dict(table) for table in TABLES]
+    before = _rows()
     yield
-    for table, rows in zip(TABLES, before, strict=True):
-        table.clear()
-        table.update(rows)
+    _put(before)
 
 
 @pytest.fixture
@@ -29,16 +39,14 @@ def as_fresh(tables: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any
     """Calls a command as if nothing but the package were imported."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
     monkeypatch.chdir(Path(__file__).parent)
-    shipped = [dict(table) for table in TABLES]
+    shipped = _rows()
 
     def call(command: Callable[[list[str]], Any], words: list[str]) -> Any:
         try:
             return command(words)
         finally:
             sys.modules.pop("pieces", None)
-            for table, rows in zip(TABLES, shipped, strict=True):
-                table.clear()
-                table.update(rows)
+            _put(shipped)
 
     return call
 

@@ -8,12 +8,14 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+import pygame
 import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from sidestep.envs import Lanes, Level, Observation, Shown, View, register_observation
+from sidestep.scripts.viewer.panels import Moment, Panel, Pen, register_panel
 from sidestep.sequence import Look, MemoryKind, Recurrent, register_memory
 
 
@@ -115,3 +117,33 @@ class MinimalUnit(Recurrent):
 
 MINIMAL = MemoryKind.of_layer(MinimalUnit)
 register_memory("minimal", MINIMAL)
+
+
+def has_scene(moment: Moment) -> bool:
+    return moment.scene is not None
+
+
+def draw_distance(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
+    """Fill as much of the surface, in red, as the agent is far from the goal."""
+    scene = moment.scene
+    assert scene is not None
+    far = abs(scene.agent.x - scene.level.goal.x) + abs(scene.agent.y - scene.level.goal.y)
+    most = scene.level.width + scene.level.height - 2
+    surface.fill((0, 0, 0))
+    width, height = surface.get_size()
+    pygame.draw.rect(surface, (255, 0, 0), (0, 0, round(width * far / most), height))
+
+
+DISTANCE = Panel("distance", "way to the goal", has_scene, weight=0.5, draw=draw_distance)
+register_panel(DISTANCE)
+
+
+def mark(surface: pygame.Surface, layout: Any, moment: Moment, pen: Pen) -> None:
+    """Fill the goal's cell in a colour that nothing else has."""
+    assert moment.scene is not None
+    left, top = layout.corner(*moment.scene.level.goal)
+    pygame.draw.rect(surface, (1, 254, 3), (left, top, layout.cell, layout.cell))
+
+
+MARK = Panel("mark", "the goal", has_scene, over=mark, in_all_lanes=True, key="m")
+register_panel(MARK)

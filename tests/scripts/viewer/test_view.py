@@ -13,7 +13,7 @@ from sidestep.envs.drawing import palette, sprites
 from sidestep.envs.drawing.layout import HEADER, MARGIN, Layout
 from sidestep.scripts.viewer import view
 from sidestep.scripts.viewer.board import SMALLEST_HEADER, draw_board
-from sidestep.scripts.viewer.keys import HELP
+from sidestep.scripts.viewer.keys import help_words
 from sidestep.scripts.viewer.panels import heatmap
 from sidestep.scripts.viewer.panels.attention import was_seen
 from sidestep.scripts.viewer.panels.curve import draw as draw_curve
@@ -48,7 +48,7 @@ def test_the_same_moment_gives_the_same_pixels() -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("memory", ["none", "lstm", "attention"])
 def test_every_panel_at_every_size(size: tuple[int, int], memory: str) -> None:
-    picture = view.render(moment(memory), size, NAMES, "words " * 40, HELP)
+    picture = view.render(moment(memory), size, NAMES, "words " * 40, help_words())
     assert picture.shape == (size[1], size[0], 3)
 
 

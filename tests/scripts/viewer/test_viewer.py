@@ -12,7 +12,7 @@ from gymnasium import spaces
 
 import sidestep.envs  # noqa: F401
 from sidestep.envs.drawing import board as rendering
-from sidestep.scripts.viewer.keys import HELP, KEYS, Command, command_of
+from sidestep.scripts.viewer.keys import KEYS, Command, command_of, help_words
 from sidestep.scripts.viewer.panels.registry import NAMES, PANELS
 from sidestep.scripts.viewer.screen import HOLD_TICKS, Viewer
 from sidestep.scripts.viewer.stage import STATUS_HEIGHT, compose, drawing_of, first_size
@@ -50,10 +50,10 @@ def test_every_key_is_a_command_and_explained() -> None:
     for key, command in KEYS.items():
         assert command_of(down(key)) is command
         assert command_of(pygame.Event(pygame.KEYUP, key=key)) is None
-    words = " ".join(HELP)
+    words = " ".join(help_words())
     for key in "NASFRHQ":
         assert re.search(rf"\b{key}\b", words)
-    assert all(f"{digit}\t{panel.title}" in HELP for digit, panel in enumerate(PANELS, 1))
+    assert all(f"{digit}\t{panel.title}" in help_words() for digit, panel in enumerate(PANELS, 1))
 
 
 def test_other_events() -> None:

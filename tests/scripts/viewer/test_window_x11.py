@@ -17,7 +17,7 @@ import pygame
 import pytest
 
 from sidestep.scripts.viewer.cast import Cast
-from sidestep.scripts.viewer.keys import HELP, Command
+from sidestep.scripts.viewer.keys import Command, help_words
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.scripts.viewer.view import DEFAULT_SIZE
 from sidestep.scripts.watch import Options
@@ -171,7 +171,7 @@ def _drive(screen: Xvfb, folder: Path) -> None:
     mirror.switch("heatmap")
     shows()
     press("h")
-    shows(HELP)
+    shows(help_words())
     press("Escape")
     shows()
     for key in ("s", "7", "Return"):
