@@ -130,6 +130,21 @@ def making(source: str) -> Iterator[None]:
         raise ValueError(f"{source}: expected an env that can be made, got {what}") from error
 
 
+def import_module(module: str, env_id: str) -> None:
+    """Import the module of an id.
+
+    Raises:
+        ValueError: no such module, or one that fails when it is imported.
+    """
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(f"env {env_id}: expected a module to import, got {error}") from None
+    except Exception as error:  # whatever a module of others does when it is imported
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"env {env_id}: expected a module to import, got {what}") from error
+
+
 def spec_of(config: EnvConfig) -> EnvSpec:
     """What is registered under the id, its module imported.
 
@@ -138,14 +153,8 @@ def spec_of(config: EnvConfig) -> EnvSpec:
         gymnasium.error.Error: no such id.
     """
     module, _, name = qualified(config.id).rpartition(":")
-    try:
-        if module:
-            importlib.import_module(module)
-    except ImportError as error:
-        raise ValueError(f"env {config.id}: expected a module to import, got {error}") from None
-    except Exception as error:  # whatever a module of others does when it is imported
-        what = f"{type(error).__name__}: {error}"
-        raise ValueError(f"env {config.id}: expected a module to import, got {what}") from error
+    if module:
+        import_module(module, config.id)
     try:
         return gym.spec(name)
     except gym.error.UnregisteredEnv as error:

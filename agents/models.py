@@ -28,10 +28,10 @@ from .acting.evaluation import lanes_for
 from .acting.infos import read_mask
 from .acting.policy import undisturbed
 from .algorithms.learner import Agent, LearnerConfig
-from .algorithms.presets import preset
+from .algorithms.registry import LEARNERS, preset
 from .environments import EnvConfig, check_action_space, check_module_of, make_vector, making
 from .reports import reporting
-from .runs import LEARNERS, device_of, learner_config
+from .runs import device_of, learner_config
 from .settings import whole
 from .training import Trainer, unfinished
 
@@ -72,7 +72,8 @@ class Algorithm:
         verbose: int = 0,
     ) -> None:
         """Make the env and the agent."""
-        agent_class, config_class = LEARNERS[self.learner]
+        row = LEARNERS[self.learner]
+        agent_class, config_class = row.agent, row.config
         if config is not None and not isinstance(config, config_class):
             raise TypeError(
                 f"config: expected a {config_class.__name__}, got one of type "
@@ -386,7 +387,7 @@ class Algorithm:
         """
         actions = one.single_action_space
         check_action_space(actions)
-        learner, _ = LEARNERS[cls.learner]
+        learner = LEARNERS[cls.learner].agent
         learner.check_architecture(one.single_observation_space, actions, config, tensors)
         lanes, seed = facts["num_envs"], facts["seed"]
         algorithm = cls(env, config, num_envs=lanes, seed=seed, device=device, verbose=verbose)

@@ -31,18 +31,11 @@ from sidestep.sequence.fitting.records import (
     shown,
 )
 
-from .algorithms.deep_sarsa import DeepSarsa, DeepSarsaConfig
 from .algorithms.learner import Agent, LearnerConfig
-from .algorithms.reinforce import Reinforce, ReinforceConfig
-from .environments import EnvConfig, check_module_of, make_vector, making
+from .algorithms.registry import LEARNERS as LEARNERS
+from .environments import EnvConfig, check_module_of, import_module, make_vector, making
 from .networks import NetworkConfig
 from .settings import TrainingConfig
-
-LEARNERS: dict[str, tuple[type[Agent], type[LearnerConfig]]] = {
-    "deep-sarsa": (DeepSarsa, DeepSarsaConfig),
-    "reinforce": (Reinforce, ReinforceConfig),
-}
-"""Every learner by the name it has on the command line."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +101,12 @@ def learner_config(learner: str, values: dict[str, Any], source: str) -> Learner
     """
     if learner not in LEARNERS:
         names = ", ".join(LEARNERS)
-        raise ValueError(f"{source}: expected one of the learners {names}, got {shown(learner)}")
-    _, kind = LEARNERS[learner]
+        raise ValueError(
+            f"{source}: expected one of the learners {names}, got {shown(learner)}; "
+            "of one that another module registers, import the module first (a command: "
+            "--modules NAME)"
+        )
+    kind = LEARNERS[learner].config
     values = dict(entries(values, source, network=dict))
     network = {"channels_axis": "bytes", **values["network"]}  # the rule before there was a choice
     values["network"] = build_config(NetworkConfig, network, source)
@@ -137,14 +134,22 @@ def read_config(folder: Path, modules: Collection[str] | None = ()) -> RunConfig
         FileNotFoundError: no such folder, or no config.json in it.
         ValueError: no configuration, or one whose env is in a module that was not named.
     """
-    config, _ = _read(folder)
+    config, _ = _read(folder, modules)
     check_module_of(config.env, f"{folder}/config.json", modules)
     return config
 
 
-def _read(folder: Path) -> tuple[RunConfig, str]:
-    """The configuration, and which run it is."""
+def _read(folder: Path, modules: Collection[str] | None) -> tuple[RunConfig, str]:
+    """The configuration, and which run it is; its env's module is imported where it may be.
+
+    It may register what the configuration names.
+    """
     record = read_settings(folder)
+    env = record.get("env")
+    if isinstance(env, dict) and isinstance(env.get("id"), str):
+        module = env["id"].rpartition(":")[0]
+        if module and (modules is None or module in modules):
+            import_module(module, env["id"])
     return RunConfig.of(record, str(folder / "config.json")), identity_of(record)
 
 
@@ -172,7 +177,7 @@ def read_checkpoint(
         FileNotFoundError: no run, or no checkpoint in it.
         ValueError: a damaged checkpoint, one of another run, or a changed config.json.
     """
-    config, identity = _read(folder)
+    config, identity = _read(folder, modules)
     path = latest_checkpoint(folder) if checkpoint is None else Path(checkpoint)
     check_there(folder, path)
     tensors, facts = load_checkpoint(path)
@@ -267,7 +272,7 @@ def build_agent(
             env = make_vector(config.env, 1)
         with closing(env):
             return build_agent(config, seed, device, tensors, env)
-    learner, _ = LEARNERS[config.learner]
+    learner = LEARNERS[config.learner].agent
     spaces = env.single_observation_space, env.single_action_space
     if tensors is not None:
         learner.check_architecture(*spaces, config.agent, tensors)

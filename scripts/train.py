@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,11 +13,9 @@ import tyro
 
 from sidestep.agents import (
     Agent,
-    DeepSarsaConfig,
     EnvConfig,
     LearnerConfig,
     Progress,
-    ReinforceConfig,
     RunConfig,
     Trainer,
     TrainingConfig,
@@ -25,7 +23,8 @@ from sidestep.agents import (
     make_vector,
 )
 from sidestep.agents.acting.evaluation import lanes_for
-from sidestep.agents.algorithms.presets import final_episodes, preset
+from sidestep.agents.algorithms.presets import final_episodes
+from sidestep.agents.algorithms.registry import LEARNERS, OTHER_ACTIONS, preset
 from sidestep.agents.environments import Vectorization, name_of
 from sidestep.agents.reports import figures_of
 from sidestep.agents.runs import (
@@ -91,18 +90,17 @@ class Options:
         return EnvConfig(self.env, self.env_kwargs, self.max_episode_steps, self.vectorization)
 
 
-@dataclass(frozen=True)
-class DeepSarsaOptions(Options):
-    """Train Deep SARSA."""
-
-    agent: tyro.conf.OmitArgPrefixes[DeepSarsaConfig] = field(default_factory=DeepSarsaConfig)
-
-
-@dataclass(frozen=True)
-class ReinforceOptions(Options):
-    """Train REINFORCE."""
-
-    agent: tyro.conf.OmitArgPrefixes[ReinforceConfig] = field(default_factory=ReinforceConfig)
+def options_of(learner: str) -> Any:
+    """The dataclass of a learner's flags: those that every learner has, and its configuration's."""
+    row = LEARNERS[learner]
+    config: Any = row.config
+    return make_dataclass(
+        f"{config.__name__}Options",
+        [("agent", tyro.conf.OmitArgPrefixes[config], field(default_factory=config))],
+        bases=(Options,),
+        namespace={"__doc__": row.words or f"Train {learner}."},
+        frozen=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -125,9 +123,6 @@ class ResumeOptions:
     made of."""
 
 
-KINDS: dict[str, Any] = {"deep-sarsa": DeepSarsaOptions, "reinforce": ReinforceOptions}
-
-
 def main(args: list[str] | None = None) -> None:
     """Run the command."""
     args = sys.argv[1:] if args is None else args
@@ -136,7 +131,7 @@ def main(args: list[str] | None = None) -> None:
 
 def _main(args: list[str]) -> None:
     import_modules(args)  # a learner may be among what they register
-    names = [*KINDS, "resume"]
+    names = [*LEARNERS, *OTHER_ACTIONS]
     usage = f"usage: sidestep train {{{','.join(names)}}} [options]\n\nExamples:\n{EXAMPLES}"
     word = first_word(args, names, "a learner", usage)
     if word == "resume":
@@ -155,8 +150,9 @@ def parse_options(learner: str, args: list[str]) -> Any:
         agent, training = preset(learner, known.env, known.memory)
     except ValueError:  # an unknown memory: the parser below says so with the flag's name
         agent, training = preset(learner, known.env, "none")
-    default = KINDS[learner](env=known.env, agent=agent, training=training)
-    return parse(KINDS[learner], f"train {learner}", args, EXAMPLES, default=default)
+    options = options_of(learner)
+    default = options(env=known.env, agent=agent, training=training)
+    return parse(options, f"train {learner}", args, EXAMPLES, default=default)
 
 
 def train(learner: str, options: Any) -> Path:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from .extending.registries import kept
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agents", "envs", "scripts", "sequence")
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")])
@@ -22,9 +24,10 @@ def blocks(text: str) -> list[tuple[int, str]]:
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    for line, code in blocks(page.read_text(encoding="utf-8")):
-        source = "\n" * line + code  # a failure shows the page's own line
-        exec(compile(source, str(page), "exec"), namespace)
+    with kept():
+        for line, code in blocks(page.read_text(encoding="utf-8")):
+            source = "\n" * line + code  # a failure shows the page's own line
+            exec(compile(source, str(page), "exec"), namespace)
 
 
 def test_blocks_are_found() -> None:

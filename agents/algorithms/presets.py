@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from sidestep.agents.environments import is_own, name_of
-from sidestep.agents.networks import NetworkConfig
+from sidestep.agents.environments import is_own
 from sidestep.agents.settings import TrainingConfig
 
 from .deep_sarsa import DeepSarsaConfig
@@ -31,33 +30,6 @@ class Presets(NamedTuple):
     """Where episodes draw their level; measured too."""
     foreign: Callable[[str, str], Settings]
     """In all other envs."""
-
-
-def preset(learner: str, env_id: str, memory: str) -> Settings:
-    """The learner's configuration and the training's, for `env_id`.
-
-    Args:
-        learner: deep-sarsa or reinforce.
-        env_id: any id, with or without its module; this package's worlds have settings of their
-            own, other envs share some.
-        memory: the network's memory.
-
-    Raises:
-        ValueError: no such learner, or no such memory.
-    """
-    if learner not in PRESETS:
-        raise ValueError(f"learner: expected one of {', '.join(PRESETS)}, got {learner!r}")
-    known, name = PRESETS[learner], name_of(env_id)
-    network = NetworkConfig(hidden_sizes=(64, 64), memory=memory)
-    if name.startswith(SEVERAL_LEVELS):  # a view of 7x7 cells: too small for convolutions
-        past = memory != "none"
-        network = replace(network, hidden_sizes=(128, 128), channels=(), skip_connection=past)
-        config, training = known.several_levels(name, memory)
-        return replace(config, network=network), training
-    if memory != "none":
-        network = replace(network, hidden_sizes=network.hidden_sizes[:1])
-    config, training = (known.own if is_own(name) else known.foreign)(name, memory)
-    return replace(config, network=network), training
 
 
 def final_episodes(env_id: str) -> int:
@@ -167,8 +139,5 @@ def _reward_scale(name: str) -> float:
     return 0.1 if name.startswith(LONG_RETURNS) else 1.0
 
 
-PRESETS = {
-    "deep-sarsa": Presets(_sarsa_own, _sarsa_several_levels, _sarsa_foreign),
-    "reinforce": Presets(_reinforce_own, _reinforce_several_levels, _reinforce_foreign),
-}
-"""Every learner's row."""
+SARSA = Presets(_sarsa_own, _sarsa_several_levels, _sarsa_foreign)
+REINFORCE = Presets(_reinforce_own, _reinforce_several_levels, _reinforce_foreign)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import torch
 
 from sidestep.agents import EnvConfig, TrainingConfig, make_single
-from sidestep.agents.algorithms.presets import preset
+from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.runs import learner_config
 from sidestep.envs import best_memoryless, best_remembering
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result

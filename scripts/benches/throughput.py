@@ -15,7 +15,7 @@ from typing import Annotated
 import torch
 
 from sidestep.agents import EnvConfig, RunConfig, Trainer, TrainingConfig, make_vector
-from sidestep.agents.algorithms.presets import preset
+from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.runs import build_agent
 from sidestep.scripts.benches.peers import PPO, peer_rate
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from sidestep.agents import EnvConfig, Progress, RunConfig, Trainer, TrainingConfig, evaluate
-from sidestep.agents.algorithms.presets import preset
+from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.environments import make_vector
 from sidestep.agents.runs import build_agent
 from sidestep.agents.training import FINAL, stream_seed

@@ -22,7 +22,7 @@ import pygame
 import torch
 
 from sidestep.agents import DeepSarsa
-from sidestep.agents.algorithms.presets import preset
+from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.player import Player
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.shared.console import console, guarded, parse, progress, table

@@ -8,30 +8,14 @@ from typing import Any
 
 import pytest
 
-from sidestep.envs.observations.table import OBSERVATIONS
-from sidestep.scripts.viewer.panels.registry import PANELS
-from sidestep.sequence.memory.table import KINDS
-
-TABLES: tuple[dict[str, Any], ...] = (OBSERVATIONS, KINDS)
-
-
-def _rows() -> list[Any]:
-    return [*(dict(table) for table in TABLES), list(PANELS)]
-
-
-def _put(rows: list[Any]) -> None:
-    for table, before in zip(TABLES, rows, strict=False):
-        table.clear()
-        table.update(before)
-    PANELS[:] = rows[-1]
+from .registries import kept
 
 
 @pytest.fixture
 def tables() -> Iterator[None]:
     """Every table is afterwards as it was before."""
-    before = _rows()
-    yield
-    _put(before)
+    with kept():
+        yield
 
 
 @pytest.fixture
@@ -39,14 +23,13 @@ def as_fresh(tables: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any
     """Calls a command as if nothing but the package were imported."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
     monkeypatch.chdir(Path(__file__).parent)
-    shipped = _rows()
 
     def call(command: Callable[[list[str]], Any], words: list[str]) -> Any:
-        try:
-            return command(words)
-        finally:
-            sys.modules.pop("pieces", None)
-            _put(shipped)
+        with kept():
+            try:
+                return command(words)
+            finally:
+                sys.modules.pop("pieces", None)
 
     return call
 

@@ -4,6 +4,7 @@ A fresh process imports this file by its name, so it uses nothing but the public
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from gymnasium import spaces
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from sidestep.agents import Agent, Learner, LearnerConfig, Network, register_learner
 from sidestep.envs import Lanes, Level, Observation, Shown, View, register_observation
 from sidestep.scripts.viewer.panels import Moment, Panel, Pen, register_panel
 from sidestep.sequence import Look, MemoryKind, Recurrent, register_memory
@@ -147,3 +149,54 @@ def mark(surface: pygame.Surface, layout: Any, moment: Moment, pen: Pen) -> None
 
 MARK = Panel("mark", "the goal", has_scene, over=mark, in_all_lanes=True, key="m")
 register_panel(MARK)
+
+
+@dataclass(frozen=True)
+class TinyConfig(LearnerConfig):
+    """Settings of one-step Q-learning with a softmax over the action values."""
+
+    temperature: float = 0.1
+    """Of the softmax."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.temperature > 0:
+            raise ValueError(f"temperature: expected a positive number, got {self.temperature}")
+
+
+class Tiny(Agent):
+    """One-step Q-learning: q_t[a_t] is drawn to r_{t+1} + discount * max q_{t+1}."""
+
+    name = "tiny"
+    config: TinyConfig
+
+    def make_network(self) -> Network:
+        return Network(self.encoder.shape, self.num_actions, self.num_actions, self.config.network)
+
+    def choose(self, output: Any, mask: Any, greedy: bool) -> Any:
+        if greedy:
+            return output.argmax(-1)
+        noise = self.random.gumbel(size=output.shape)
+        return (output / self.config.temperature + noise).argmax(-1)
+
+    def values(self, output: Tensor, mask: Any) -> Tensor:
+        return output.amax(-1)
+
+    def scores(self, output: Tensor, mask: Any) -> tuple[Tensor, bool]:
+        return (output / self.config.temperature).softmax(-1), True
+
+    def value(self, output: Tensor, mask: Any) -> Tensor:
+        return output.amax(-1)
+
+    def update(self, rollout: Any) -> dict[str, float]:
+        q, _ = self.network(rollout.inputs, rollout.state)  # (T+1, B, A)
+        best = q[1:].detach().amax(-1)
+        best = torch.where(rollout.truncated, rollout.final_value, best)
+        target = rollout.reward + self.config.discount * best * ~rollout.terminated
+        played = q[:-1].gather(-1, rollout.action[:-1].unsqueeze(-1)).squeeze(-1)  # (T, B)
+        error = ((played - target) ** 2 * rollout.valid).sum() / rollout.valid.sum().clamp(min=1)
+        return {"loss": error.item(), "gradient_norm": self.descend(error)}
+
+
+TINY = Learner(Tiny, TinyConfig, words="Train one-step Q-learning.")
+register_learner("tiny", TINY)

@@ -22,7 +22,7 @@ from sidestep.agents import (
     evaluate,
     make_vector,
 )
-from sidestep.agents.algorithms.presets import preset
+from sidestep.agents.algorithms.registry import preset
 from sidestep.sequence import MEMORIES
 
 from .worlds import Chain, Identity, Recall

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from sidestep.agents import DeepSARSA, DeepSarsaConfig, EnvConfig, NetworkConfig, make_vector
-from sidestep.agents.algorithms.presets import PRESETS, final_episodes, preset
-from sidestep.agents.runs import LEARNERS
+from sidestep.agents.algorithms.presets import final_episodes
+from sidestep.agents.algorithms.registry import LEARNERS, preset
 from sidestep.sequence import MEMORIES
 
 M, K = 1_000_000, 1_000
@@ -40,11 +40,10 @@ def test_published_schedules_are_the_same_in_steps(key: tuple[str, str, str]) ->
 
 
 def test_every_learner_has_a_row_and_others_are_refused() -> None:
-    assert PRESETS.keys() == LEARNERS.keys()
-    for learner, (_, kind) in LEARNERS.items():
+    for learner, row in LEARNERS.items():
         for env_id in ("sidestep/Glimpse-v0", "sidestep/Crossing-v0", "CartPole-v1"):
             for memory in MEMORIES:
-                assert type(preset(learner, env_id, memory)[0]) is kind
+                assert type(preset(learner, env_id, memory)[0]) is row.config
     for name in ("ppo", "", "Deep SARSA"):
         with pytest.raises(ValueError, match=r"expected one of deep-sarsa, reinforce, got"):
             preset(name, "CartPole-v1", "none")
