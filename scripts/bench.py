@@ -14,6 +14,7 @@ BENCHES = {
     "solver": "time and memory of the exact optimum as the level grows",
     "language": "character models, their speed, and translation",
     "sequence": "the recurrent layers, beside torch.nn",
+    "house": "files on the way of an action, and how the rooms of the code stand",
 }
 
 

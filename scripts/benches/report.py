@@ -59,9 +59,14 @@ def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str
 
 
 def write_result(
-    out: Path, name: str, command: str, result: Mapping[str, Any], markdown: str
+    out: Path,
+    name: str,
+    command: str,
+    result: Mapping[str, Any],
+    markdown: str,
+    page: str = "results.md",
 ) -> None:
-    """Write `out/results/NAME.json` and replace the section NAME of `out/results.md`.
+    """Write `out/results/NAME.json` and replace the section NAME of a page.
 
     Args:
         out: the folder of both files, made when missing.
@@ -69,12 +74,13 @@ def write_result(
         command: the words that make this result again; printed above the table.
         result: the figures, JSON-serialisable; `environment()` is stored beside them.
         markdown: the section's body: a heading, tables, and a sentence on how to read them.
+        page: the page's name in `out`.
     """
     (out / "results").mkdir(parents=True, exist_ok=True)
     record = {"command": command, "environment": environment(), **result}
     (out / "results" / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
-    page = out / "results.md"
-    text = page.read_text() if page.exists() else "# Results\n"
+    path = out / page
+    text = path.read_text() if path.exists() else "# Results\n"
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     place = record["environment"]
     source = (
@@ -88,5 +94,5 @@ def write_result(
         text = head + section + tail
     else:
         text = text.rstrip() + "\n\n" + section + "\n"
-    page.write_text(text)
-    say(f"Results: {page}")
+    path.write_text(text)
+    say(f"Results: {path}")
