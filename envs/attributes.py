@@ -1,14 +1,11 @@
 """Attributes of lanes, as `SyncVectorEnv` reads and sets them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .arguments import check_render_mode
 
-if TYPE_CHECKING:
-    from .vector_env import MovingObstaclesVectorEnv
 
-
-def call(env: "MovingObstaclesVectorEnv", name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+def call(env: Any, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
     """Call a method, or read an attribute, of every lane.
 
     Lanes know `scene`, `render`, `np_random_seed`, `level`, and what all of them share: every
@@ -20,9 +17,9 @@ def call(env: "MovingObstaclesVectorEnv", name: str, *args: Any, **kwargs: Any) 
     if name == "scene":
         return tuple(env.scene(i, *args, **kwargs) for i in range(env.num_envs))
     if name == "render":
-        return env.render(*args, **kwargs) or (None,) * env.num_envs
+        return tuple(env.render(*args, **kwargs) or (None,) * env.num_envs)
     if name == "np_random_seed":
-        return env.np_random_seed
+        return tuple(env.np_random_seed)
     if name == "level":
         return tuple(env.world.levels[number] for number in env.world.level_of)
     shared = {"action_space": env.single_action_space}
@@ -30,10 +27,10 @@ def call(env: "MovingObstaclesVectorEnv", name: str, *args: Any, **kwargs: Any) 
     value = shared[name] if name in shared else getattr(env, name)
     if callable(value):
         raise AttributeError(f"call: expected a lane's method (scene, render), got {name!r}")
-    return (value,) * env.num_envs
+    return tuple(value for _ in range(env.num_envs))
 
 
-def set_attr(env: "MovingObstaclesVectorEnv", name: str, values: Any) -> None:
+def set_attr(env: Any, name: str, values: Any) -> None:
     """Set an attribute that all lanes share.
 
     Args:

@@ -170,9 +170,8 @@ def test_rooms_stand_on_what_is_below_them(path: Path) -> None:
     if room.removesuffix(".py") not in order:  # the package's face
         return
     floor = order.index(room.removesuffix(".py"))
-    for target, on_load in inner_imports(path):
-        if on_load or room != "attributes.py":  # which names a type of above, to mypy only
-            assert order.index(target.split("/")[0]) <= floor, target
+    for target, _ in inner_imports(path):
+        assert order.index(target.split("/")[0]) <= floor, target
 
 
 def test_only_drawing_imports_drawing() -> None:
@@ -222,3 +221,26 @@ def test_wheel_holds_the_package_only(tmp_path: Path) -> None:
     assert len(maps) > 11
     data = {"sidestep/scripts/data/sunspots.csv"}
     assert {path for path in held if path.startswith("sidestep/")} == python | typed | maps | data
+
+
+PAGE = ROOT / "docs" / "architecture.md"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_page_shows_every_room(package: str) -> None:
+    """The tree of docs/architecture.md, in the order of imports."""
+    tree = re.search(rf"^{package}/ .*\n((?:  .*\n)+)", PAGE.read_text(encoding="utf-8"), re.M)
+    assert tree is not None
+    shown = [line.split()[0] for line in tree[1].splitlines()]
+    held = {f"{p.name}/" for p in (ROOT / package).iterdir() if any(p.rglob("*.py"))}
+    held |= {p.name for p in (ROOT / package).glob("*.py")} - {"__init__.py"}
+    assert set(shown) - {"data/"} == held
+    order = [name.removesuffix("/").removesuffix(".py") for name in shown if name != "data/"]
+    assert order == list(ORDER[package])
+
+
+def test_files_on_the_page_exist() -> None:
+    named = re.findall(r"`((?:\w+/)+\w+\.py)`", PAGE.read_text(encoding="utf-8"))
+    assert len(named) > 30
+    for file in named:
+        assert (ROOT / file).is_file(), file
