@@ -119,7 +119,7 @@ class LiveFeed:
 def window_command(run: Path, policy: Path) -> list[str]:
     """The words that start a window's process, which imports the same modules first."""
     window = [sys.executable, "-m", "sidestep.scripts.viewer.live_window"]
-    return [*window, str(run), str(policy), *(name for name in NAMED if name in sys.modules)]
+    return [*window, str(run), str(policy), *NAMED]
 
 
 def policy_of(agent: Agent) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ import gymnasium as gym
 import pytest
 
 from sidestep.scripts import evaluate, play, record, train
+from sidestep.scripts.shared import modules
 
 MODULE = """
 import gymnasium as gym
@@ -20,6 +21,7 @@ gym.register("Flagged-v0", MovingObstaclesEnv, max_episode_steps=20)
 def test_every_command_that_reads_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(modules, "NAMED", [])  # what a later window would import
     (tmp_path / "flagged_envs.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     run = tmp_path / "run"
