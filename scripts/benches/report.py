@@ -11,7 +11,7 @@ from typing import Any
 
 from sidestep.scripts.shared.console import say
 
-OWN = (":(exclude,top)docs/results*", ":(exclude,top)docs/figures")
+OWN = tuple(f":(exclude,top)docs/{name}" for name in ("results*", "figures", "architecture.md"))
 """What benches write themselves is no change of what they measure."""
 OUT = Path("runs/bench")
 """Where results go unless a flag says otherwise; those that are published go to `--out docs`."""

@@ -101,7 +101,8 @@ def test_what_stands_stays() -> None:
     plan = Plan(ROOT)
     assert plan.circles() == [ONE_ROOM]
     assert plan.arrows_up() == 0
-    assert plan.floors("sequence") <= ROWS["floors sequence"][2]
+    for package in ("agents", "sequence"):  # envs has not reached its aim
+        assert plan.floors(package) <= ROWS[f"floors {package}"][2]
 
 
 def test_no_checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
