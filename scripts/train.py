@@ -6,7 +6,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import torch
 import tyro
@@ -93,10 +93,10 @@ class Options:
 def options_of(learner: str) -> Any:
     """The dataclass of a learner's flags: those that every learner has, and its configuration's."""
     row = LEARNERS[learner]
-    config: Any = row.config
+    config, flags_of = row.config, cast(Any, tyro.conf.OmitArgPrefixes)
     return make_dataclass(
         f"{config.__name__}Options",
-        [("agent", tyro.conf.OmitArgPrefixes[config], field(default_factory=config))],
+        [("agent", flags_of[config], field(default_factory=config))],
         bases=(Options,),
         namespace={"__doc__": row.words or f"Train {learner}."},
         frozen=True,

@@ -85,8 +85,9 @@ def register_learner(name: str, learner: Learner) -> None:
             f"learner name: expected lower-case words joined by hyphens, and not "
             f"{', '.join(OTHER_ACTIONS)}, got {name!r}"
         )
-    if not isinstance(learner, Learner):
-        got = type(learner).__name__
+    given: object = learner
+    if not isinstance(given, Learner):
+        got = type(given).__name__
         raise TypeError(f"learner {name!r}: expected a row, sidestep.agents.Learner, got {got}")
     if LEARNERS.get(name, learner) is not learner:
         raise ValueError(f"learner name: expected one that is free, got {name!r}, which is taken")

@@ -1,6 +1,7 @@
 """What an observation that is a plain function is given: the lanes of a world, by name."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,7 +40,8 @@ Function = Callable[[Lanes], Any]
 """From N lanes to (N, *space.shape), in the space's dtype or another of its kind."""
 
 
-class FunctionKernel(NamedTuple):
+@dataclass(frozen=True)
+class FunctionKernel:
     """A plain function as the `partial` kernel of `Observation`, for one world."""
 
     function: Function

@@ -98,8 +98,9 @@ def register_observation(name: str, observation: Observation) -> None:
     """
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
         raise ValueError(f"observation name: expected an identifier such as compass, got {name!r}")
-    if not isinstance(observation, Observation):
-        kind = type(observation).__name__
+    given: object = observation
+    if not isinstance(given, Observation):
+        kind = type(given).__name__
         raise TypeError(
             f"observation {name!r}: expected a row, sidestep.envs.Observation, got {kind}"
         )
@@ -112,7 +113,7 @@ def register_observation(name: str, observation: Observation) -> None:
 
 def _check_row(name: str, row: Observation) -> None:
     """Raise TypeError or ValueError for a row that could not be used."""
-    needed = {"space": row.space, "ground": row.ground}
+    needed: dict[str, Any] = {"space": row.space, "ground": row.ground}
     ways = {"plain": row.plain, "partial": row.partial, "function": row.function}
     given = {way: value for way, value in ways.items() if value is not None}
     if row.proof is not None:

@@ -33,7 +33,8 @@ class TorchModel(nn.Module):
         assert model.embedding is not None
         self.embedding = nn.Embedding(model.symbols, model.config.embedding_size)
         self.embedding.load_state_dict(model.embedding.state_dict())
-        self.recurrent = model.recurrent.to_torch()
+        layer: Any = model.recurrent  # of one of the kinds that torch has too
+        self.recurrent = layer.to_torch()
         self.head = nn.Linear(model.config.hidden_size, model.symbols)
         self.head.load_state_dict(model.head.state_dict())
 

@@ -228,8 +228,9 @@ def register_memory(name: str, kind: MemoryKind) -> None:
     """
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
         raise ValueError(f"memory name: expected an identifier such as leaky, got {name!r}")
-    if not isinstance(kind, MemoryKind):
-        got = type(kind).__name__
+    given: object = kind
+    if not isinstance(given, MemoryKind):
+        got = type(given).__name__
         raise TypeError(f"memory {name!r}: expected a row, sidestep.sequence.MemoryKind, got {got}")
     if KINDS.get(name, kind) is not kind:
         raise ValueError(f"memory name: expected one that is free, got {name!r}, which is taken")
@@ -252,10 +253,10 @@ def _try(kind: MemoryKind) -> None:
         if not callable(getattr(kind, field)):
             raise TypeError(f"expected {field} to be callable, got {getattr(kind, field)!r}")
     generator = torch.Generator().manual_seed(0)
-    memory: Any = kind.make(_INPUT, _HIDDEN, 1, _WINDOW, generator=generator)
-    if not isinstance(memory, nn.Module):
-        raise TypeError(f"expected make to return a torch.nn.Module, got {type(memory).__name__}")
-    memory.eval()
+    made: object = kind.make(_INPUT, _HIDDEN, 1, _WINDOW, generator=generator)
+    if not isinstance(made, nn.Module):
+        raise TypeError(f"expected make to return a torch.nn.Module, got {type(made).__name__}")
+    memory: Any = made.eval()
     for field in ("initial_state", "step", "input_size", "output_size"):
         if not hasattr(memory, field):
             raise TypeError(f"expected a memory with {field}, got {type(memory).__name__} without")
