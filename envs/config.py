@@ -4,8 +4,8 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as dataclass_fields
-from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from .levels.level import Level
 from .levels.random import SPLITS, LevelPool
@@ -75,8 +75,6 @@ class WorldConfig:
         level = find_level(self.level)
         object.__setattr__(self, "level", str(level))
         several = self._check_levels()
-        if self.pool is None:
-            self.__dict__["maps"] = several or (level,)
         self._check_view()
         for name in ("random_starts", "swap_hits", "hit_ends"):
             if not isinstance(getattr(self, name), bool):
@@ -87,6 +85,8 @@ class WorldConfig:
             if not number or not abs(value) <= LARGEST_REWARD:
                 raise ValueError(f"{name}: expected a finite number, got {value!r}")
             object.__setattr__(self, name, float(value))  # 1 and 1.0 are one configuration
+        if self.pool is None:
+            _READ[self] = several or (level,)
 
     def _check_levels(self) -> tuple[Level, ...]:
         """Check `levels`, `pool` and `split`; returns the levels."""
@@ -154,11 +154,16 @@ class WorldConfig:
                 )
         return cls(**fields)
 
-    @cached_property
+    @property
     def maps(self) -> tuple[Level, ...]:
         """The levels that episodes draw from; one, unless there are `levels` or a `pool`."""
-        assert self.pool is not None  # else they are there: they were read to be checked
-        return self.pool.levels(self.split)
+        if self.pool is not None:
+            return self.pool.levels(self.split)
+        maps = _READ.get(self)
+        if maps is None:
+            maps = tuple(Level.parse(text) for text in self.levels or (str(self.level),))
+            _READ[self] = maps
+        return maps
 
     @property
     def map(self) -> Level:
@@ -206,3 +211,10 @@ class WorldConfig:
             if self.pool is None and (name != "levels" or not self.levels):
                 del rules[name]  # as before there were several levels
         return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
+
+
+_READ: WeakKeyDictionary[WorldConfig, tuple[Level, ...]] = WeakKeyDictionary()
+"""The levels of configurations that somebody holds: read once, to be checked, and kept.
+
+Not among a configuration's attributes, which are its fields and nothing else.
+"""

@@ -55,6 +55,15 @@ def compiled(function: Any) -> Any:
     return kernel
 
 
+def inlined(function: Any) -> Any:
+    """Make a part of kernels: its code goes into theirs, and it is not compiled alone.
+
+    That would cost as much again: a library, its machine code and a way in from Python, which
+    nobody takes.
+    """
+    return numba.njit(inline="always", **OPTIONS)(function)
+
+
 class KernelCache(FunctionCache):  # type: ignore[misc]  # numba has no types
     """Machine code of one function on disk, one file a signature and set of switches.
 

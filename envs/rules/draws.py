@@ -7,6 +7,7 @@ from numba import types
 from numba.extending import overload
 
 from .compiling import compiled as compiled
+from .compiling import inlined as inlined
 
 
 def at(value: Any, i: Any) -> Any:

@@ -37,12 +37,12 @@ from .columns import (
     X,
     Y,
 )
-from .draws import at, compiled, draw
+from .draws import at, draw, inlined
 
 i16 = np.int16
 
 
-@compiled
+@inlined
 def move_agent(
     action: Any, state: Any, begin: Any, end: Any, scratch: Any, last_x: Any, last_y: Any
 ) -> None:
@@ -59,7 +59,7 @@ def move_agent(
         x[i], y[i] = min(max(nx, i16(0)), at(last_x, i)), min(max(ny, i16(0)), at(last_y, i))
 
 
-@compiled
+@inlined
 def stop_at_walls(state: Any, begin: Any, end: Any, scratch: Any, walls: Any, level: Any) -> None:
     """Put agents that entered a wall back where they came from."""
     x, y = state[X, begin:end], state[Y, begin:end]
@@ -69,7 +69,7 @@ def stop_at_walls(state: Any, begin: Any, end: Any, scratch: Any, walls: Any, le
             x[i], y[i] = old_x[i], old_y[i]
 
 
-@compiled
+@inlined
 def move_patrol(state: Any, first: Any, begin: Any, end: Any, scratch: Any, track: Any) -> None:
     """Move a patrol: turn round at the end of its track, then one cell along the heading.
 
@@ -93,7 +93,7 @@ def move_patrol(state: Any, first: Any, begin: Any, end: Any, scratch: Any, trac
         x[i], y[i] = i16(px + i16(vx * moves)), i16(py + i16(vy * moves))
 
 
-@compiled
+@inlined
 def move_wanderer(
     lanes: Any, k: Any, begin: Any, end: Any, scratch: Any, tables: Any, level: Any
 ) -> None:
@@ -118,7 +118,7 @@ def move_wanderer(
                 x[i], y[i] = nx, ny
 
 
-@compiled
+@inlined
 def count_hits(state: Any, first: Any, begin: Any, end: Any, scratch: Any, swap_hits: Any) -> None:
     """Count a hit where the obstacle ends on the agent's cell, or has swapped cells with it."""
     ax, ay = state[X, begin:end], state[Y, begin:end]
@@ -132,7 +132,7 @@ def count_hits(state: Any, first: Any, begin: Any, end: Any, scratch: Any, swap_
         hits[i] += i16(same | swapped)
 
 
-@compiled
+@inlined
 def settle(
     lanes: Any, begin: Any, end: Any, scratch: Any, goal: Any, rules: Any, rewards: Any, result: Any
 ) -> None:

@@ -58,6 +58,7 @@ from .columns import Y as Y
 from .draws import at as at
 from .draws import compiled as compiled
 from .draws import draw as draw
+from .draws import inlined as inlined
 from .draws import mix as mix
 from .moves import count_hits, move_agent, move_patrol, move_wanderer, settle, stop_at_walls
 from .moves import i16 as i16
@@ -96,7 +97,7 @@ def restart_lane(
         state[row, i], state[row + 1, i] = x, y
         state[row + 2, i], state[row + 3, i] = hx, hy
     if rules[RANDOM_STARTS]:
-        state[PHASE, i] = draw(key, obstacles, rules[PERIOD])
+        state[PHASE, i] = draw(key, obstacles, np.int64(rules[PERIOD]))
 
 
 @compiled
@@ -118,7 +119,7 @@ def restart(
             restart_lane(i, wanted[i], lanes, level_of, sites, tracks, rules)
 
 
-@compiled
+@inlined
 def play_block(
     action: Any,
     lanes: Any,
@@ -154,7 +155,7 @@ def play_block(
     settle(lanes, begin, end, scratch, goal, rules, rewards, result)
 
 
-@compiled
+@inlined
 def play_mixed_block(
     action: Any,
     lanes: Any,

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from sidestep.envs.rules.draws import compiled
+from sidestep.envs.rules.draws import compiled, inlined
 
-from .sweeps import GOAL, HITTING, LENGTH, RETURN, TICK, TIE, VALUE, sweep
+from .sweeps import GOAL, HITTING, LENGTH, RETURN, TICK, TIE, VALUE, copy, sweep
 
 
 @compiled
@@ -44,12 +44,14 @@ def settle(
     before = np.empty_like(work)
     for n in range(starts.shape[0]):
         one = slice(n, n + 1)
-        work[:] = 0.0
+        work.fill(0.0)
         ticks, settled_at, is_over = 0, 0, False
         while not is_over:
             if ticks >= most_ticks:
                 return ticks
-            before[:] = work
+            for t in range(work.shape[0]):
+                for figure in range(work.shape[1]):
+                    copy(work[t, figure], before[t, figure])
             sweep(starts[one], values[one], actions[one], figures[one], spaces, begin, model)
             ticks += work.shape[0]
             if largest_change(before, work, VALUE, rewards) > TIE:
@@ -63,7 +65,7 @@ def settle(
     return 0
 
 
-@compiled
+@inlined
 def largest_change(before: Any, after: Any, figure: Any, rewards: Any) -> float:
     """The largest relative change of a figure in one sweep."""
     unit = 1.0
@@ -79,7 +81,7 @@ def largest_change(before: Any, after: Any, figure: Any, rewards: Any) -> float:
     return largest
 
 
-@compiled
+@inlined
 def have_settled(before: Any, after: Any, rewards: Any) -> bool:
     """Whether none of the figures changed but by rounding."""
     for figure in range(after.shape[1]):
@@ -88,7 +90,7 @@ def have_settled(before: Any, after: Any, rewards: Any) -> bool:
     return True
 
 
-@compiled
+@inlined
 def mark_endless(before: Any, after: Any, begin: Any, rewards: Any, figures: Any) -> None:
     """Make those of the first state's figures (4,) infinite that still grow by the sweep."""
     joint, cell = begin[0], begin[1]

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from sidestep.envs.rules.tick import compiled
+from sidestep.envs.rules.draws import compiled, inlined
 
 ACTIONS = 5
 CELL = 5
@@ -41,7 +41,7 @@ TIE = 1e-12
 """Relative difference of values that rounding can make."""
 
 
-@compiled
+@inlined
 def fill_path(path: Any, start: Any, rules: Any, patrols: Any) -> None:
     """The cell of every patrol at every tick, (ticks, K), from `start` (K + 1,) on."""
     period, last = rules[PERIOD], patrols.shape[0]
@@ -57,7 +57,7 @@ def fill_path(path: Any, start: Any, rules: Any, patrols: Any) -> None:
             wait = period - 1 if wait == 0 else wait - 1
 
 
-@compiled
+@inlined
 def draw_obstacles(joint: Any, turn: Any, paths: Any, wanderers: Any, scratch: Any) -> int:
     """Write into `scratch` where obstacles stand before and after one tick.
 
@@ -100,7 +100,7 @@ def draw_obstacles(joint: Any, turn: Any, paths: Any, wanderers: Any, scratch: A
     return draws
 
 
-@compiled
+@inlined
 def clear(draws: Any, scratch: Any) -> None:
     """Take the obstacles off `count` again."""
     before, after, count = scratch
@@ -109,7 +109,15 @@ def clear(draws: Any, scratch: Any) -> None:
             count[m, after[m, k]] = 0
 
 
-@compiled
+@inlined
+def copy(source: Any, to: Any) -> None:
+    """Write `source` (J, C) to `to`; `to[:] = source` compiles seconds of words for its errors."""
+    for joint in range(source.shape[0]):
+        for cell in range(source.shape[1]):
+            to[joint, cell] = source[joint, cell]
+
+
+@inlined
 def decide(
     first: Any,
     last: Any,
@@ -173,25 +181,6 @@ def decide(
 
 
 @compiled
-def back_up(turn: Any, paths: Any, following: Any, now: Any, actions: Any, model: Any) -> None:
-    """One layer from the one after it.
-
-    Args:
-        turn: whether obstacles move in this tick.
-        paths: (2, K) cells of the patrols before and after it.
-        following: (4, J, C) figures after the tick.
-        now: (4, J, C) figures before it, written.
-        actions: (J, C) written.
-        model: see the module.
-    """
-    q, scratch = np.empty(ACTIONS), model[5]
-    for joint in range(now.shape[1]):
-        draws = draw_obstacles(joint, turn, paths, model[2], scratch)
-        decide(0, now.shape[2], joint, draws, following, now, actions, q, model)
-        clear(draws, scratch)
-
-
-@compiled
 def sweep(
     starts: Any, values: Any, actions: Any, figures: Any, spaces: Any, begin: Any, model: Any
 ) -> None:
@@ -209,19 +198,26 @@ def sweep(
         begin: (2,) joint place and cell of the start.
         model: (agent, patrols, wanderers, rules, rewards, scratch).
     """
-    (path, work), rules = spaces, model[3]
+    (path, work), rules, scratch, q = spaces, model[3], model[5], np.empty(ACTIONS)
     layers, depth = actions.shape[1], work.shape[0]
     for n in range(starts.shape[0]):
         fill_path(path, starts[n], rules, model[1])
         if values.shape[1] > layers:
-            work[layers % depth] = 0.0
-            values[n, layers] = 0.0
+            for joint in range(values.shape[2]):
+                for cell in range(values.shape[3]):
+                    values[n, layers, joint, cell] = 0.0
+                    for figure in range(work.shape[1]):
+                        work[layers % depth, figure, joint, cell] = 0.0
         for t in range(layers - 1, -1, -1):
             turn = t % rules[PERIOD] == starts[n, starts.shape[1] - 1]
             following, now = work[(t + 1) % depth], work[t % depth]
-            back_up(turn, path[t : t + 2], following, now, actions[n, t], model)
-            values[n, t] = now[VALUE]
-        figures[n] = work[0, :, begin[0], begin[1]]
+            for joint in range(now.shape[1]):
+                draws = draw_obstacles(joint, turn, path[t : t + 2], model[2], scratch)
+                decide(0, now.shape[2], joint, draws, following, now, actions[n, t], q, model)
+                clear(draws, scratch)
+            copy(now[VALUE], values[n, t])
+        for figure in range(figures.shape[1]):
+            figures[n, figure] = work[0, figure, begin[0], begin[1]]
 
 
 @compiled
@@ -249,6 +245,6 @@ def action_values(
         fill_path(path[: t + 2], starts[n], rules, patrols)
         turn = t % rules[PERIOD] == starts[n, starts.shape[1] - 1]
         draws = draw_obstacles(joint, turn, path[t : t + 2], model[2], scratch)
-        following[VALUE] = values[slots[n], (t + 1) % length]
+        copy(values[slots[n], (t + 1) % length], following[VALUE])
         decide(cell, cell + 1, joint, draws, following, now, chosen, q[n], model)
         clear(draws, scratch)

@@ -1,6 +1,7 @@
 """The text format: what is read, what is printed back, and where each malformed map is refused."""
 
 import weakref
+from dataclasses import fields
 
 import pytest
 from hypothesis import given
@@ -168,6 +169,7 @@ def test_levels_compare_by_their_map() -> None:
 
 
 def test_a_map_is_checked_once_while_somebody_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    default = WorldConfig()  # is read for every configuration that does not say `level`
     checked: list[tuple[str, ...]] = []
     check = Level.__post_init__
 
@@ -187,6 +189,7 @@ def test_a_map_is_checked_once_while_somebody_holds_it(monkeypatch: pytest.Monke
     gone = weakref.ref(level)
     del level, config, other, several
     assert gone() is None
+    assert vars(default).keys() == {field.name for field in fields(WorldConfig)}
     Level.parse(text)
     assert len(checked) == 4
 

@@ -11,6 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
+from numba.core.dispatcher import Dispatcher
 
 import sidestep.envs.observations.features as vectors
 import sidestep.envs.rules.draws as streams
@@ -18,6 +19,7 @@ import sidestep.envs.rules.moves as moves
 import sidestep.envs.rules.tick as kernels
 import sidestep.envs.solver.settling as solver_settling
 import sidestep.envs.solver.sweeps as solver_kernels
+from sidestep.envs import MovingObstaclesVectorEnv, solve_levels
 from sidestep.envs.levels.level import Cell
 from sidestep.envs.rules.compiling import compiled, fingerprint
 
@@ -255,13 +257,33 @@ def test_kernels_know_what_they_are_made_of(monkeypatch: pytest.MonkeyPatch) -> 
         return z
 
     assert changed(streams, "mix", other) == {"advance"}
-    assert changed(streams, "_at", lambda value, i: None) == {"advance", "settle", "features"}
+    assert changed(streams, "_at", lambda value, i: None) == {"advance", "settle"}
     assert changed(moves, "count_hits", other) == set()  # `kernels` has its own name for it
     assert changed(kernels, "count_hits", other) == {"advance"}
     assert changed(moves, "HIT_ENDS", 7) == {"advance", "settle"}
     assert changed(solver_kernels, "decide", other) == {"sweep", "settling"}
     assert changed(solver_settling, "TIE", 1e-9) == {"settling"}
     assert changed(vectors, "i16", np.int32) == {"features"}
+
+
+def test_parts_of_kernels_are_compiled_with_them_and_never_alone() -> None:
+    """One kernel a task for worlds of one level and of several: first use costs seconds enough."""
+    compiled_for: list[list[Any]] = []
+    for keywords in ({}, {"levels": ("S>.\n..G", "S.v\n#.G")}):
+        env = MovingObstaclesVectorEnv(3, max_episode_steps=9, **keywords)
+        env.reset(seed=0)
+        env.step(np.zeros(3, dtype=np.int64))
+        solve_levels(env)
+        compiled_for.append([*vectors.features.signatures, *solver_kernels.sweep.signatures])
+    assert compiled_for[0] == compiled_for[1]
+    parts = [
+        value
+        for module in (moves, kernels, solver_kernels)
+        for value in vars(module).values()
+        if isinstance(value, Dispatcher) and value.targetoptions.get("inline") == "always"
+    ]
+    assert {moves.settle, kernels.play_block, solver_kernels.decide} <= set(parts)
+    assert not [part.__name__ for part in parts if part.overloads]
 
 
 def test_what_a_kernel_may_read(monkeypatch: pytest.MonkeyPatch) -> None:
