@@ -49,17 +49,18 @@ ROWS: dict[str, tuple[str, int, int]] = {
 class Options:
     """Count files on the way of an action, a sequence and a frame, and how rooms stand."""
 
-    tree: Path = ROOT
+    tree: Path | None = None
     """The checkout to be measured; that of this code if left out."""
     out: Path = OUT
     """The folder of architecture.md and results/."""
 
     def __post_init__(self) -> None:
         """Check the tree."""
-        missing = [name for name in PACKAGES if not (self.tree / name / "__init__.py").is_file()]
+        tree = self.tree or ROOT
+        missing = [name for name in PACKAGES if not (tree / name / "__init__.py").is_file()]
         if missing:
             raise ValueError(
-                f"tree: expected a checkout with {', '.join(PACKAGES)}, got {self.tree} without "
+                f"tree: expected a checkout with {', '.join(PACKAGES)}, got {tree} without "
                 f"{', '.join(missing)}"
             )
 
@@ -71,13 +72,14 @@ def main(args: list[str] | None = None) -> None:
 
 def run(options: Options) -> None:
     """Walk and read; print the table and write it."""
-    plan = Plan(options.tree)
+    tree = options.tree or ROOT
+    plan = Plan(tree)
     walks: dict[str, list[dict[str, Any]]] = {}
     with progress("{task.fields[now]}") as bar:
         task = bar.add_task("house", total=len(WALKS), now="")
         for name in WALKS:
             bar.update(task, now=name)
-            walks |= walked(options.tree, name)
+            walks |= walked(tree, name)
             bar.advance(task)
     numbers = {**counted(walks), **stands(plan)}
     columns = ["counted", "at 1dfe272", "now", "aim"]
