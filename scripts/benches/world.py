@@ -52,6 +52,19 @@ env.reset(seed=0)
 env.step([0, 0])
 print(json.dumps([base - begin, loaded - base, time.process_time() - loaded]))
 """
+TRAIN = """
+import json, os, sys, time
+import torch
+from sidestep.scripts import train
+begin = time.process_time()
+
+def first(*args, **keywords):
+    print(json.dumps([time.process_time() - begin]), file=sys.stderr, flush=True)
+    os._exit(0)
+
+torch.optim.Adam.step = first
+train.main(["{learner}", "--out", "{out}"])
+"""
 
 Runner = Callable[[int], float]
 """Plays that many ticks, and says how many seconds of processor time they took."""
@@ -187,10 +200,20 @@ def summary(setting: str, rates: dict[str, list[float]]) -> list[dict[str, Any]]
 
 
 def startup(repeats: int) -> dict[str, float]:
-    """Processor seconds of a new process up to its first tick, without and with the cache."""
+    """Processor seconds of a new process, without compiled code on disk and with it.
+
+    Up to its first tick; and of `sidestep train` from the end of the imports to its first step down
+    a gradient.
+    """
     with tempfile.TemporaryDirectory() as folder:
         first = _fresh(folder)
         later = [_fresh(folder) for _ in range(repeats)]
+    updates = {}
+    with tempfile.TemporaryDirectory() as folder:
+        updates["first update of train deep-sarsa, compiling"] = _first_update("deep-sarsa", folder)
+        for learner in ("deep-sarsa", "reinforce"):
+            known = [_first_update(learner, folder) for _ in range(repeats)]
+            updates[f"first update of train {learner}, from the cache"] = statistics.median(known)
     import_gymnasium, imported, cached = (
         statistics.median(column) for column in zip(*later, strict=True)
     )
@@ -199,6 +222,7 @@ def startup(repeats: int) -> dict[str, float]:
         "import sidestep.envs": imported,
         "first tick, compiling": first[2],
         "first tick, from the cache": cached,
+        **updates,
     }
 
 
@@ -212,6 +236,19 @@ def _fresh(cache: str) -> list[float]:
     )
     figures: list[float] = json.loads(ran.stdout)
     return figures
+
+
+def _first_update(learner: str, cache: str) -> float:
+    with tempfile.TemporaryDirectory() as out:
+        ran = subprocess.run(
+            [sys.executable, "-c", TRAIN.format(learner=learner, out=f"{out}/run")],
+            env={**os.environ, "NUMBA_CACHE_DIR": cache},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    (seconds,) = json.loads(ran.stderr.splitlines()[-1])
+    return float(seconds)
 
 
 def printed(row: dict[str, Any]) -> list[str]:
@@ -248,7 +285,8 @@ median, lowest and highest round.
 
 {aims}
 
-A new process, in seconds of processor time; compiling happens once and is then kept on disk:
+A new process, in seconds of processor time; compiling happens once and is then kept on disk. An
+update is the first step down a gradient, counted from the end of the imports:
 
 {begin}"""
 

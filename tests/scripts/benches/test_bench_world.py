@@ -29,7 +29,11 @@ def test_quick_run_writes_json_and_page(tmp_path: Path) -> None:
         "import sidestep.envs",
         "first tick, compiling",
         "first tick, from the cache",
+        "first update of train deep-sarsa, compiling",
+        "first update of train deep-sarsa, from the cache",
+        "first update of train reinforce, from the cache",
     }
+    assert min(record["start"].values()) > 0
     page = (tmp_path / "results.md").read_text()
     assert page.count("<!-- begin world -->") == page.count("<!-- end world -->") == 1
     assert "ours, features" in page
