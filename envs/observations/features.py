@@ -23,6 +23,7 @@ from sidestep.envs.rules.tick import (
     WIDTH,
     X,
     Y,
+    at,
     compiled,
     i16,
 )
@@ -34,34 +35,49 @@ from .view import EVERY, HIDE_HEADINGS, HIDE_PHASE, View
 def features(state: Any, level_of: Any, sites: Any, rules: Any, out: Any) -> None:
     """Write `features`: per obstacle dx, dy over the longest way, hx, hy; goal dx, dy; phase."""
     lanes, longest = out.shape[0], np.float32(max(rules[PERIOD] - 1, 1))
-    # a number a lane also where all lanes share the level: so the loops are compiled only once
-    across, down, goal_x, goal_y = np.empty((4, min(lanes, BLOCK)), np.float32)
+    if sites.shape[0] == 1:
+        across = np.float32(max(sites[0, WIDTH] - 1, 1))
+        down = np.float32(max(sites[0, HEIGHT] - 1, 1))
+        goal = (i16(sites[0, GOAL_X]), i16(sites[0, GOAL_Y]))
+        for begin in range(0, lanes, BLOCK):
+            end = min(begin + BLOCK, lanes)
+            write_features(state, begin, end, across, down, goal, longest, out)
+        return
+    side, goals = np.empty((2, BLOCK), np.float32), np.empty((2, BLOCK), np.int16)
     for begin in range(0, lanes, BLOCK):
         end = min(begin + BLOCK, lanes)
-        if begin == 0 or sites.shape[0] > 1:
-            for i in range(end - begin):
-                level = level_of[begin + i]
-                across[i] = max(sites[level, WIDTH] - 1, 1)
-                down[i] = max(sites[level, HEIGHT] - 1, 1)
-                goal_x[i], goal_y[i] = sites[level, GOAL_X], sites[level, GOAL_Y]
-        x, y, phase = state[X, begin:end], state[Y, begin:end], state[PHASE, begin:end]
-        obstacles = (state.shape[0] - FIRST) // 4
-        for k in range(obstacles):
-            first = FIRST + 4 * k
-            ox, oy = state[first, begin:end], state[first + 1, begin:end]
-            hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
-            rows = out[begin:end, 4 * k : 4 * k + 4]
-            for i in range(end - begin):
-                row = rows[i]
-                row[0] = np.float32(i16(ox[i] - x[i])) / across[i]
-                row[1] = np.float32(i16(oy[i] - y[i])) / down[i]
-                row[2], row[3] = hx[i], hy[i]
-        rows = out[begin:end, 4 * obstacles :]
+        for i in range(end - begin):
+            level = level_of[begin + i]
+            side[0, i] = max(sites[level, WIDTH] - 1, 1)
+            side[1, i] = max(sites[level, HEIGHT] - 1, 1)
+            goals[0, i], goals[1, i] = sites[level, GOAL_X], sites[level, GOAL_Y]
+        goal = (goals[0], goals[1])
+        write_features(state, begin, end, side[0], side[1], goal, longest, out)
+
+
+@compiled
+def write_features(
+    state: Any, begin: Any, end: Any, across: Any, down: Any, goal: Any, longest: Any, out: Any
+) -> None:
+    """`features` of a block of lanes; `across`, `down` and `goal` for all lanes or for each."""
+    obstacles, (goal_x, goal_y) = (state.shape[0] - FIRST) // 4, goal
+    x, y, phase = state[X, begin:end], state[Y, begin:end], state[PHASE, begin:end]
+    for k in range(obstacles):
+        first = FIRST + 4 * k
+        ox, oy = state[first, begin:end], state[first + 1, begin:end]
+        hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
+        rows = out[begin:end, 4 * k : 4 * k + 4]
         for i in range(end - begin):
             row = rows[i]
-            row[0] = (goal_x[i] - np.float32(x[i])) / across[i]
-            row[1] = (goal_y[i] - np.float32(y[i])) / down[i]
-            row[2] = np.float32(phase[i]) / longest
+            row[0] = np.float32(i16(ox[i] - x[i])) / at(across, i)
+            row[1] = np.float32(i16(oy[i] - y[i])) / at(down, i)
+            row[2], row[3] = hx[i], hy[i]
+    rows = out[begin:end, 4 * obstacles :]
+    for i in range(end - begin):
+        row = rows[i]
+        row[0] = np.float32(i16(at(goal_x, i) - x[i])) / at(across, i)
+        row[1] = np.float32(i16(at(goal_y, i) - y[i])) / at(down, i)
+        row[2] = np.float32(phase[i]) / longest
 
 
 @compiled

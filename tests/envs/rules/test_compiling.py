@@ -257,7 +257,7 @@ def test_kernels_know_what_they_are_made_of(monkeypatch: pytest.MonkeyPatch) -> 
         return z
 
     assert changed(streams, "mix", other) == {"advance"}
-    assert changed(streams, "_at", lambda value, i: None) == {"advance", "settle"}
+    assert changed(streams, "_at", lambda value, i: None) == {"advance", "settle", "features"}
     assert changed(moves, "count_hits", other) == set()  # `kernels` has its own name for it
     assert changed(kernels, "count_hits", other) == {"advance"}
     assert changed(moves, "HIT_ENDS", 7) == {"advance", "settle"}
