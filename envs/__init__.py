@@ -9,9 +9,7 @@ from .checker.check import find_faults as find_faults
 from .checker.returned import Finding as Finding
 from .config import WorldConfig as WorldConfig
 from .env import MovingObstaclesEnv as MovingObstaclesEnv
-from .levels.level import Cell as Cell
 from .levels.level import Level as Level
-from .levels.level import Obstacle as Obstacle
 from .observations.lanes import Lanes as Lanes
 from .observations.table import Observation as Observation
 from .observations.table import Shown as Shown
@@ -19,6 +17,9 @@ from .observations.table import register_observation as register_observation
 from .observations.view import View as View
 from .registration import ENV_IDS as ENV_IDS
 from .registration import register as _register
+from .rules.grid import Cell as Cell
+from .rules.grid import Grid as Grid
+from .rules.grid import Obstacle as Obstacle
 from .solver.by_level import LevelSolutions as LevelSolutions
 from .solver.by_level import solve_levels as solve_levels
 from .solver.hidden.memoryless import Memoryless as Memoryless

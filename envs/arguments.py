@@ -7,6 +7,9 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+RENDER_FPS = 5
+"""Ticks a second in windows and recordings."""
+
 
 def check_max_ticks(value: int | None) -> int | None:
     """The time limit in ticks, or None for none.

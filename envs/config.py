@@ -8,7 +8,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .levels.level import Level
-from .levels.random import SPLITS, LevelPool
+from .levels.pool import SPLITS, LevelPool
 from .levels.shipped import find_level
 from .observations.table import OBSERVATIONS, is_markov
 from .observations.view import HIDEABLE, View

@@ -9,14 +9,11 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
-from .arguments import check_options, check_render_mode, check_state_alone
+from .arguments import RENDER_FPS, check_options, check_render_mode, check_state_alone
 from .config import WorldConfig
 from .levels.level import Level
 from .specs import plain
 from .world import Scene, State, World
-
-RENDER_FPS = 5
-"""Ticks a second in windows and recordings."""
 
 
 class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):

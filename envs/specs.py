@@ -10,7 +10,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode
 
 from .levels.level import Level
-from .levels.random import LevelPool
+from .levels.pool import LevelPool
 from .levels.shipped import find_level
 
 

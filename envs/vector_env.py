@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from .arguments import (
+    RENDER_FPS,
     check_actions,
     check_autoreset_mode,
     check_max_ticks,
@@ -23,7 +24,6 @@ from .arguments import (
 )
 from .attributes import call, set_attr
 from .config import WorldConfig
-from .env import RENDER_FPS
 from .rules import tick as kernels
 from .specs import plain
 from .world import Scene, State, World

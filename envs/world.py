@@ -8,11 +8,12 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from .config import WorldConfig
-from .levels.arrays import tables as tables
-from .levels.level import Cell, Level
+from .levels.level import Level
 from .levels.shipped import find_level
 from .observations.table import OBSERVATIONS, checked_space, empty
 from .rules import tick as kernels
+from .rules.arrays import tables as tables
+from .rules.grid import Cell
 from .rules.state_check import check_places
 
 State = dict[str, NDArray[Any]]

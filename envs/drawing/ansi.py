@@ -1,6 +1,7 @@
 """A scene as text for a terminal, in the characters of a level."""
 
-from sidestep.envs.levels.level import FLOOR, GOAL, HEADINGS, START, WALL, WANDERER, Cell, Level
+from sidestep.envs.levels.level import Level
+from sidestep.envs.rules.grid import FLOOR, GOAL, HEADINGS, START, WALL, WANDERER, Cell
 from sidestep.envs.world import Scene
 
 AGENT, HIT, REACHED = "@", "X", "*"

@@ -16,7 +16,8 @@ import numpy as np
 import pygame
 from numpy.typing import NDArray
 
-from sidestep.envs.levels.level import Cell, Level
+from sidestep.envs.levels.level import Level
+from sidestep.envs.rules.grid import Cell
 from sidestep.envs.world import Scene
 
 from . import palette, sprites

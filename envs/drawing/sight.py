@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from sidestep.envs.config import WorldConfig
-from sidestep.envs.levels.level import Cell
 from sidestep.envs.observations.table import OBSERVATIONS
+from sidestep.envs.rules.grid import Cell
 from sidestep.envs.world import Scene
 
 

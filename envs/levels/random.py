@@ -1,20 +1,15 @@
-"""Random levels that can be solved, by seed: even seeds to train on, odd ones to test on."""
+"""Random grids that can be solved, by seed."""
 
 import random
-from dataclasses import dataclass
-from dataclasses import fields as dataclass_fields
-from functools import lru_cache
 
 import numpy as np
 
 from sidestep.envs.rules import tick as kernels
+from sidestep.envs.rules.arrays import tables
+from sidestep.envs.rules.grid import FLOOR, GOAL, HEADINGS, START, WALL, WANDERER, Cell, Grid
 
-from .arrays import tables
 from .earliest_way import arrival
-from .level import FLOOR, GOAL, HEADINGS, START, WALL, WANDERER, Cell, Level
 
-SPLITS = ("train", "test")
-"""Level n of a split has the seed 2 n, plus 1 for test: no seed is in both."""
 PERIODS = (1, 2)
 """Obstacle periods under which a random level is checked."""
 STARTS = 16
@@ -23,78 +18,7 @@ WITHIN = 100
 """Ticks in which the goal must be within reach."""
 
 
-@dataclass(frozen=True)
-class LevelPool:
-    """Random levels of one kind, from which episodes draw; the defaults: `sidestep/Crossing-v0`.
-
-    Raises:
-        ValueError: no level of this kind can be solved; see `random_level`.
-    """
-
-    width: int = 12
-    """Columns."""
-    height: int = 12
-    """Rows."""
-    wall_density: float = 0.15
-    """Share of the cells that are walls."""
-    patrols: int = 16
-    """Obstacles that go to and fro."""
-    wanderers: int = 0
-    """Obstacles that walk at random."""
-    count: int = 64
-    """Levels in each split."""
-    first: int = 0
-    """Number of the first level; level n has the seed 2 n (train) or 2 n + 1 (test)."""
-
-    def __post_init__(self) -> None:
-        """Check the fields."""
-        _check_kind(
-            "pool ", self.width, self.height, self.patrols, self.wanderers, self.wall_density
-        )
-        _check_integer("pool count", self.count, 1, 10000)
-        _check_integer("pool first", self.first, 0, 2**40)
-        object.__setattr__(self, "wall_density", float(self.wall_density))
-
-    @classmethod
-    def of(cls, pool: "LevelPool | dict[str, int | float]") -> "LevelPool":
-        """A pool from a dict of its fields.
-
-        Raises:
-            TypeError, ValueError: no dict, or an unknown field.
-        """
-        if isinstance(pool, cls):
-            return pool
-        if not isinstance(pool, dict):
-            raise TypeError(f"pool: expected a dict or a LevelPool, got {type(pool).__name__}")
-        known = [field.name for field in dataclass_fields(cls)]
-        for name in pool:
-            if name not in known:
-                raise ValueError(f"pool: expected {', '.join(known)}, got {name!r}")
-        return cls(**pool)  # type: ignore[arg-type]
-
-    def levels(self, split: str) -> tuple[Level, ...]:
-        """The levels of a split; made once in a process."""
-        return _levels(self, split)
-
-
-@lru_cache(maxsize=16)
-def _levels(pool: LevelPool, split: str) -> tuple[Level, ...]:
-    seeds = range(pool.first, pool.first + pool.count)
-    offset = SPLITS.index(split)
-    return tuple(
-        random_level(
-            2 * seed + offset,
-            pool.width,
-            pool.height,
-            wall_density=pool.wall_density,
-            patrols=pool.patrols,
-            wanderers=pool.wanderers,
-        )
-        for seed in seeds
-    )
-
-
-def random_level(
+def random_grid(
     seed: int,
     width: int = 12,
     height: int = 12,
@@ -102,9 +26,9 @@ def random_level(
     patrols: int = 16,
     wanderers: int = 0,
     tries: int = 200,
-) -> Level:
-    """A random level that can be solved; see `Level.random`."""
-    _check_kind("random level: ", width, height, patrols, wanderers, wall_density)
+) -> Grid:
+    """A random grid that can be solved; see `Level.random`."""
+    check_kind("random level: ", width, height, patrols, wanderers, wall_density)
     for name, value, least in (("seed", seed, 0), ("tries", tries, 1)):
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             kind = "positive" if least else "non-negative"
@@ -121,14 +45,14 @@ def random_level(
     )
 
 
-def _check_kind(
+def check_kind(
     of: str, width: int, height: int, patrols: int, wanderers: int, wall_density: float
 ) -> None:
     """Raise ValueError, which begins with `of`, for what no level can have."""
-    _check_integer(f"{of}width", width, 2, 100)
-    _check_integer(f"{of}height", height, 2, 100)
-    _check_integer(f"{of}patrols", patrols, 0, 1000)
-    _check_integer(f"{of}wanderers", wanderers, 0, 1000)
+    check_integer(f"{of}width", width, 2, 100)
+    check_integer(f"{of}height", height, 2, 100)
+    check_integer(f"{of}patrols", patrols, 0, 1000)
+    check_integer(f"{of}wanderers", wanderers, 0, 1000)
     number = isinstance(wall_density, int | float) and not isinstance(wall_density, bool)
     if not number or not 0 <= wall_density < 1:
         raise ValueError(
@@ -136,14 +60,15 @@ def _check_kind(
         )
 
 
-def _check_integer(name: str, value: int, least: int, most: int) -> None:
+def check_integer(name: str, value: int, least: int, most: int) -> None:
+    """Raise ValueError for what is no integer in least..most."""
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise ValueError(f"{name}: expected an integer from {least} to {most}, got {value!r}")
 
 
 def _attempt(
     rng: random.Random, width: int, height: int, density: float, patrols: int, wanderers: int
-) -> Level | None:
+) -> Grid | None:
     """A map with all its obstacles; None where walls cut off the goal or leave no room."""
     cells = [[FLOOR] * width for _ in range(height)]
     start = Cell(_below(rng, width), _below(rng, height - 1))
@@ -155,7 +80,7 @@ def _attempt(
     for x, y in free[:walls]:
         cells[y][x] = WALL
     try:
-        level = Level(tuple("".join(row) for row in cells))
+        level = Grid(tuple("".join(row) for row in cells))
     except ValueError:  # no way to the goal
         return None
     room = level.reachable(level.start)
@@ -171,10 +96,10 @@ def _attempt(
             cells[y][x], wanderers = WANDERER, wanderers - 1
     if patrols or wanderers:
         return None
-    return Level(tuple("".join(row) for row in cells))
+    return Grid(tuple("".join(row) for row in cells))
 
 
-def _is_patrol(level: Level, place: Cell, character: str, avoid: set[Cell]) -> bool:
+def _is_patrol(level: Grid, place: Cell, character: str, avoid: set[Cell]) -> bool:
     """Whether a patrol has three cells or more to walk there, none of `avoid` among them."""
     dx, dy = HEADINGS[character]
     track = {place}
@@ -186,7 +111,7 @@ def _is_patrol(level: Level, place: Cell, character: str, avoid: set[Cell]) -> b
     return len(track) > 2 and not track & avoid
 
 
-def is_solvable(level: Level) -> bool:
+def is_solvable(level: Grid) -> bool:
     """Whether a way without a hit leads to the goal within 100 ticks, wanderers left out.
 
     Looked for from the map's own start and from 16 random ones, for obstacle periods 1 and 2.

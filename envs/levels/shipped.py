@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from sidestep.envs.files import read_regular
+from sidestep.envs.rules.grid import GOAL, MAX_SIDE, START
 
-from .level import GOAL, MAX_SIDE, START, Level
+from .level import Level
 
 LEVELS = {
     "three-rows": "The default world: a patrol in each middle row; wait for the gaps.",

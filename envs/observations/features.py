@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from sidestep.envs.levels.level import Cell, Level
+from sidestep.envs.rules.grid import Cell, Grid
 from sidestep.envs.rules.tick import (
     BLOCK,
     FIRST,
@@ -132,7 +132,7 @@ def glimpses(
             row[4 * obstacles + 4] = np.float32(age) / oldest
 
 
-def no_ground(levels: Sequence[Level], view: View) -> NDArray[np.uint8]:
+def no_ground(levels: Sequence[Grid], view: View) -> NDArray[np.uint8]:
     """Vectors show nothing that never moves."""
     return np.zeros(0, dtype=np.uint8)
 
@@ -140,7 +140,7 @@ def no_ground(levels: Sequence[Level], view: View) -> NDArray[np.uint8]:
 Bounds = list[tuple[float, float]]
 
 
-def _offsets(level: Level) -> Bounds:
+def _offsets(level: Grid) -> Bounds:
     """Range of every obstacle's (dx, dy, hx, hy), then of the goal's (dx, dy), in cells."""
     x0, y0, x1, y1 = level.extent(level.start)
     bounds: Bounds = []
@@ -165,7 +165,7 @@ def _box(bounds: Sequence[Bounds]) -> spaces.Box:
     return spaces.Box(np.where(flat, -1, low), np.where(flat, 1, high), dtype=np.float32)
 
 
-def features_space(levels: Sequence[Level], view: View) -> spaces.Box:
+def features_space(levels: Sequence[Grid], view: View) -> spaces.Box:
     """The Box of `features`, or of `glimpses` where something is hidden."""
     pages = []
     for level in levels:
@@ -183,7 +183,7 @@ def features_space(levels: Sequence[Level], view: View) -> spaces.Box:
     return _box(pages)
 
 
-def book_space(levels: Sequence[Level], view: View) -> spaces.Box:
+def book_space(levels: Sequence[Grid], view: View) -> spaces.Box:
     """The Box of `book`."""
     del view
     pages = []

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sidestep.envs.levels.level import Level
 from sidestep.envs.rules.columns import FIRST, GOAL_X, GOAL_Y, PHASE, X, Y
+from sidestep.envs.rules.grid import Grid
 
 from .view import View
 
@@ -31,7 +31,7 @@ class Lanes(NamedTuple):
     """(N,) ticks of the episode so far."""
     level_of: NDArray[np.int32]
     """(N,) which of `levels` each lane plays."""
-    levels: tuple[Level, ...]
+    levels: tuple[Grid, ...]
     view: View
     """What the configuration asks to leave out; whole unless the observation's row `hides`."""
 
@@ -47,7 +47,7 @@ class FunctionKernel:
     function: Function
     name: str
     """Of the observation, for errors."""
-    levels: tuple[Level, ...]
+    levels: tuple[Grid, ...]
     view: View
 
     def __call__(

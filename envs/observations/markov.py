@@ -10,24 +10,24 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sidestep.envs.levels.level import Cell, Level
+from sidestep.envs.rules.grid import Cell, Grid
 
 from .view import View
 
 
-def features_tell(levels: Sequence[Level], view: View, hit_ends: bool) -> bool:
+def features_tell(levels: Sequence[Grid], view: View, hit_ends: bool) -> bool:
     """Tell whether `features` are Markov."""
     del hit_ends
     return len(levels) == 1 and _obstacles_are_told(levels, view, phase=not view.hide_phase)
 
 
-def book_tells(levels: Sequence[Level], view: View, hit_ends: bool) -> bool:
+def book_tells(levels: Sequence[Grid], view: View, hit_ends: bool) -> bool:
     """Tell whether `book`, which has no move phase, is Markov."""
     del hit_ends
     return len(levels) == 1 and _obstacles_are_told(levels, view, phase=False)
 
 
-def planes_tell(levels: Sequence[Level], view: View, hit_ends: bool) -> bool:
+def planes_tell(levels: Sequence[Grid], view: View, hit_ends: bool) -> bool:
     """Tell whether `planes` are Markov."""
     if not _obstacles_are_told(levels, view, phase=not view.hide_phase):
         return False
@@ -38,13 +38,13 @@ def planes_tell(levels: Sequence[Level], view: View, hit_ends: bool) -> bool:
     return not _look_alike(levels, view, hit_ends)
 
 
-def window_tells(levels: Sequence[Level], view: View, hit_ends: bool) -> bool:
+def window_tells(levels: Sequence[Grid], view: View, hit_ends: bool) -> bool:
     """Tell whether `window` is Markov: where it always shows the whole map."""
     longest = max(max(level.width, level.height) for level in levels)
     return view.radius >= longest - 1 and planes_tell(levels, view, hit_ends)
 
 
-def _obstacles_are_told(levels: Sequence[Level], view: View, phase: bool) -> bool:
+def _obstacles_are_told(levels: Sequence[Grid], view: View, phase: bool) -> bool:
     """Whether phase, places and headings of obstacles are told as far as they matter."""
     if any(level.obstacles for level in levels):
         if (view.period > 1 and not phase) or view.every > 1:
@@ -52,19 +52,19 @@ def _obstacles_are_told(levels: Sequence[Level], view: View, phase: bool) -> boo
     return not (view.hide_headings and any(_turns(level) for level in levels))
 
 
-def _turns(level: Level) -> bool:
+def _turns(level: Grid) -> bool:
     """Whether a patrol's heading matters: on a track of three cells it has one with two ways."""
     tracks = [level.track(o) for o in level.obstacles if not o.is_wanderer]
     return any(t.right - t.left + t.bottom - t.top > 1 for t in tracks)
 
 
-def _are_confused(level: Level) -> bool:
+def _are_confused(level: Grid) -> bool:
     """Whether one plane for all obstacles leaves open which of them stands where."""
     patrols = sum(not obstacle.is_wanderer for obstacle in level.obstacles)
     return patrols > 0 and len(level.obstacles) > 1
 
 
-def _can_pile_up(level: Level, hit_ends: bool, many: int = 3) -> bool:
+def _can_pile_up(level: Grid, hit_ends: bool, many: int = 3) -> bool:
     """Whether `many` obstacles may share cell and plane in a way that matters later.
 
     Of two that share it, one is seen, so both are there; of three, it is not known which are
@@ -75,7 +75,7 @@ def _can_pile_up(level: Level, hit_ends: bool, many: int = 3) -> bool:
     return max(matter.values(), default=0) >= many
 
 
-def _crowds(level: Level) -> Counter[tuple[bool, Any]]:
+def _crowds(level: Grid) -> Counter[tuple[bool, Any]]:
     """Obstacles that can meet in one plane: wanderers (True) by room, patrols (False) by track."""
     crowds: Counter[tuple[bool, Any]] = Counter()
     for obstacle in level.obstacles:
@@ -86,7 +86,7 @@ def _crowds(level: Level) -> Counter[tuple[bool, Any]]:
     return crowds
 
 
-def _look_alike(levels: Sequence[Level], view: View, hit_ends: bool) -> bool:
+def _look_alike(levels: Sequence[Grid], view: View, hit_ends: bool) -> bool:
     """Whether levels with the same walls and goal differ in obstacles that planes mix up.
 
     Two that share a cell are known to be two only where it is known how many each level has.

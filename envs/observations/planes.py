@@ -11,8 +11,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from sidestep.envs.levels.arrays import tables
-from sidestep.envs.levels.level import Level
+from sidestep.envs.rules.arrays import tables
+from sidestep.envs.rules.grid import Grid
 from sidestep.envs.rules.tick import FIRST, PHASE, X, Y, compiled
 
 from .view import CLOCK_BITS, EVERY, HIDE_HEADINGS, PHASE_BITS, RADIUS, View
@@ -140,7 +140,7 @@ def window(
     write_signals(cells, state, clock, area, view)
 
 
-def planes_ground(levels: Sequence[Level], view: View) -> NDArray[np.uint8]:
+def planes_ground(levels: Sequence[Grid], view: View) -> NDArray[np.uint8]:
     """What never moves in `planes`, a row a level: (L, C * H * W).
 
     Cells beyond a level smaller than the others are walls.
@@ -153,7 +153,7 @@ def planes_ground(levels: Sequence[Level], view: View) -> NDArray[np.uint8]:
     return ground.reshape(len(levels), -1)
 
 
-def window_ground(levels: Sequence[Level], view: View) -> NDArray[np.uint8]:
+def window_ground(levels: Sequence[Grid], view: View) -> NDArray[np.uint8]:
     """What never moves in `window`: (L, 3, H + 2 r, W + 2 r), outside, walls and goal."""
     sites, _, walls = tables(levels)
     r, (number, height, width) = view.radius, walls.shape
@@ -173,13 +173,13 @@ def channels(view: View) -> int:
     return FIXED + (1 if view.hide_headings else KINDS) + view.phase_bits + clock
 
 
-def planes_space(levels: Sequence[Level], view: View) -> spaces.Box:
+def planes_space(levels: Sequence[Grid], view: View) -> spaces.Box:
     """The Box of `planes`, of the size of the largest level."""
     height, width = max(level.height for level in levels), max(level.width for level in levels)
     return _planes_box(channels(view), height, width)
 
 
-def window_space(levels: Sequence[Level], view: View) -> spaces.Box:
+def window_space(levels: Sequence[Grid], view: View) -> spaces.Box:
     """The Box of `window`."""
     del levels
     side = 2 * view.radius + 1

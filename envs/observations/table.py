@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from sidestep.envs.levels.level import Level
+from sidestep.envs.rules.grid import Grid
 
 from .features import book, book_space, features, features_space, glimpses, no_ground
 from .lanes import Function, FunctionKernel
@@ -38,15 +38,15 @@ class Observation(NamedTuple):
     What writes it is one `function` of numpy arrays, or kernels: `plain`, `partial` or both.
     """
 
-    space: Callable[[Sequence[Level], View], spaces.Box]
+    space: Callable[[Sequence[Grid], View], spaces.Box]
     """The Box on some levels."""
     plain: Callable[..., None] | None = None
     """Kernel of (state, level_of, sites, rules, out), where nothing is hidden."""
     partial: Callable[..., None] | None = None
     """Kernel of (state, clock, level_of, sites, ground, rules, view, out)."""
-    ground: Callable[[Sequence[Level], View], NDArray[np.uint8]] = no_ground
+    ground: Callable[[Sequence[Grid], View], NDArray[np.uint8]] = no_ground
     """What of it never moves, made once; for the partial kernel."""
-    proof: Callable[[Sequence[Level], View, bool], bool] | None = None
+    proof: Callable[[Sequence[Grid], View, bool], bool] | None = None
     """Of (levels, view, hit_ends): whether it tells all that decides the future; None: unknown."""
     function: Function | None = None
     """Of `Lanes`, instead of kernels."""
@@ -60,7 +60,7 @@ class Observation(NamedTuple):
         """Whether `hide` and `visible_every` may be asked of it."""
         return self.partial is not None or self.hides
 
-    def writer(self, name: str, levels: Sequence[Level], view: View) -> Callable[..., None]:
+    def writer(self, name: str, levels: Sequence[Grid], view: View) -> Callable[..., None]:
         """What writes the observation in one world; of the arguments of `partial`.
 
         Args:
@@ -149,7 +149,7 @@ def empty(space: spaces.Box, lanes: int) -> NDArray[Any]:
     return np.empty((lanes, *space.shape), dtype=space.dtype)
 
 
-def is_markov(observation: str, levels: Sequence[Level], view: View, hit_ends: bool) -> bool:
+def is_markov(observation: str, levels: Sequence[Grid], view: View, hit_ends: bool) -> bool:
     """Tell whether an observation shows all that decides the future, the time limit aside.
 
     True is a guarantee. False says that on these levels something that may matter is not shown

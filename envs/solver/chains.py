@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidestep.envs.config import WorldConfig
-from sidestep.envs.levels.level import Cell, Level
+from sidestep.envs.levels.level import Level
 from sidestep.envs.rules import tick as kernels
+from sidestep.envs.rules.grid import Cell
 from sidestep.envs.world import World, tables
 
 from .sweeps import CELL, CYCLE, PLACE, SIZE, SPAN

@@ -1,6 +1,6 @@
 """What the solver reads off an environment: its rules, its time limit, its true state."""
 
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
 import gymnasium as gym
 import numpy as np
@@ -9,31 +9,39 @@ from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 
 from sidestep.envs.config import WorldConfig
-from sidestep.envs.env import MovingObstaclesEnv
-from sidestep.envs.vector_env import MovingObstaclesVectorEnv
+from sidestep.envs.world import World
 
 Env = gym.Env[Any, Any] | VectorEnv[Any, Any, Any]
 
 
-def worlds_of(env: Any) -> list[MovingObstaclesEnv] | list[MovingObstaclesVectorEnv]:
+class Played(Protocol):
+    """An env of this package, single or native vector: the solver looks at its world."""
+
+    config: WorldConfig
+    world: World
+
+
+def worlds_of(env: Any) -> list[Played]:
     """The worlds behind an env: one that may have many lanes, or those of a `SyncVectorEnv`.
 
     Raises:
         TypeError: not a world of this package.
     """
     inner = getattr(env, "unwrapped", None)
-    if isinstance(inner, MovingObstaclesVectorEnv):
-        return [inner]
-    if isinstance(inner, MovingObstaclesEnv):
+    if _is_ours(inner):
         return [inner]
     lanes = [getattr(lane, "unwrapped", None) for lane in getattr(inner, "envs", ())]
-    ours = [lane for lane in lanes if isinstance(lane, MovingObstaclesEnv)]
+    ours = [lane for lane in lanes if _is_ours(lane)]
     if not lanes or len(ours) < len(lanes):
         raise TypeError(
             "env: expected a WorldConfig or a world of this package (single, native vector or "
             f"SyncVectorEnv), got {type(env if inner is None else inner).__name__}"
         )
     return ours
+
+
+def _is_ours(env: Any) -> TypeGuard[Played]:
+    return isinstance(getattr(env, "world", None), World)
 
 
 def rules_of(env: Env) -> tuple[WorldConfig, int | None]:
@@ -43,9 +51,9 @@ def rules_of(env: Env) -> tuple[WorldConfig, int | None]:
         TypeError: not a world of this package.
         ValueError: lanes that differ.
     """
-    first = worlds_of(env)[0]
-    if isinstance(first, MovingObstaclesVectorEnv):
-        return first.config, first.max_episode_steps
+    first: Any = worlds_of(env)[0]
+    if isinstance(first, VectorEnv):
+        return first.config, first.max_episode_steps  # type: ignore[attr-defined]
     lanes: Any = getattr(env.unwrapped, "envs", (env,))
     found = {(lane.unwrapped.config, _limit(lane)) for lane in lanes}
     if len(found) > 1:

@@ -22,7 +22,7 @@ from sidestep.agents import EnvConfig, make_single
 from sidestep.agents.environments import OWN, making
 from sidestep.envs import MovingObstaclesEnv
 from sidestep.envs.files import read_regular
-from sidestep.envs.levels.random import LevelPool
+from sidestep.envs.levels.pool import LevelPool
 from sidestep.envs.levels.shipped import find_level, names_file
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.fitting.records import check_entry, parse_json, shown

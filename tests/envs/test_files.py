@@ -13,8 +13,8 @@ import pytest
 
 from sidestep.envs import WorldConfig
 from sidestep.envs.files import read_regular
-from sidestep.envs.levels.level import MAX_SIDE
 from sidestep.envs.levels.shipped import MOST_BYTES, find_level
+from sidestep.envs.rules.grid import MAX_SIDE
 
 
 def refused(path: Any, most: int = 1000) -> str:

@@ -11,7 +11,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode
 
 from sidestep.envs import ENV_IDS, Level, MovingObstaclesEnv, MovingObstaclesVectorEnv, WorldConfig
-from sidestep.envs.levels.random import LevelPool
+from sidestep.envs.levels.pool import LevelPool
 from sidestep.envs.levels.shipped import FOLDER, find_level
 
 DEFAULT = "sidestep/MovingObstacles-v0"

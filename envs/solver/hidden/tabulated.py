@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidestep.envs.config import WorldConfig
-from sidestep.envs.levels.level import Cell
 from sidestep.envs.rules import tick as kernels
+from sidestep.envs.rules.grid import Cell
 from sidestep.envs.solver.tables import Unsolvable
 from sidestep.envs.world import World, tables
 

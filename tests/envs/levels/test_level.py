@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.envs import Cell, Level, Obstacle, WorldConfig
-from sidestep.envs.levels.level import CHARACTERS, MAX_SIDE
+from sidestep.envs.rules.grid import CHARACTERS, MAX_SIDE
 
 MAP = """
 #v..?

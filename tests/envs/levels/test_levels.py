@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from sidestep.envs import Level, MovingObstaclesEnv, MovingObstaclesVectorEnv, WorldConfig, solve
 from sidestep.envs.config import BOOK_LEVEL, DEFAULT_LEVEL
-from sidestep.envs.levels.arrays import tables
 from sidestep.envs.levels.earliest_way import arrival
-from sidestep.envs.levels.random import LevelPool, is_solvable, random_level
+from sidestep.envs.levels.pool import LevelPool
+from sidestep.envs.levels.random import is_solvable, random_grid
 from sidestep.envs.levels.shipped import FOLDER, LEVELS, find_level
+from sidestep.envs.rules.arrays import tables
 
 from ..beside import pair
 from ..test_vector_env import play
@@ -189,7 +190,7 @@ def test_wrong_words_for_a_random_level(words: dict[str, Any], message: str) -> 
 
 def test_random_levels_that_cannot_be() -> None:
     with pytest.raises(ValueError, match=r"found none that can be solved in 20 tries with 4x4"):
-        random_level(0, 4, 4, wall_density=0.8, patrols=9, tries=20)
+        random_grid(0, 4, 4, wall_density=0.8, patrols=9, tries=20)
     with pytest.raises(ValueError, match="expected fewer walls or obstacles, or more room"):
         WorldConfig(pool={"width": 3, "height": 3}).maps  # type: ignore[arg-type]  # noqa: B018
 

@@ -20,8 +20,8 @@ import sidestep.envs.rules.tick as kernels
 import sidestep.envs.solver.settling as solver_settling
 import sidestep.envs.solver.sweeps as solver_kernels
 from sidestep.envs import MovingObstaclesVectorEnv, solve_levels
-from sidestep.envs.levels.level import Cell
 from sidestep.envs.rules.compiling import compiled, fingerprint
+from sidestep.envs.rules.grid import Cell
 
 ENVS = Path(kernels.__file__).parents[1]
 

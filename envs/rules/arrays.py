@@ -1,15 +1,15 @@
-"""Levels as the arrays that the kernels read."""
+"""Grids as the arrays that the kernels read."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .level import WALL, Level
+from .grid import WALL, Grid
 
 
 def tables(
-    levels: Sequence[Level],
+    levels: Sequence[Grid],
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]:
     """The levels as arrays: `sites` (L, 6), `tracks` (L, K, 9), `walls` (L, H, W)."""
     height = max(level.height for level in levels)
