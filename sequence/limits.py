@@ -3,7 +3,12 @@
 import math
 import numbers
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import fields
+from types import NoneType
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 MANY = 2**20
 """More units, rows or steps than this fit no memory; asking for them is a slip of the finger."""
@@ -47,20 +52,21 @@ POSITIVE = Limit("a positive number", lambda value: 0 < value < math.inf)
 NOT_NEGATIVE = Limit("at least 0", lambda value: 0 <= value < math.inf)
 
 
-def check_fields(config: object, limits: Mapping[str, Limit]) -> None:
-    """Refuse a configuration with a field beyond its limit; fields that are None are left out.
+def check_fields(config: "DataclassInstance", limits: Mapping[str, Limit]) -> None:
+    """Refuse a configuration with a field beyond its limit; None is within where its type says so.
 
     Args:
-        config: with an attribute for each name.
+        config: a dataclass with a field for each name.
         limits: what the fields may hold, by name.
 
     Raises:
         ValueError: the first field that is beyond: NaN, a fraction where a whole number is asked
             for, and a value of another type are.
     """
+    hints = {field.name: field.type for field in fields(config)}
     for name, limit in limits.items():
         value = getattr(config, name)
-        if value is None:
+        if value is None and _may_be_none(hints.get(name)):
             continue
         number = isinstance(value, numbers.Integral) and not isinstance(value, bool)
         if limit.whole and isinstance(value, numbers.Real) and not number:
@@ -69,6 +75,11 @@ def check_fields(config: object, limits: Mapping[str, Limit]) -> None:
             raise ValueError(f"{name}: expected {limit.words}, got {value!r}")
         if limit.whole and value > limit.most:
             raise ValueError(f"{name}: expected at most {limit.most}, got {value!r}")
+
+
+def _may_be_none(hint: Any) -> bool:
+    """Whether a field's type has None in it."""
+    return hint is NoneType or any(map(_may_be_none, get_args(hint)))
 
 
 def _holds(limit: Limit, value: Any) -> bool:

@@ -1,12 +1,13 @@
 """Limits of fields: where each ends, and what is said of a value beyond."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
 
 from sidestep.agents import DeepSarsaConfig, ReinforceConfig, TrainingConfig
+from sidestep.sequence import Seq2SeqConfig
 from sidestep.sequence.limits import (
     COUNT,
     NATURAL,
@@ -31,7 +32,6 @@ WITHIN: list[tuple[Limit, tuple[Any, ...]]] = [
     (POSITIVE, (1e-300, 3)),
     (NOT_NEGATIVE, (0.0, 2.5)),
     (one_of("a", "b"), ("a", "b")),
-    (COUNT, (None,)),
 ]
 BEYOND: list[tuple[Limit, Any, str]] = [
     (COUNT, 0, "size: expected at least 1, got 0"),
@@ -52,6 +52,9 @@ BEYOND: list[tuple[Limit, Any, str]] = [
     (NOT_NEGATIVE, -0.5, "size: expected at least 0, got -0.5"),
     (NOT_NEGATIVE, NAN, "size: expected at least 0, got nan"),
     (one_of("a", "b"), "c", "size: expected one of a, b, got 'c'"),
+    (COUNT, None, "size: expected at least 1, got None"),
+    (SHARE, None, "size: expected a number in [0, 1], got None"),
+    (one_of("a", "b"), None, "size: expected one of a, b, got None"),
     (one_of("a", "b"), 3, "size: expected one of a, b, got 3"),
 ]
 
@@ -59,6 +62,17 @@ BEYOND: list[tuple[Limit, Any, str]] = [
 @dataclass(frozen=True)
 class Sized:
     size: Any
+
+
+@dataclass(frozen=True)
+class Free:
+    size: Annotated[int | None, "a flag"] = None
+
+
+def test_none_is_within_where_the_type_says_so() -> None:
+    check_fields(Free(), {"size": COUNT})
+    with pytest.raises(ValueError, match="size: expected at least 1, got 0"):
+        check_fields(Free(0), {"size": COUNT})
 
 
 @pytest.mark.parametrize(("limit", "values"), WITHIN)
@@ -78,6 +92,8 @@ def test_values_beyond(limit: Limit, value: Any, words: str) -> None:
     ("config", "fields", "words"),
     [
         (TrainingConfig, {"num_envs": 2.5}, "num_envs: expected a whole number, got 2.5"),
+        (TrainingConfig, {"num_envs": None}, "num_envs: expected at least 1, got None"),
+        (Seq2SeqConfig, {"cell": None}, "cell: expected one of rnn, lstm, gru, got None"),
         (TrainingConfig, {"seed": NAN}, "seed: expected a whole number, got nan"),
         (DeepSarsaConfig, {"learning_rate": INF}, "learning_rate: expected a positive number"),
         (DeepSarsaConfig, {"rollout_steps": 0.5}, "rollout_steps: expected a whole number"),
