@@ -17,7 +17,12 @@ from sidestep.agents.networks import Network, NetworkConfig
 from sidestep.agents.settings import TrainingConfig
 from sidestep.sequence import State
 from sidestep.sequence.fitting.checkpoint import Spec, check_module, check_tensors, under, within
-from sidestep.sequence.fitting.optimise import ADAM, descend, flatten_parameters
+from sidestep.sequence.fitting.optimise import (
+    adam_specs,
+    descend,
+    flatten_parameters,
+    load_adam,
+)
 from sidestep.sequence.limits import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check_fields
 
 if TYPE_CHECKING:
@@ -332,9 +337,7 @@ class Agent(ABC):
         }
         own["random"] = Spec(torch.uint8, (None,))
         if optimized:
-            shape = tuple(self.flat.shape)
-            own |= {f"optimizer.{k}": Spec(self.flat.dtype, shape) for k in ADAM}
-            own["optimizer.step"] = Spec(torch.float32, ())
+            own |= {f"optimizer.{k}": spec for k, spec in adam_specs(self.flat).items()}
         return own
 
     def load_state_dict(self, state: dict[str, Tensor], learning: bool = True) -> None:
@@ -350,5 +353,4 @@ class Agent(ABC):
         self.steps = int(state["steps"])
         if learning:
             self.random = unpack_random(state["random"])
-            adam = {k: v.to(self.device).clone() for k, v in under(state, "optimizer.").items()}
-            self.optimizer.state[self.flat] = adam
+            load_adam(self.optimizer, self.flat, under(state, "optimizer."))

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoint import Spec, check_module, check_tensors, under, within
-from .optimise import ADAM, descend, flatten_parameters
+from .optimise import adam_specs, descend, flatten_parameters, load_adam
 from .records import entries
 from .runs import Progress, Report, RunLoop
 from .task import FittingConfig as FittingConfig
@@ -134,8 +134,7 @@ class Fitter(RunLoop):
 
     def _restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> bool:
         load_module(self.task.module, tensors)
-        adam = {k: v.to(self.flat.device).clone() for k, v in under(tensors, "optimizer.").items()}
-        self.optimizer.state[self.flat] = adam
+        load_adam(self.optimizer, self.flat, under(tensors, "optimizer."))
         self.task.load_state_dict(under(tensors, "task."))
         self.random = under(tensors, "random.")
         self.updates, self.window = facts["updates"], list(facts["window"])
@@ -148,9 +147,7 @@ class Fitter(RunLoop):
             raise ValueError(f"checkpoint: expected window of 3 numbers, got {facts['window']}")
         check_tensors(self.task.module.state_dict(), under(tensors, "module."))
         if any(name.startswith("optimizer.") for name in tensors):
-            own = {k: Spec(self.flat.dtype, tuple(self.flat.shape)) for k in ADAM}
-            own["step"] = Spec(torch.float32, ())
-            check_tensors(own, under(tensors, "optimizer."), "optimizer.")
+            check_tensors(adam_specs(self.flat), under(tensors, "optimizer."), "optimizer.")
             within(tensors["optimizer.step"], "optimizer.step", 0)
         _check_random(under(tensors, "random."))
         self.task.check_state(under(tensors, "task."))

@@ -1,12 +1,25 @@
 """An optimizer step on all parameters as one vector: clipped, and refused where not finite."""
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-ADAM = ("exp_avg", "exp_avg_sq")
-"""What Adam keeps of every parameter, beside its number of steps."""
+from .checkpoint import Spec
+
+
+def adam_specs(flat: nn.Parameter) -> dict[str, Spec]:
+    """What Adam stores of `flat`, by name, once it has made a step."""
+    moment = Spec(flat.dtype, tuple(flat.shape))
+    return {"exp_avg": moment, "exp_avg_sq": moment, "step": Spec(torch.float32, ())}
+
+
+def load_adam(
+    optimizer: torch.optim.Optimizer, flat: nn.Parameter, state: Mapping[str, Tensor]
+) -> None:
+    """Put back what Adam stored of `flat`; {} where it had made no step."""
+    optimizer.state[flat] = {k: v.to(flat.device).clone() for k, v in state.items()}
 
 
 def flatten_parameters(network: nn.Module) -> nn.Parameter:
