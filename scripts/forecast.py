@@ -12,7 +12,7 @@ import torch
 import tyro
 from rich.table import Table
 
-from sidestep.scripts.sequences.conducting import fit, fitting_curve
+from sidestep.scripts.sequences.fitting_run import fit, fitting_curve
 from sidestep.scripts.sequences.forecast_figures import forecast_figure
 from sidestep.scripts.sequences.forecast_task import (
     ForecastConfig,
@@ -21,9 +21,9 @@ from sidestep.scripts.sequences.forecast_task import (
     record_of,
 )
 from sidestep.scripts.sequences.series import Series, read_series
-from sidestep.scripts.shared.conducting import leave
 from sidestep.scripts.shared.console import console, guarded, parse, table
 from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.loop_bar import leave
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.fitting.fitted import begun, facts_of, load_fitted, resumed, resumption
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits

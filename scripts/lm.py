@@ -11,7 +11,7 @@ import torch
 import tyro
 
 from sidestep.scripts.sequences import lm_paint, lm_sample
-from sidestep.scripts.sequences.conducting import fit
+from sidestep.scripts.sequences.fitting_run import fit
 from sidestep.scripts.sequences.lm_figures import counted_nats, language_curve, language_table
 from sidestep.scripts.sequences.lm_task import (
     LanguageTask,
@@ -21,9 +21,9 @@ from sidestep.scripts.sequences.lm_task import (
     record_of,
     text_of,
 )
-from sidestep.scripts.shared.conducting import leave
 from sidestep.scripts.shared.console import console, guarded, run_action
 from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.loop_bar import leave
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.fitting.fitted import begun, facts_of, resumed, resumption
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits

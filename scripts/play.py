@@ -10,10 +10,11 @@ from sidestep.agents import EnvConfig, make_single
 from sidestep.envs import MovingObstaclesEnv
 from sidestep.scripts.shared.console import check_folder, console, guarded, parse, say
 from sidestep.scripts.shared.maps import level_of
+from sidestep.scripts.viewer.env_pictures import warm_up
 from sidestep.scripts.viewer.game import Game
 from sidestep.scripts.viewer.race import rival_of, world_of
 from sidestep.scripts.viewer.replay import Replay, portable
-from sidestep.scripts.viewer.stage import REFRESH_RATE, warm_up
+from sidestep.scripts.viewer.window import REFRESH_RATE
 from sidestep.sequence.limits import COUNT, Limit, check_fields
 
 EXAMPLES = """\

@@ -1,25 +1,22 @@
 """`sidestep record`: what `sidestep watch` shows, as a GIF, a film or a picture."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Literal
 
 import torch
-import tyro
 
 from sidestep.agents.acting.infos import read_flag
 from sidestep.scripts.shared.console import guarded, parse, progress, say
-from sidestep.scripts.viewer.cast import Cast, check_cast
-from sidestep.scripts.viewer.panels.registry import check_panels, names
+from sidestep.scripts.viewer.env_pictures import off_screen
+from sidestep.scripts.viewer.panels.registry import names
+from sidestep.scripts.viewer.players import Flags, Players
 from sidestep.scripts.viewer.recording import MOST_FRAMES, Shot, check_target, write_film
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.scripts.viewer.session import Session
-from sidestep.scripts.viewer.stage import off_screen
-from sidestep.scripts.viewer.tiles import MOST_LANES
-from sidestep.sequence.limits import COUNT, between, check_fields
+from sidestep.sequence.limits import COUNT, check_fields
 
 EXAMPLES = """\
   sidestep record runs/gru --out gru.gif
@@ -34,11 +31,9 @@ Pick = Literal["first", "best", "worst", "first-failure"]
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Flags):
     """Record an agent's episodes, off screen."""
 
-    run: Annotated[Path | None, tyro.conf.Positional] = None
-    """The run's folder, or a replay's JSON file; may be left out with --optimum."""
     out: Path = field(kw_only=True)
     """The file to write: .gif, .mp4 (with the extra video) or .png."""
     pick: Pick = "first"
@@ -54,35 +49,18 @@ class Options:
     """Of a PNG: the tick that it shows; the episode's last if left out."""
     lanes: int = 1
     """Worlds side by side, up to 64; without panels."""
-    choices: ClassVar[dict[str, Callable[[], Sequence[str]]]] = {"panels": names}
-    """What a command line may offer for a field."""
-    panels: tuple[str, ...] = field(default_factory=partial(names, by_default=True))
-    """What is shown."""
     size: str = "800x560"
     """Width x height in pixels."""
     fps: float = 5.0
     """Ticks a second."""
-    sampled: bool = False
-    """Act with the exploration of the training's end instead of greedily."""
-    checkpoint: str = "last"
-    """last, best, or the name of one in the folder."""
-    optimum: bool = False
-    """The exact optimum acts, in the run's world or in that of --env."""
-    env: str | None = None
-    """The world of the optimum, where there is no run; sidestep/MovingObstacles-v0 if left out."""
-    env_kwargs: tuple[str, ...] = ()
-    """Keywords of that env, as name=value."""
-    modules: tuple[str, ...] = ()
-    """Modules to import first: of a run's env whose id is `module:id`, or that register what the
-    run is made of, or a panel."""
 
     def __post_init__(self) -> None:
         """Check every field."""
         most = MOST_FPS[self.out.suffix == ".gif"]
         if not LEAST_FPS <= self.fps <= most:
             raise ValueError(f"fps: expected {LEAST_FPS} to {most}, got {self.fps}")
-        limits = {"episodes": COUNT, "among": COUNT, "lanes": between(1, MOST_LANES)}
-        check_fields(self, limits)
+        check_fields(self, {"episodes": COUNT, "among": COUNT})
+        super().__post_init__()
         if self.tick is not None and (self.tick < 0 or self.out.suffix != ".png"):
             raise ValueError(f"tick: expected 0 or more, for a .png, got {self.tick}, {self.out}")
         if self.out.suffix == ".png" and self.lanes == 1 and self.episodes > 1:
@@ -93,10 +71,6 @@ class Options:
             )
         if self.lanes > 1 and self.pick != "first":
             raise ValueError(f"pick: expected first with several lanes, got {self.pick}")
-        if self.lanes > 1 and self.run is not None and self.run.suffix == ".json":
-            raise ValueError(f"lanes: expected 1 for a replay, got {self.lanes}")
-        check_cast(self)
-        check_panels(self.panels)
         self.pixels()
 
     def pixels(self) -> tuple[int, int]:
@@ -129,19 +103,19 @@ def record(options: Options) -> None:
     """Play, draw and write."""
     torch.set_num_threads(1)
     check_target(options.out)
-    cast = Cast.of(options)
+    players = Players.of(options)
     try:
-        sessions = cast.sessions(options.lanes, options.seed, knows(options))
+        sessions = players.sessions(options.lanes, options.seed, knows(options))
         if options.lanes > 1:
             count = write_film(options.out, side_by_side(sessions, options), options.fps)
             words = f"{options.lanes} lanes"
         else:
-            seeds = pick(sessions[0], options, cast.seeds)
+            seeds = pick(sessions[0], options, players.seeds)
             shots = shots_of(sessions[0], seeds, options)
             count = write_film(options.out, shots, options.fps)
             words = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     finally:
-        cast.close()
+        players.close()
     size = options.out.stat().st_size / 1e6
     frames = f"{count} frame{'s' * (count > 1)}"
     if count == MOST_FRAMES:

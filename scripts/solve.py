@@ -226,8 +226,8 @@ def play(options: Options, solution: LevelSolutions, optimum: float | None) -> N
 
 def watch(options: Options, solution: LevelSolutions) -> None:
     """Show the optimum in the window of `sidestep watch`."""
+    from sidestep.scripts.viewer.env_pictures import warm_up
     from sidestep.scripts.viewer.screen import Viewer
-    from sidestep.scripts.viewer.stage import warm_up
 
     env = gym.make(qualified(options.env), render_mode="rgb_array", **options.keywords())
     warm_up(env)

@@ -35,7 +35,6 @@ from sidestep.agents.runs import (
     read_config,
 )
 from sidestep.agents.training import FINAL, stream_seed, unfinished
-from sidestep.scripts.shared.conducting import conduct, leave
 from sidestep.scripts.shared.console import (
     console,
     guarded,
@@ -43,6 +42,7 @@ from sidestep.scripts.shared.console import (
     say,
 )
 from sidestep.scripts.shared.curves import learning_curve, save_figure
+from sidestep.scripts.shared.loop_bar import leave, run_with_bar
 from sidestep.scripts.shared.modules import import_modules
 from sidestep.scripts.shared.optimum import optimum_later, shown_in
 from sidestep.scripts.shared.tables import evaluation_table
@@ -275,7 +275,7 @@ def finish(
 
     try:
         name = trainer.agent.name
-        stop = conduct(trainer, "train", figures_of, name, each=offer, within=shown_in)
+        stop = run_with_bar(trainer, "train", figures_of, name, each=offer, within=shown_in)
     finally:
         if trainer.evaluation_env is not None:
             trainer.evaluation_env.close()

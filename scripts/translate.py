@@ -11,7 +11,7 @@ import torch
 import tyro
 
 from sidestep.scripts.sequences import translate_run
-from sidestep.scripts.sequences.conducting import fit
+from sidestep.scripts.sequences.fitting_run import fit
 from sidestep.scripts.sequences.hangul import check_font, tell_font
 from sidestep.scripts.sequences.translate_data import Corpus, DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_figures import (
@@ -32,9 +32,9 @@ from sidestep.scripts.sequences.translate_task import (
     record_of,
     run_of,
 )
-from sidestep.scripts.shared.conducting import leave
 from sidestep.scripts.shared.console import console, guarded, run_action, table
 from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.loop_bar import leave
 from sidestep.sequence.fitting.fitted import begun, facts_of, resumed, resumption
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits
 from sidestep.sequence.fitting.log import read_log

@@ -26,7 +26,7 @@ from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.player import Player
 from sidestep.scripts.benches.report import OUT, markdown_table, write_result
 from sidestep.scripts.shared.console import console, guarded, parse, progress, table
-from sidestep.scripts.viewer.oracle import oracle_of
+from sidestep.scripts.viewer.exact_values import exact_values_of
 from sidestep.scripts.viewer.panels.moment import Curve
 from sidestep.scripts.viewer.panels.registry import BY_DEFAULT, NAMES
 from sidestep.scripts.viewer.screen import Screen
@@ -134,10 +134,10 @@ def measure(env_id: str, panels: tuple[str, ...], lanes: int, frames: int) -> di
         if lane == 0:
             config, _ = preset("deep-sarsa", env_id, memory)
             agent = DeepSarsa(env.observation_space, env.action_space, config)
-            oracle = oracle_of(env, 0.99)
+            exact = exact_values_of(env, 0.99)
         curve = Curve(tuple((k, k / 99) for k in range(500)), tuple((k, 0.5) for k in range(500)))
         player = Player(agent, greedy=False)
-        sessions.append(Session(env, player, lane, lanes, oracle, curve))
+        sessions.append(Session(env, player, lane, lanes, exact, curve))
     screen = Screen(sessions, panels=panels)
     surface, times = pygame.Surface(DEFAULT_SIZE, 0, 32), []
     for _ in range(WARM_UP + frames):

@@ -203,7 +203,7 @@ def offered(config: type[Any]) -> Iterator[None]:
 
 
 def _dataclasses_in(config: type[Any]) -> set[type[Any]]:
-    """A dataclass and those that its fields are of."""
+    """A dataclass, those that it stands on, and those that its fields are of."""
     found, waiting = set[type[Any]](), [config]
     while waiting:
         kind = waiting.pop()
@@ -211,6 +211,7 @@ def _dataclasses_in(config: type[Any]) -> set[type[Any]]:
             found.add(kind)
             hints = get_type_hints(kind)
             waiting += [hints[field.name] for field in fields(kind)]
+            waiting += kind.__bases__
     return found
 
 

@@ -10,7 +10,7 @@ from sidestep.agents.insight import Impression, imagine
 from sidestep.agents.player import Player, PlayerState
 from sidestep.envs import MovingObstaclesEnv
 from sidestep.envs.world import State, World
-from sidestep.scripts.viewer.oracle import Oracle, crossed, lanes_at
+from sidestep.scripts.viewer.exact_values import ExactValues, crossed, lanes_at
 from sidestep.scripts.viewer.panels.moment import CellValues
 
 EXPLORATION = 1
@@ -128,19 +128,19 @@ class OptimalController(Controller):
     """The optimum, which knows the true state of its env's world.
 
     Args:
-        oracle: of the env's world.
+        exact: of the env's world.
         env: in which it plays.
     """
 
-    def __init__(self, oracle: Oracle, env: gym.Env[Any, Any]) -> None:
+    def __init__(self, exact: ExactValues, env: gym.Env[Any, Any]) -> None:
         """Take the controls."""
         world = env.unwrapped
         assert isinstance(world, MovingObstaclesEnv)
-        self.oracle, self.env = oracle, world
+        self.exact, self.env = exact, world
 
     def act(self, obs: Any, episode_start: bool, reward: float, info: dict[str, Any]) -> int:
         """The optimal action; nothing of what is passed is looked at."""
-        return self.oracle.act(self.env.get_state())
+        return self.exact.act(self.env.get_state())
 
     def get_state(self) -> Any:
         """Nothing is carried."""
@@ -148,7 +148,7 @@ class OptimalController(Controller):
 
     def cells(self, state: State, impression: Impression | None) -> CellValues | None:
         """The exact values and best actions."""
-        return self.oracle.cells(state)
+        return self.exact.cells(state)
 
 
 def controller_of(policy: SinglePolicy, env: gym.Env[Any, Any]) -> Controller:

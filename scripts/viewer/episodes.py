@@ -12,8 +12,8 @@ from sidestep.agents.player import Player
 from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing.screen_window import fitted
 from sidestep.scripts.shared.console import say
+from sidestep.scripts.viewer.env_pictures import drawing_of, make_drawn, off_screen, picture_size
 from sidestep.scripts.viewer.recording import Film
-from sidestep.scripts.viewer.stage import drawing_of, make_drawn, off_screen, picture_size
 
 FRAMES_PER_SECOND = 6
 MOST_FRAMES = 400

@@ -8,16 +8,12 @@ import numpy as np
 import pygame
 
 from sidestep.envs.drawing.board import Window
+from sidestep.scripts.viewer.env_pictures import drawing_of
 from sidestep.scripts.viewer.race import Rival, Score, race_size, side_by_side, verdict
 from sidestep.scripts.viewer.replay import ReplayEpisode, level_in
-from sidestep.scripts.viewer.stage import (
-    STATUS_HEIGHT,
-    Tally,
-    compose,
-    drawing_of,
-    open_window,
-    run_window,
-)
+from sidestep.scripts.viewer.tally import Tally
+from sidestep.scripts.viewer.view import STATUS_HEIGHT, compose
+from sidestep.scripts.viewer.window import open_window, run_window
 
 STAY = 4
 ARROWS = {pygame.K_UP: 0, pygame.K_DOWN: 1, pygame.K_RIGHT: 2, pygame.K_LEFT: 3}

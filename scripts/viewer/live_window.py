@@ -16,10 +16,10 @@ import torch
 from sidestep.agents import Agent
 from sidestep.agents.runs import RunConfig, build_agent, read_config
 from sidestep.scripts.shared.modules import import_named
-from sidestep.scripts.viewer.cast import Cast
 from sidestep.scripts.viewer.live import LiveReader
 from sidestep.scripts.viewer.panels.moment import Curve
 from sidestep.scripts.viewer.panels.registry import names
+from sidestep.scripts.viewer.players import Players
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.sequence.fitting.log import read_log
 
@@ -59,9 +59,9 @@ class LiveScreen(Screen):
         agent.encoder.frozen = True
         title = f"sidestep train: {run.name} ({agent.name})"
         discount = config.agent.discount
-        self.cast = Cast(config.env, agent, title, discount=discount, curve=Curve())
+        self.players = Players(config.env, agent, title, discount=discount, curve=Curve())
         panels = (*names(by_default=True), "curve")
-        super().__init__(self.cast.sessions(1, seed), title, speed, panels=panels)
+        super().__init__(self.players.sessions(1, seed), title, speed, panels=panels)
 
     def advance(self, seconds: float) -> None:
         """Take in what is new, play the ticks that are due; leave when training is over."""
@@ -103,7 +103,7 @@ def main(run: Path, policy: Path) -> None:
     try:
         screen.run()
     finally:
-        screen.cast.close()
+        screen.players.close()
 
 
 def _wait_for_the_end(over: threading.Event) -> None:

@@ -12,9 +12,12 @@ from sidestep.agents.player import Player
 from sidestep.agents.runs import read_checkpoint
 from sidestep.envs import Level, MovingObstaclesEnv, solve_levels
 from sidestep.envs.drawing import board as rendering
-from sidestep.envs.drawing import palette, sprites
+from sidestep.envs.drawing import palette
 from sidestep.envs.drawing.screen_window import fitted
-from sidestep.scripts.viewer.stage import Drawing, Pixels, Tally, drawing_of, picture_size
+from sidestep.scripts.viewer.env_pictures import drawing_of, picture_size
+from sidestep.scripts.viewer.panels.moment import Pixels
+from sidestep.scripts.viewer.tally import Tally
+from sidestep.scripts.viewer.view import Drawing, line_within
 
 OPTIMUM = "optimum"
 CAPTION = 26
@@ -164,7 +167,7 @@ def side_by_side(mine: gym.Env[Any, Any], draw: Drawing, tally: Tally, rival: Ri
             room = (half[0], max(1, half[1] - CAPTION))
             words = f"{name}: tick {one.ticks}, return {one.total:.2f}"
             colour = palette.YELLOW if one.over else palette.WHITE
-            line = sprites.font(_fitting(words, half[0] - 16)).render(words, True, colour)
+            line = line_within(words, 19, colour, half[0] - 16)
             whole.blit(line, (left + (half[0] - line.get_width()) // 2, top + 6))
             whole.blit(fitted(drawing(*room), *room), (left, top + CAPTION))
         return rendering.pixels(whole)
@@ -186,8 +189,3 @@ def race_size(env: gym.Env[Any, Any]) -> tuple[int, int]:
     if world.level.width > 2 * world.level.height:
         return width, 2 * (height + CAPTION)
     return 2 * width, height + CAPTION
-
-
-def _fitting(words: str, width: int) -> int:
-    """The largest height of letters, 11 to 19, at which a line is at most so wide."""
-    return next((h for h in range(19, 11, -1) if sprites.font(h).size(words)[0] <= width), 11)

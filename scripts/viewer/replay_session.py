@@ -4,7 +4,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from sidestep.scripts.viewer.oracle import Oracle
+from sidestep.scripts.viewer.exact_values import ExactValues
 from sidestep.scripts.viewer.replay import Replay, ReplayPolicy
 from sidestep.scripts.viewer.session import Session
 
@@ -17,15 +17,15 @@ class ReplaySession(Session):
     Args:
         env: of `replay.make_env("rgb_array")`; not closed.
         replay: what to play.
-        oracle: knows what actions cost; None: regret is not shown.
+        exact: knows what actions cost; None: regret is not shown.
     """
 
     def __init__(
-        self, env: gym.Env[Any, Any], replay: Replay, oracle: Oracle | None = None
+        self, env: gym.Env[Any, Any], replay: Replay, exact: ExactValues | None = None
     ) -> None:
         """Begin the first episode."""
         self.replay, self.seeds = replay, [episode.seed for episode in replay.episodes]
-        super().__init__(env, ReplayPolicy(replay, env), self.seeds[0], oracle=oracle)
+        super().__init__(env, ReplayPolicy(replay, env), self.seeds[0], exact=exact)
 
     def begin(self, seed: int | None = None) -> None:
         """Begin the episode of `seed`, or the next one; the first where there is no such seed."""

@@ -12,8 +12,8 @@ from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing.board import Window
 from sidestep.scripts.viewer import view
 from sidestep.scripts.viewer.camera import Camera
+from sidestep.scripts.viewer.exact_values import ExactValues
 from sidestep.scripts.viewer.keys import Command, command_of, help_words, panel_of, typed
-from sidestep.scripts.viewer.oracle import Oracle
 from sidestep.scripts.viewer.panels.moment import Curve, Pixels
 from sidestep.scripts.viewer.panels.registry import (
     PANELS,
@@ -22,8 +22,9 @@ from sidestep.scripts.viewer.panels.registry import (
     switched,
 )
 from sidestep.scripts.viewer.session import Record, Session
-from sidestep.scripts.viewer.stage import REFRESH_RATE, Tally, open_window, total
+from sidestep.scripts.viewer.tally import Tally, total
 from sidestep.scripts.viewer.tiles import MOST_LANES, draw_lanes, lane_boxes
+from sidestep.scripts.viewer.window import REFRESH_RATE, open_window
 
 SPEEDS = (1, 2, 3, 5, 8, 12, 20, 30, 60, 120)
 """Ticks a second to choose from."""
@@ -347,7 +348,7 @@ class Viewer(Screen):
         seed: of the first episode; the following ones count up from it.
         speed: ticks a second.
         episodes: stop after so many; None: when the window is closed.
-        oracle: knows what actions cost.
+        exact: knows what actions cost.
         curve: a learning curve to show; `viewer.session.curve` may be replaced at any time.
         panels: names of those that are on at first.
         folder: where pictures and recordings go.
@@ -364,11 +365,11 @@ class Viewer(Screen):
         seed: int | None = None,
         speed: float = 5,
         episodes: int | None = None,
-        oracle: Oracle | None = None,
+        exact: ExactValues | None = None,
         curve: Curve | None = None,
         panels: Collection[str] | None = None,
         folder: Path = Path(),
     ) -> None:
         """Begin the first episode; `run` opens the window."""
-        session = Session(env, policy, seed, oracle=oracle, curve=curve)
+        session = Session(env, policy, seed, exact=exact, curve=curve)
         super().__init__([session], title, speed, episodes, panels, folder)

@@ -21,10 +21,11 @@ from sidestep.envs import MovingObstaclesEnv, Scene
 from sidestep.envs.drawing.sight import Sight
 from sidestep.envs.world import State
 from sidestep.scripts.viewer.controllers import controller_of
-from sidestep.scripts.viewer.oracle import Oracle
+from sidestep.scripts.viewer.env_pictures import picture_of, time_limit
+from sidestep.scripts.viewer.exact_values import ExactValues
 from sidestep.scripts.viewer.panels.moment import OUR_ACTIONS, Curve, Moment, Pixels
 from sidestep.scripts.viewer.panels.registry import PANELS
-from sidestep.scripts.viewer.stage import Tally, picture_of, time_limit
+from sidestep.scripts.viewer.tally import Tally
 
 REMEMBERED = 600
 """Ticks that one can go back."""
@@ -67,7 +68,7 @@ class Session:
         policy: a `Controller`, a `Player`, or anything with `act`.
         seed: of the first episode; None: drawn below a million.
         stride: between the seeds of episodes.
-        oracle: knows what actions cost; None: regret is not shown.
+        exact: knows what actions cost; None: regret is not shown.
         curve: a learning curve to show; may be replaced at any time.
 
     Attributes:
@@ -83,14 +84,14 @@ class Session:
         policy: SinglePolicy,
         seed: int | None = None,
         stride: int = 1,
-        oracle: Oracle | None = None,
+        exact: ExactValues | None = None,
         curve: Curve | None = None,
     ) -> None:
         """Begin the first episode, and let the controller choose its first action."""
         if env.render_mode != "rgb_array":
             raise ValueError(f"env: expected render_mode 'rgb_array', got {env.render_mode!r}")
         self.env, self.controller = env, controller_of(policy, env)
-        self.stride, self.oracle, self.curve = stride, oracle, curve
+        self.stride, self.exact, self.curve = stride, exact, curve
         world = env.unwrapped
         self.world = world if isinstance(world, MovingObstaclesEnv) else None
         self.limit = time_limit(env)
@@ -170,7 +171,7 @@ class Session:
         seen = [record.impression for record in episode if record.impression is not None]
         insights = tuple(impression.insight for impression in seen[max(0, len(seen) - ticks) :])
         regrets: tuple[float, ...] = ()
-        if self.oracle is not None and any(panel.regrets for panel in wants):
+        if self.exact is not None and any(panel.regrets for panel in wants):
             regrets = tuple(self._regret(r) for r in episode if r.action is not None)
         acted = next((r for r in reversed(episode) if r.action is not None), now)
         cells = None
@@ -208,9 +209,9 @@ class Session:
 
     def _regret(self, record: Record) -> float:
         """What a record's action costs against the best one."""
-        assert self.oracle is not None and record.state is not None and record.action is not None
+        assert self.exact is not None and record.state is not None and record.action is not None
         if record.optimal is None:
-            record.optimal = self.oracle.q(record.state)
+            record.optimal = self.exact.q(record.state)
         return float(record.optimal.max() - record.optimal[record.action])
 
     def _render(self) -> Pixels:

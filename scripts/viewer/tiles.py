@@ -9,10 +9,9 @@ from pygame import Rect
 from sidestep.envs.drawing import palette
 from sidestep.envs.drawing.layout import Layout
 from sidestep.envs.drawing.screen_window import fitted
-from sidestep.scripts.viewer.board import draw_scene
 from sidestep.scripts.viewer.panels.moment import Moment
 from sidestep.scripts.viewer.panels.pen import Pen
-from sidestep.scripts.viewer.view import STATUS, draw_message, draw_status
+from sidestep.scripts.viewer.view import STATUS, draw_message, draw_scene, draw_status
 
 MOST_LANES = 64
 CAPTION = 16

@@ -1,9 +1,9 @@
-"""A moment as a picture: the board, panels beside it, a status line. No window, no loop.
+"""Whatever a window shows, drawn: a moment's board and panels, a status line, a message box.
 
-The same moment at the same size gives the same pixels.
+No window, no loop: the same moment at the same size gives the same pixels.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import pygame
@@ -11,7 +11,8 @@ from pygame import Rect
 
 from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing import palette, sprites
-from sidestep.scripts.viewer.board import draw_board
+from sidestep.envs.drawing.layout import HEADER, MARGIN, Layout
+from sidestep.envs.drawing.screen_window import fitted
 from sidestep.scripts.viewer.panels.moment import Moment, Pixels
 from sidestep.scripts.viewer.panels.pen import GROUND, Pen
 from sidestep.scripts.viewer.panels.registry import BY_DEFAULT, PANELS, Panel
@@ -21,6 +22,12 @@ DEFAULT_SIZE = (800, 560)
 STATUS, GAP, TITLE = 30, 8, 22
 """Heights at scale 1: of the status line, between panels, of a panel's title."""
 
+STATUS_HEIGHT = 34
+"""Of the line below a picture that is no moment."""
+SMALLEST_HEADER = 300
+"""Boards narrower than this have no header: its words would not fit."""
+Drawing = Callable[[int, int], Pixels]
+"""Gives a picture of about (width, height); it is scaled to fit."""
 MOST_STACKED = 4
 """More panels than this stand in two columns."""
 
@@ -135,6 +142,50 @@ def _in_columns(chosen: list[Panel], side: Rect, pen: Pen) -> list[tuple[Panel, 
     return _stacked(first, left, pen) + _stacked(chosen[len(first) :], right, pen)
 
 
+def draw_board(surface: pygame.Surface, moment: Moment, panels: Collection[str], pen: Pen) -> None:
+    """Fill a surface with the world, and what the panels show on it.
+
+    Args:
+        surface: a part of the window.
+        moment: to be shown.
+        panels: names of those that are on.
+        pen: at the window's scale.
+    """
+    width, height = surface.get_size()
+    scene = moment.scene
+    if scene is None:
+        if moment.picture is None:
+            surface.fill(palette.NIGHT)
+        else:
+            surface.blit(fitted(moment.picture, width, height), (0, 0))
+        return
+    header = HEADER if width >= SMALLEST_HEADER else 0
+    margin = MARGIN if header else 4
+    layout = Layout.inside(scene.level, width, height, margin=margin, header=header)
+    draw_scene(surface, layout, moment, panels, pen)
+
+
+def draw_scene(
+    surface: pygame.Surface, layout: Layout, moment: Moment, panels: Collection[str], pen: Pen
+) -> None:
+    """Draw the scene of a moment that has one, with what the panels show on its cells."""
+    chosen = [panel for panel in PANELS if panel.name in panels and panel.applies(moment)]
+
+    def under(canvas: pygame.Surface, place: Layout) -> None:
+        for panel in chosen:
+            if panel.under is not None:
+                panel.under(canvas, place, moment, pen)
+
+    sight = moment.sight
+    if sight is not None:
+        sight = None if sight.is_whole else sight._replace(ghosts="ghosts" in panels)
+    assert moment.scene is not None
+    rendering.draw(surface, moment.scene, layout, sight, under)
+    for panel in chosen:
+        if panel.over is not None:
+            panel.over(surface, layout, moment, pen)
+
+
 def _draw_panel(surface: pygame.Surface, panel: Panel, moment: Moment, pen: Pen) -> None:
     """A panel's ground and title, and what it draws below."""
     width, height = surface.get_size()
@@ -161,9 +212,6 @@ def draw_status(surface: pygame.Surface, words: str, pen: Pen, bright: bool = Fa
 def draw_message(surface: pygame.Surface, message: Sequence[str], pen: Pen) -> None:
     """Darken a surface and write lines into its middle; a tab parts two columns."""
     width, height = surface.get_size()
-    veil = pygame.Surface((width, height), pygame.SRCALPHA)
-    veil.fill((*palette.NIGHT, 170))
-    surface.blit(veil, (0, 0))
     sizes = [pen.px(18 if k else 25) for k in range(len(message))]
     needed = sum(1.35 * size for size in sizes) + pen.px(24)
     shrink = min(1.0, 0.96 * height / needed)
@@ -177,9 +225,7 @@ def draw_message(surface: pygame.Surface, message: Sequence[str], pen: Pen) -> N
     )
     high = sum(1.35 * size for size in sizes)
     box = Rect(0, 0, min(width, wide + pen.px(40)), min(height, round(high) + pen.px(20)))
-    box.center = (width // 2, height // 2)
-    pygame.draw.rect(surface, palette.INK, box, border_radius=pen.px(12))
-    pygame.draw.rect(surface, palette.LINE, box, pen.px(1.5), border_radius=pen.px(12))
+    _draw_box(surface, box, height, 170, pen.px(1.5), pen.px(12))
     top, left = box.centery - high / 2, box.centerx - wide // 2
     for k, (size, row) in enumerate(zip(sizes, rows, strict=True)):
         middle = top + 0.675 * size
@@ -190,3 +236,69 @@ def draw_message(surface: pygame.Surface, message: Sequence[str], pen: Pen) -> N
             place = x if len(row) > 1 else box.centerx - line.get_width() // 2
             surface.blit(line, (place, round(middle - line.get_height() / 2)))
         top += 1.35 * size
+
+
+def compose(
+    draw: Drawing,
+    size: tuple[int, int],
+    status: str,
+    message: Sequence[str] = (),
+    bright: bool = False,
+) -> Pixels:
+    """A picture above its status line, and a message box over it.
+
+    Args:
+        draw: the picture.
+        size: (width, height) of the whole.
+        status: a line; set smaller until it fits.
+        message: lines for a box in the middle, the first one larger; none: no box.
+        bright: draw attention to the status line.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    width, height = size
+    whole = pygame.Surface(size, 0, 32)
+    whole.fill(palette.INK)
+    room = max(1, height - STATUS_HEIGHT)
+    whole.blit(fitted(draw(width, room), width, room), (0, 0))
+    line = line_within(status, 21, palette.YELLOW if bright else palette.WHITE, width - 2 * MARGIN)
+    whole.blit(line, (MARGIN, height - (STATUS_HEIGHT + line.get_height()) // 2))
+    if message:
+        _draw_lines(whole, message, room)
+    return rendering.pixels(whole)
+
+
+def _draw_lines(whole: pygame.Surface, message: Sequence[str], room: int) -> None:
+    """Darken the picture and write the lines in its middle."""
+    width = whole.get_width()
+    lines = [
+        line_within(text, 22 if k else 32, palette.WHITE if k else palette.YELLOW, width - 60)
+        for k, text in enumerate(message)
+    ]
+    high, wide = sum(line.get_height() + 8 for line in lines), max(x.get_width() for x in lines)
+    box = Rect(0, 0, wide + 44, high + 24)
+    _draw_box(whole, box, room, 150, 2, 14)
+    top = box.top + 16
+    for line in lines:
+        whole.blit(line, (box.centerx - line.get_width() // 2, top))
+        top += line.get_height() + 8
+
+
+def _draw_box(
+    surface: pygame.Surface, box: Rect, height: int, veil: int, rim: int, radius: int
+) -> None:
+    """Darken a surface down to `height` by a veil of 0 to 255, and draw a box in the middle."""
+    room = pygame.Surface((surface.get_width(), height), pygame.SRCALPHA)
+    room.fill((*palette.NIGHT, veil))
+    surface.blit(room, (0, 0))
+    box.center = (surface.get_width() // 2, height // 2)
+    pygame.draw.rect(surface, palette.INK, box, border_radius=radius)
+    pygame.draw.rect(surface, palette.LINE, box, rim, border_radius=radius)
+
+
+def line_within(text: str, height: int, colour: palette.Colour, width: int) -> pygame.Surface:
+    """A line of text, set smaller until it is at most `width` wide; never under 11 pixels."""
+    while height > 11 and sprites.font(height).size(text)[0] > width:
+        height -= 1
+    return sprites.font(height).render(text, True, colour)

@@ -13,7 +13,7 @@ import pytest
 
 from sidestep.agents import EnvConfig
 from sidestep.scripts import evaluate, record, train, watch
-from sidestep.scripts.viewer.stage import make_drawn, picture_of
+from sidestep.scripts.viewer.env_pictures import make_drawn, picture_of
 
 SMALL = "--num-envs 2 --rollout-steps 4 --hidden-sizes 7 --total-steps 40 --episodes 3"
 BRIEF = [*SMALL.split(), "--evaluation-episodes", "2", "--gif-episodes", "2"]

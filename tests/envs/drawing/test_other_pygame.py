@@ -15,7 +15,7 @@ import pytest
 from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing import sprites
 from sidestep.envs.drawing.board import Window
-from sidestep.scripts.viewer import stage
+from sidestep.scripts.viewer import view
 from sidestep.scripts.viewer.panels.pen import Pen
 
 DEFAULT = "sidestep.envs:sidestep/MovingObstacles-v0"
@@ -99,7 +99,7 @@ def test_writing(end: Callable[[], None]) -> None:
         surface = pygame.Surface((200, 40))
         Pen(1.0).text(surface, words, (5, 20), room=90)
         lines = sprites.font(19).render(words, True, (9, 9, 9)), sprites.label(words, 23, (1, 2, 3))
-        line = stage._writing(words, 30, (255, 255, 255), 100)
+        line = view.line_within(words, 30, (255, 255, 255), 100)
         return tuple(pygame.image.tobytes(one, "RGBA") for one in (surface, *lines, line))
 
     before = write("some words")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sidestep.scripts import forecast
-from sidestep.scripts.sequences.conducting import fitting_curve
+from sidestep.scripts.sequences.fitting_run import fitting_curve
 from sidestep.scripts.sequences.forecast_figures import forecast_figure
 from sidestep.scripts.sequences.forecast_task import ForecastConfig, ForecastTask, Split, measure
 from sidestep.scripts.sequences.series import Series, read_series

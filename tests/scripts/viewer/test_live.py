@@ -223,7 +223,7 @@ def test_the_screen_takes_in_policies_and_the_log(run: Path, tmp_path: Path) -> 
     over.set()
     shown.advance(0.01)
     assert shown.finished
-    shown.cast.close()
+    shown.players.close()
 
 
 def test_the_window_ends_with_the_pipe(run: Path, tmp_path: Path) -> None:
@@ -255,4 +255,4 @@ def test_without_a_screen_the_window_fails(
     monkeypatch.setenv("SDL_VIDEODRIVER", "no-such-driver")
     with pytest.raises(OSError, match="window: expected a screen"):
         shown.run()
-    shown.cast.close()
+    shown.players.close()

@@ -14,7 +14,7 @@ from sidestep.envs import MovingObstaclesEnv
 from sidestep.envs.drawing.board import Window
 from sidestep.scripts import play, watch
 from sidestep.scripts.play import Options, make_env
-from sidestep.scripts.viewer import stage
+from sidestep.scripts.viewer import env_pictures
 from sidestep.scripts.viewer.game import Game
 from sidestep.scripts.viewer.race import Rival
 
@@ -198,7 +198,7 @@ def test_kernels_are_compiled_before_the_window_opens(
 def test_what_takes_long_is_announced(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(stage, "NOTICE_SECONDS", 0.0)
+    monkeypatch.setattr(env_pictures, "NOTICE_SECONDS", 0.0)
     env, plain = (
         gym.make("sidestep/MovingObstacles-v0", disable_env_checker=True) for _ in range(2)
     )
@@ -209,7 +209,7 @@ def test_what_takes_long_is_announced(
         return slow(**options)
 
     monkeypatch.setattr(env.unwrapped, "reset", reset)
-    stage.warm_up(env)
+    env_pictures.warm_up(env)
     assert capsys.readouterr().err == "Compiling the world, once for this version ...\n"
     for one in (env, plain):  # what comes then is as if nothing had been
         one.reset(seed=5)

@@ -13,7 +13,7 @@ import pytest
 
 from sidestep.scripts import record, train
 from sidestep.scripts.viewer import recording as film
-from sidestep.scripts.viewer.cast import Cast
+from sidestep.scripts.viewer.players import Players
 from sidestep.scripts.viewer.recording import Film, Shot, write_film
 from sidestep.scripts.viewer.screen import Screen
 
@@ -118,12 +118,12 @@ def test_the_first_failure_fails(
 def test_green_dots_do_not_ask_for_regret(run_folder: Path) -> None:
     def optimal(*panels: str) -> bool:
         options = record.Options(run=run_folder, out=Path("a.png"), panels=panels)
-        cast = Cast.of(options)
+        players = Players.of(options)
         try:
-            (session,) = cast.sessions(1, 0, record.knows(options))
+            (session,) = players.sessions(1, 0, record.knows(options))
             return session.moment(panels).optimal is not None
         finally:
-            cast.close()
+            players.close()
 
     assert optimal("values") and optimal("regret") and not optimal("trail")
 
@@ -229,7 +229,7 @@ def test_sdl_says_nothing_where_no_window_is_opened() -> None:
     code = """
 import os
 import gymnasium
-from sidestep.scripts.viewer.stage import off_screen
+from sidestep.scripts.viewer.env_pictures import off_screen
 with off_screen():
     env = gymnasium.make("CartPole-v1", render_mode="rgb_array")
     env.reset(seed=0)

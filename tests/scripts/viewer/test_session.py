@@ -13,7 +13,7 @@ from sidestep.agents import DeepSarsa, DeepSarsaConfig, NetworkConfig, Reinforce
 from sidestep.agents.player import Player
 from sidestep.envs import solve
 from sidestep.scripts.viewer.controllers import OptimalController
-from sidestep.scripts.viewer.oracle import Oracle, oracle_of
+from sidestep.scripts.viewer.exact_values import ExactValues, exact_values_of
 from sidestep.scripts.viewer.panels.moment import Curve, Moment
 from sidestep.scripts.viewer.panels.registry import NAMES
 from sidestep.scripts.viewer.session import Session
@@ -46,7 +46,9 @@ def facts(session: Session) -> tuple[Any, ...]:
 @pytest.mark.parametrize("memory", MEMORIES)
 def test_going_back_and_on_repeats_every_tick(memory: str) -> None:
     env = make()
-    session = Session(env, player_of(env, memory, greedy=False), 0, oracle=oracle_of(env, 0.97))
+    session = Session(
+        env, player_of(env, memory, greedy=False), 0, exact=exact_values_of(env, 0.97)
+    )
     first = []
     for _ in range(37):
         first.append(facts(session))
@@ -129,7 +131,7 @@ def test_an_env_that_does_not_repeat_says_so() -> None:
 
 def test_regret_is_that_of_the_solver() -> None:
     env: Any = make()
-    session = Session(env, player_of(env, "gru"), 3, oracle=Oracle(env, 0.97))
+    session = Session(env, player_of(env, "gru"), 3, exact=ExactValues(env, 0.97))
     solution, costs = solve(env, 0.97, seeds=[3]), []
     while not session.tally.over:
         world = env.unwrapped.world
@@ -144,8 +146,8 @@ def test_regret_is_that_of_the_solver() -> None:
 @pytest.mark.parametrize("env_id", ["sidestep/MovingObstacles-v0", "sidestep/Crossing-v0"])
 def test_the_optimum_never_regrets(env_id: str) -> None:
     env = make(env_id)
-    oracle = Oracle(env, 0.99)
-    session = Session(env, OptimalController(oracle, env), 0, oracle=oracle)
+    exact = ExactValues(env, 0.99)
+    session = Session(env, OptimalController(exact, env), 0, exact=exact)
     for _ in range(3):
         session.begin()
         while not session.tally.over:
@@ -167,8 +169,8 @@ def test_the_last_action_is_told_at_the_end() -> None:
 
 def test_cells_of_the_optimum_are_its_values() -> None:
     env: Any = make("sidestep/MovingObstacles-v0", level="S.#\n.>.\n#.G", max_episode_steps=17)
-    oracle = Oracle(env, 0.9)
-    session = Session(env, OptimalController(oracle, env), 2, oracle=oracle)
+    exact = ExactValues(env, 0.9)
+    session = Session(env, OptimalController(exact, env), 2, exact=exact)
     session.tick()
     cells = session.moment({"heatmap"}).cells
     assert cells is not None and cells.values is not None
@@ -213,17 +215,17 @@ def test_a_learner_without_values_has_arrows_only() -> None:
 
 def test_only_what_is_asked_for_is_worked_out() -> None:
     env = make()
-    session = Session(env, player_of(env, "gru"), 0, oracle=oracle_of(env, 0.9), curve=Curve())
+    session = Session(env, player_of(env, "gru"), 0, exact=exact_values_of(env, 0.9), curve=Curve())
     bare = session.moment(())
     assert isinstance(bare, Moment)
     assert (bare.insights, bare.regrets, bare.optimal, bare.cells) == ((), (), None, None)
     assert "insight" not in vars(session.now.impression)
 
 
-def test_no_oracle_for_others_and_for_what_is_too_large() -> None:
-    assert oracle_of(make("CartPole-v1"), 0.9) is None
+def test_no_exact_values_for_others_and_for_what_is_too_large() -> None:
+    assert exact_values_of(make("CartPole-v1"), 0.9) is None
     crowd = "S" + "?" * 9 + "\n" + "." * 10 + "\n" + "." * 9 + "G"
-    assert oracle_of(make("sidestep/MovingObstacles-v0", level=crowd), 0.9) is None
+    assert exact_values_of(make("sidestep/MovingObstacles-v0", level=crowd), 0.9) is None
 
 
 def test_a_curve_from_a_log() -> None:

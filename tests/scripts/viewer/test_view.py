@@ -12,7 +12,6 @@ from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing import palette, sprites
 from sidestep.envs.drawing.layout import HEADER, MARGIN, Layout
 from sidestep.scripts.viewer import view
-from sidestep.scripts.viewer.board import SMALLEST_HEADER, draw_board
 from sidestep.scripts.viewer.keys import help_words
 from sidestep.scripts.viewer.panels import heatmap
 from sidestep.scripts.viewer.panels.attention import was_seen
@@ -23,6 +22,7 @@ from sidestep.scripts.viewer.panels.pen import Pen, diverging, sequential
 from sidestep.scripts.viewer.panels.registry import NAMES, PANELS
 from sidestep.scripts.viewer.panels.values import draw, note, scale_of
 from sidestep.scripts.viewer.tiles import draw_tiles, tile_boxes
+from sidestep.scripts.viewer.view import SMALLEST_HEADER, draw_board
 
 from .moments import GOLDEN, LEVEL, MOMENTS, SCENE, SIZE, moment
 

@@ -12,10 +12,11 @@ from gymnasium import spaces
 
 import sidestep.envs  # noqa: F401
 from sidestep.envs.drawing import board as rendering
+from sidestep.scripts.viewer.env_pictures import drawing_of, first_size
 from sidestep.scripts.viewer.keys import KEYS, Command, command_of, help_words
 from sidestep.scripts.viewer.panels.registry import NAMES, PANELS
 from sidestep.scripts.viewer.screen import HOLD_TICKS, Viewer
-from sidestep.scripts.viewer.stage import STATUS_HEIGHT, compose, drawing_of, first_size
+from sidestep.scripts.viewer.view import STATUS_HEIGHT, compose
 
 from .corridor import Right, down, press, viewer, world
 

@@ -16,8 +16,8 @@ import numpy as np
 import pygame
 import pytest
 
-from sidestep.scripts.viewer.cast import Cast
 from sidestep.scripts.viewer.keys import Command, help_words
+from sidestep.scripts.viewer.players import Players
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.scripts.viewer.view import DEFAULT_SIZE
 from sidestep.scripts.watch import Options
@@ -132,8 +132,8 @@ def test_keys_and_clicks_on_a_real_screen(screen: Xvfb, tmp_path: Path) -> None:
 def _drive(screen: Xvfb, folder: Path) -> None:
     """Press and click, and see the window do what a screen in this process does."""
     until(screen.geometry, "a window")
-    cast = Cast.of(Options(optimum=True, seed=3, lanes=4))
-    mirror = Screen(cast.sessions(4, 3), speed=0.001)
+    players = Players.of(Options(optimum=True, seed=3, lanes=4))
+    mirror = Screen(players.sessions(4, 3), speed=0.001)
     status_height = 30
 
     def shows(message: tuple[str, ...] = ()) -> None:
@@ -184,4 +184,4 @@ def _drive(screen: Xvfb, folder: Path) -> None:
     mirror.obey(Command.LANES)
     shows()
     press("q")
-    cast.close()
+    players.close()

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from sidestep.scripts.sequences.conducting import fit, fitting_curve, losses_of
-from sidestep.scripts.shared.conducting import conduct, leave
+from sidestep.scripts.sequences.fitting_run import fit, fitting_curve, losses_of
+from sidestep.scripts.shared.loop_bar import leave, run_with_bar
 from sidestep.sequence.fitting.checkpoint import check_tensors, latest_checkpoint, load_checkpoint
 from sidestep.sequence.fitting.fitted import begin_run, facts_of, load_fitted, read_run, resumption
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, Loss, seeded
@@ -209,7 +209,7 @@ def test_a_signal_ends_it_with_a_checkpoint_and_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = count(1)
-    monkeypatch.setattr("sidestep.scripts.shared.conducting.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("sidestep.scripts.shared.loop_bar.time.monotonic", lambda: next(clock))
     fitter, seen = begun(tmp_path), list[str]()
 
     def words(state: Progress) -> str:
@@ -221,7 +221,7 @@ def test_a_signal_ends_it_with_a_checkpoint_and_words(
             signal.raise_signal(signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
-    assert conduct(fitter, "toy", words, each=each) == "SIGTERM"
+    assert run_with_bar(fitter, "toy", words, each=each) == "SIGTERM"
     assert signal.getsignal(signal.SIGTERM) is before
     said = " ".join(capsys.readouterr().out.split())
     assert f"Stopped by SIGTERM; `sidestep toy resume {tmp_path}` goes on from here." in said

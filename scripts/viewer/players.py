@@ -1,77 +1,82 @@
 """Who acts and where, by the flags of `watch` and `record`: a run's agent, or the optimum."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
+import tyro
 
 from sidestep.agents import Agent, EnvConfig, load_agent
 from sidestep.agents.acting.policy import SinglePolicy
 from sidestep.agents.player import Player
 from sidestep.agents.runs import read_checkpoint
 from sidestep.scripts.viewer.controllers import OptimalController
-from sidestep.scripts.viewer.oracle import Oracle, oracle_of
+from sidestep.scripts.viewer.env_pictures import make_drawn, warm_up
+from sidestep.scripts.viewer.exact_values import ExactValues, exact_values_of
 from sidestep.scripts.viewer.panels.moment import Curve
+from sidestep.scripts.viewer.panels.registry import check_panels, names
 from sidestep.scripts.viewer.replay import Replay
 from sidestep.scripts.viewer.replay_session import ReplaySession
 from sidestep.scripts.viewer.session import Session
-from sidestep.scripts.viewer.stage import make_drawn, warm_up
+from sidestep.scripts.viewer.tiles import MOST_LANES
 from sidestep.sequence.fitting.log import read_log
+from sidestep.sequence.limits import between, check_fields
 
 DISCOUNT = 0.99
 """Gamma of the optimum, where there is no run."""
 
 
-class Flags(Protocol):
-    """What the commands have in common."""
+@dataclass(frozen=True)
+class Flags:
+    """What `watch` and `record` are told alike: who acts where, and what is shown of it."""
 
-    @property
-    def run(self) -> Path | None:
-        """The run's folder."""
+    run: Annotated[Path | None, tyro.conf.Positional] = None
+    """The run's folder, or a replay's JSON file; may be left out with --optimum."""
+    seed: int | None = None
+    """Of the first episode; the following ones count up from it. Drawn if left out."""
+    sampled: bool = False
+    """Act with the exploration of the training's end instead of greedily."""
+    checkpoint: str = "last"
+    """last, best, or the name of one in the folder."""
+    optimum: bool = False
+    """The exact optimum acts, in the run's world or in that of --env."""
+    env: str | None = None
+    """The world of the optimum, where there is no run; sidestep/MovingObstacles-v0 if left out."""
+    env_kwargs: tuple[str, ...] = ()
+    """Keywords of that env, as name=value."""
+    modules: tuple[str, ...] = ()
+    """Modules to import first: of a run's env whose id is `module:id`, or that register what the
+    run is made of, or a panel."""
+    lanes: int = 1
+    """Worlds side by side, up to 64; a click enlarges one."""
+    choices: ClassVar[dict[str, Callable[[], Sequence[str]]]] = {"panels": names}
+    """What a command line may offer for a field."""
+    panels: tuple[str, ...] = field(default_factory=partial(names, by_default=True))
+    """What is shown; in a window, at first."""
 
-    @property
-    def seed(self) -> int | None:
-        """Of the first episode."""
-
-    @property
-    def sampled(self) -> bool:
-        """Act with exploration."""
-
-    @property
-    def checkpoint(self) -> str:
-        """Which one of the run."""
-
-    @property
-    def optimum(self) -> bool:
-        """The optimum acts."""
-
-    @property
-    def env(self) -> str | None:
-        """Where there is no run."""
-
-    @property
-    def env_kwargs(self) -> tuple[str, ...]:
-        """Of that env."""
-
-    @property
-    def modules(self) -> tuple[str, ...]:
-        """That may be imported for the run's env."""
-
-
-def check_cast(flags: Flags) -> None:
-    """Raise ValueError where the flags do not say who acts, or one of them would do nothing."""
-    if flags.run is None and not flags.optimum:
-        raise ValueError("run: expected a run's folder, or --optimum, got neither")
-    if flags.run is not None and (flags.env is not None or flags.env_kwargs):
-        raise ValueError(f"env: expected none beside {flags.run}, which is shown in its own world")
-    if flags.optimum and (flags.sampled or flags.checkpoint != "last"):
-        raise ValueError("optimum: expected neither --sampled nor --checkpoint beside it")
-    if flags.seed is not None and flags.seed < 0:
-        raise ValueError(f"seed: expected a non-negative integer, got {flags.seed}")
+    def __post_init__(self) -> None:
+        """Raise ValueError where it is not said who acts, or where a flag would do nothing."""
+        check_fields(self, {"lanes": between(1, MOST_LANES)})
+        if self.lanes > 1 and self.run is not None and self.run.suffix == ".json":
+            raise ValueError(f"lanes: expected 1 for a replay, got {self.lanes}")
+        if self.run is None and not self.optimum:
+            raise ValueError("run: expected a run's folder, or --optimum, got neither")
+        if self.run is not None and (self.env is not None or self.env_kwargs):
+            raise ValueError(
+                f"env: expected none beside {self.run}, which is shown in its own world"
+            )
+        if self.optimum and (self.sampled or self.checkpoint != "last"):
+            raise ValueError("optimum: expected neither --sampled nor --checkpoint beside it")
+        if self.seed is not None and self.seed < 0:
+            raise ValueError(f"seed: expected a non-negative integer, got {self.seed}")
+        check_panels(self.panels)
 
 
-class Cast:
+class Players:
     """An agent or the optimum, the env that it plays in, and the sessions in which it does.
 
     Args:
@@ -100,7 +105,7 @@ class Cast:
         self._envs: list[gym.Env[Any, Any]] = []
 
     @classmethod
-    def of(cls, flags: Flags) -> "Cast":
+    def of(cls, flags: Flags) -> "Players":
         """What the flags name.
 
         Raises:
@@ -110,9 +115,9 @@ class Cast:
             replay = Replay.load(flags.run)
             if flags.optimum or flags.sampled or flags.checkpoint != "last":
                 raise ValueError("run: expected a run's folder with these flags, got a replay")
-            cast = cls(replay.env, None, f"{flags.run.name} ({replay.player})")
-            cast.replay = replay
-            return cast
+            players = cls(replay.env, None, f"{flags.run.name} ({replay.player})")
+            players.replay = replay
+            return players
         if flags.run is None:
             config = EnvConfig(kwargs=flags.env_kwargs)
             if flags.env is not None:
@@ -144,22 +149,22 @@ class Cast:
                 render.
         """
         first = int(np.random.default_rng().integers(1_000_000)) if seed is None else seed
-        oracle: Oracle | None = None
+        exact: ExactValues | None = None
         made: list[Session] = []
         for lane in range(lanes):
             env = self.make_env()
             if lane == 0:
-                oracle = self._oracle(env, regret)
+                exact = self._exact_values(env, regret)
                 warm_up(env)
             policy: SinglePolicy
             if self.replay is not None:
-                return [ReplaySession(env, self.replay, oracle)]
+                return [ReplaySession(env, self.replay, exact)]
             if self.agent is None:
-                assert oracle is not None
-                policy = OptimalController(oracle, env)
+                assert exact is not None
+                policy = OptimalController(exact, env)
             else:
                 policy = Player(self.agent, self.greedy)
-            made.append(Session(env, policy, first + lane, lanes, oracle, self.curve))
+            made.append(Session(env, policy, first + lane, lanes, exact, self.curve))
         return made
 
     @property
@@ -182,11 +187,11 @@ class Cast:
         for env in self._envs:
             env.close()
 
-    def _oracle(self, env: gym.Env[Any, Any], regret: bool) -> Oracle | None:
+    def _exact_values(self, env: gym.Env[Any, Any], regret: bool) -> ExactValues | None:
         if self.agent is not None or self.replay is not None:
-            return oracle_of(env, self.discount) if regret else None
+            return exact_values_of(env, self.discount) if regret else None
         try:
-            return Oracle(env, self.discount)
+            return ExactValues(env, self.discount)
         except TypeError:
             raise ValueError(
                 f"optimum: expected one of this package's worlds, got {self.config.id}"

@@ -1,4 +1,4 @@
-"""The solver beside a world that is played: exact action values of every situation.
+"""Exact values beside a world that is played: what each action of a situation is worth.
 
 Worlds of several levels are solved level by level, when one comes up.
 """
@@ -22,7 +22,7 @@ PATIENCE = 2**24
 LEVELS_KEPT = 64
 
 
-class Oracle:
+class ExactValues:
     """What the best policy would do in an env's world, and what everything else would cost.
 
     Args:
@@ -74,10 +74,10 @@ class Oracle:
         return solve(config, self.discount, self.limit, seeds=[0])
 
 
-def oracle_of(env: gym.Env[Any, Any], discount: float) -> Oracle | None:
-    """The oracle of an env, where there can be one."""
+def exact_values_of(env: gym.Env[Any, Any], discount: float) -> ExactValues | None:
+    """The exact values of an env, where they can be solved for."""
     try:
-        return Oracle(env, discount)
+        return ExactValues(env, discount)
     except (TypeError, Unsolvable):
         return None
 

@@ -4,15 +4,15 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from sidestep.scripts.shared.conducting import conduct
 from sidestep.scripts.shared.curves import BLUE, GREY, plain_axes
+from sidestep.scripts.shared.loop_bar import run_with_bar
 from sidestep.sequence.fitting.fitter import Fitter
 from sidestep.sequence.fitting.runs import Progress
 
 
 def fit(fitter: Fitter, command: str) -> str | None:
-    """Fit with a progress bar over losses; see `conduct`."""
-    return conduct(fitter, command, losses_of, hint=", a smaller --learning-rate may help")
+    """Fit with a progress bar over losses; see `run_with_bar`."""
+    return run_with_bar(fitter, command, losses_of, hint=", a smaller --learning-rate may help")
 
 
 def losses_of(state: Progress) -> str:

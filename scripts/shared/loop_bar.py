@@ -13,7 +13,7 @@ from sidestep.sequence.fitting.checkpoint import latest_checkpoint
 from sidestep.sequence.fitting.runs import Progress, RunLoop
 
 
-def conduct(
+def run_with_bar(
     loop: RunLoop,
     command: str,
     figures: Callable[[Progress], str],
