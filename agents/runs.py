@@ -22,6 +22,7 @@ from sidestep.sequence.fitting.folder import (
     check_there,
     create_folder,
     digest_of,
+    modules_of,
     read_settings,
 )
 from sidestep.sequence.fitting.records import (
@@ -46,10 +47,16 @@ class RunConfig:
     env: EnvConfig
     agent: LearnerConfig
     training: TrainingConfig
+    modules: tuple[str, ...] = ()
+    """That a command imported first: they register what the run is made of. Noted in config.json,
+    where there are any, for commands that read it; nothing here imports them."""
 
     def to_json(self) -> str:
         """The text of config.json."""
-        return json.dumps(asdict(self), indent=1) + "\n"
+        record = asdict(self)
+        if not self.modules:
+            del record["modules"]
+        return json.dumps(record, indent=1) + "\n"
 
     def identity(self) -> str:
         """A digest of all that decides the course of training; how long it lasts does not."""
@@ -80,6 +87,7 @@ class RunConfig:
             build_config(EnvConfig, record["env"], source),
             learner_config(record["learner"], record["agent"], source),
             build_config(TrainingConfig, record["training"], source),
+            modules_of(record, source),
         )
 
 
@@ -90,7 +98,8 @@ def identity_of(record: dict[str, Any]) -> str:
     field that a later version has more is not among them, and the run stays what it was.
     """
     training = {**record["training"], "total_steps": 1}  # how long it lasts does not matter
-    return digest_of({**record, "training": training})
+    settings = {k: v for k, v in record.items() if k != "modules"}  # nor what they are called now
+    return digest_of({**settings, "training": training})
 
 
 def learner_config(learner: str, values: dict[str, Any], source: str) -> LearnerConfig:

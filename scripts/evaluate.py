@@ -18,6 +18,7 @@ from sidestep.scripts.shared.comparison import comparison_figure, comparison_tab
 from sidestep.scripts.shared.console import check_folder, console, guarded, parse, say
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.groups import Evaluated, notes_on
+from sidestep.scripts.shared.modules import import_noted
 from sidestep.scripts.shared.optimum import optimum_of
 from sidestep.scripts.shared.tables import evaluation_table
 from sidestep.sequence.fitting.checkpoint import write_atomically
@@ -97,6 +98,7 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
     path = None
     if options.checkpoint != "last":
         path = folder / f"{options.checkpoint.removesuffix('.json')}.json"
+    import_noted(folder)
     run = read_checkpoint(folder, path, options.modules)
     config, episodes = run.config, options.episodes
     if episodes is None:

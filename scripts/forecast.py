@@ -24,6 +24,7 @@ from sidestep.scripts.sequences.series import Series, read_series
 from sidestep.scripts.shared.console import console, guarded, parse, table
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.loop_bar import leave
+from sidestep.scripts.shared.modules import NAMED, import_noted
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.fitting.fitted import begun, facts_of, load_fitted, resumed, resumption
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits
@@ -95,7 +96,7 @@ def begin(options: Options) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     folder = options.out or Path("runs") / f"forecast-{name}-{stamp}"
     fitter = Fitter(task, options.fitting, folder, facts_of(record))
-    with begun(folder, "forecast", record):  # only now: what fails before leaves nothing behind
+    with begun(folder, "forecast", record, NAMED):  # only now: what fails leaves nothing behind
         finish(fitter, task, folder)
     return folder
 
@@ -103,6 +104,7 @@ def begin(options: Options) -> Path:
 def resume(options: ResumeOptions) -> None:
     """Go on with a run."""
     folder = options.run
+    import_noted(folder)
     with resumed(folder, "forecast") as record:
         source = f"{folder}/config.json"
         entries(record, source, series=dict, forecast=dict)

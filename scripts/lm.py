@@ -24,6 +24,7 @@ from sidestep.scripts.sequences.lm_task import (
 from sidestep.scripts.shared.console import console, guarded, run_action
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.loop_bar import leave
+from sidestep.scripts.shared.modules import NAMED
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.fitting.fitted import begun, facts_of, resumed, resumption
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits
@@ -91,7 +92,7 @@ def train(options: TrainOptions) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     folder = options.out or Path("runs") / f"lm-{options.model.cell}-{stamp}"
     fitter = Fitter(task, options.fitting, folder, facts_of(record))
-    with begun(folder, "lm", record):  # only now: what fails before leaves nothing behind
+    with begun(folder, "lm", record, NAMED):  # only now: what fails before leaves nothing behind
         finish(fitter, task, folder)
     return folder
 

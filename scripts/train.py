@@ -43,7 +43,7 @@ from sidestep.scripts.shared.console import (
 )
 from sidestep.scripts.shared.curves import learning_curve, save_figure
 from sidestep.scripts.shared.loop_bar import leave, run_with_bar
-from sidestep.scripts.shared.modules import import_modules
+from sidestep.scripts.shared.modules import NAMED, import_modules, import_noted
 from sidestep.scripts.shared.optimum import optimum_later, shown_in
 from sidestep.scripts.shared.tables import evaluation_table
 from sidestep.scripts.shared.words import first_word
@@ -159,7 +159,7 @@ def train(learner: str, options: Any) -> Path:
     """Begin a run; returns its folder."""
     training = options.training
     torch.set_num_threads(training.threads)
-    run = RunConfig(learner, options.env_config(), options.agent, training)
+    run = RunConfig(learner, options.env_config(), options.agent, training, tuple(NAMED))
     folder = options.out or default_folder(learner, options.env)
     env = make_vector(run.env, training.num_envs)
     try:
@@ -179,6 +179,7 @@ def train(learner: str, options: Any) -> Path:
 
 def resume(options: ResumeOptions) -> None:
     """Go on with a run."""
+    import_noted(options.run)
     read_config(options.run, options.modules)  # before a lock is put into what is no run's folder
     with writing(options.run):
         _resume(options)

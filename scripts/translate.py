@@ -35,6 +35,7 @@ from sidestep.scripts.sequences.translate_task import (
 from sidestep.scripts.shared.console import console, guarded, run_action, table
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.loop_bar import leave
+from sidestep.scripts.shared.modules import NAMED
 from sidestep.sequence.fitting.fitted import begun, facts_of, resumed, resumption
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits
 from sidestep.sequence.fitting.log import read_log
@@ -107,7 +108,7 @@ def train(options: TrainOptions) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     folder = options.out or Path("runs") / f"translate-{corpus.languages.name}-{stamp}"
     fitter = Fitter(task, options.fitting, folder, facts_of(record))
-    with begun(folder, "translate", record):  # only now: what fails before leaves nothing behind
+    with begun(folder, "translate", record, NAMED):  # only now: what fails leaves nothing behind
         console.print(corpus.words)
         finish(fitter, task, folder)
     return folder

@@ -31,7 +31,11 @@ from tyro.constructors import (
     PrimitiveTypeInfo,
 )
 
-from sidestep.scripts.shared.modules import import_modules, without_modules
+from sidestep.scripts.shared.modules import (
+    import_modules,
+    import_noted,
+    without_modules,
+)
 from sidestep.scripts.shared.words import did_you_mean as did_you_mean
 from sidestep.scripts.shared.words import first_word
 
@@ -159,6 +163,8 @@ def run_action(
 ) -> None:
     """Run the action of a command that `args` begin with, or tell the command's help.
 
+    Where the action's flags name a `run`, the modules that this notes are imported first.
+
     Args:
         command: the word after `sidestep`.
         args: the words after it.
@@ -171,8 +177,11 @@ def run_action(
     usage = f"usage: sidestep {command} {{{','.join(actions)}}} [options]"
     word = first_word(args, actions, "an action", f"{usage}\n\nExamples:\n{examples}")
     if word is not None:
-        options, action = actions[word]
-        action(parse(options, f"{command} {word}", args[1:], examples))
+        flags, action = actions[word]
+        options: Any = parse(flags, f"{command} {word}", args[1:], examples)
+        if isinstance(getattr(options, "run", None), Path):
+            import_noted(options.run)
+        action(options)
 
 
 @contextlib.contextmanager

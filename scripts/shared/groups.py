@@ -73,6 +73,7 @@ def _settings(run: Evaluated) -> dict[str, Any]:
     _, config, summary = run
     settings = _flat(json.loads(config.to_json()))
     del settings["training.seed"]
+    settings.pop("modules", None)  # what they are called
     keywords = sorted(config.env.keywords().items())  # in any order, and 0.5 however written
     settings["env.kwargs"] = [f"{name}={value}" for name, value in keywords]
     steps = summary.get("steps") if summary.get("checkpoint", "last") == "last" else None

@@ -1,10 +1,12 @@
-"""Modules of others that `--modules` names: imported before the flags are read."""
+"""Modules of others that `--modules` or a run names: imported before what they register is used."""
 
 import importlib
 from collections.abc import Iterable
+from pathlib import Path
 
 NAMED: list[str] = []
-"""The modules that `--modules` named, for a process that this one starts."""
+"""The modules that `--modules` or a run named: for a run's config.json, and for a process that this
+one starts."""
 
 
 def import_modules(args: Iterable[str]) -> None:
@@ -18,6 +20,29 @@ def import_modules(args: Iterable[str]) -> None:
     """
     for name in _parted(args)[0]:
         import_named(name)
+
+
+def import_noted(run: Path) -> None:
+    """Import what `--modules` named when a run was begun, as its config.json notes.
+
+    A command does so, whose user named the run: a module is code. Reading a run imports nothing.
+
+    Args:
+        run: its folder.
+
+    Raises:
+        FileNotFoundError: no such folder, or no config.json in it.
+        ValueError: no names of modules, or one that cannot be imported.
+    """
+    from sidestep.sequence.fitting.folder import modules_of, read_settings  # they load torch
+
+    source = f"{run}/config.json"
+    for name in modules_of(read_settings(run), source):
+        try:
+            import_named(name)
+        except ValueError as error:
+            hint = "if it has another name now, change it there"
+            raise ValueError(f"{source}: {error}; {hint}") from error
 
 
 def without_modules(args: Iterable[str]) -> list[str]:

@@ -14,6 +14,7 @@ from sidestep.agents import Agent, EnvConfig, load_agent
 from sidestep.agents.acting.policy import SinglePolicy
 from sidestep.agents.player import Player
 from sidestep.agents.runs import read_checkpoint
+from sidestep.scripts.shared.modules import import_noted
 from sidestep.scripts.viewer.controllers import OptimalController
 from sidestep.scripts.viewer.env_pictures import make_drawn, warm_up
 from sidestep.scripts.viewer.exact_values import ExactValues, exact_values_of
@@ -123,6 +124,7 @@ class Players:
             if flags.env is not None:
                 config = EnvConfig(flags.env, flags.env_kwargs)
             return cls(config, None, f"{config.id} (optimum)")
+        import_noted(flags.run)
         if flags.optimum:
             run = read_checkpoint(flags.run, modules=flags.modules).config
             title = f"{flags.run.name} (optimum)"

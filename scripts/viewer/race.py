@@ -14,6 +14,7 @@ from sidestep.envs import Level, MovingObstaclesEnv, solve_levels
 from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing import palette
 from sidestep.envs.drawing.screen_window import fitted
+from sidestep.scripts.shared.modules import import_noted
 from sidestep.scripts.viewer.env_pictures import drawing_of, picture_size
 from sidestep.scripts.viewer.panels.moment import Pixels
 from sidestep.scripts.viewer.tally import Tally
@@ -104,6 +105,7 @@ def world_of(against: str | None, modules: tuple[str, ...] = ()) -> EnvConfig:
     """
     if against is None or against == OPTIMUM:
         return EnvConfig()
+    import_noted(Path(against))
     return read_checkpoint(Path(against), modules=modules).config.env
 
 
@@ -124,6 +126,7 @@ def rival_of(against: str, config: EnvConfig, modules: tuple[str, ...] = ()) -> 
         if against == OPTIMUM:
             # other starts than seed 0's are solved as they come up
             return Rival(env, solve_levels(env, seeds=[0]).player(env), "the optimum")
+        import_noted(Path(against))
         agent, _ = load_agent(Path(against), modules=modules)
         if agent.observation_space != env.observation_space:
             shown, known = map(_space_in_words, (env.observation_space, agent.observation_space))

@@ -17,7 +17,7 @@ A command's use of it, with `record` a JSON-serialisable dict that holds all set
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,25 +39,30 @@ def facts_of(record: dict[str, Any]) -> dict[str, Any]:
         record: of the run; its entry "fitting" holds the fields of `FittingConfig`.
     """
     fitting = {**record["fitting"], "updates": 1}  # how long it lasts does not
-    return {"run": digest_of({**record, "fitting": fitting, "kind": None})}
+    settings = {k: v for k, v in record.items() if k != "modules"}  # nor what they are called now
+    return {"run": digest_of({**settings, "fitting": fitting, "kind": None})}
 
 
-def begin_run(folder: Path, kind: str, record: dict[str, Any]) -> None:
+def begin_run(folder: Path, kind: str, record: dict[str, Any], modules: Sequence[str] = ()) -> None:
     """Make the folder with its config.json.
 
     Args:
         folder: of the run; new or empty.
         kind: which command's run this is, for instance "lm".
         record: all settings; "fitting" holds `asdict` of the `FittingConfig`.
+        modules: that a command imported first, which register what the run is made of.
 
     Raises:
         FileExistsError: the folder is there already and not empty.
     """
-    create_folder(folder, json.dumps({"kind": kind, **record}, indent=1) + "\n")
+    noted = {"modules": list(modules)} if modules else {}
+    create_folder(folder, json.dumps({"kind": kind, **record, **noted}, indent=1) + "\n")
 
 
 @contextmanager
-def begun(folder: Path, kind: str, record: dict[str, Any]) -> Iterator[None]:
+def begun(
+    folder: Path, kind: str, record: dict[str, Any], modules: Sequence[str] = ()
+) -> Iterator[None]:
     """Begin a run, and be its only writer in this context; see `begin_run`.
 
     Raises:
@@ -65,7 +70,7 @@ def begun(folder: Path, kind: str, record: dict[str, Any]) -> Iterator[None]:
         BlockingIOError: another process is writing to it.
     """
     with writing(folder, new=True):
-        begin_run(folder, kind, record)
+        begin_run(folder, kind, record, modules)
         yield
 
 

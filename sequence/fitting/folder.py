@@ -8,7 +8,7 @@ from typing import Any
 
 from .checkpoint import write_atomically
 from .lock import check_new
-from .records import read_record
+from .records import check_entry, read_record, shown
 
 
 def create_folder(folder: Path, text: str) -> None:
@@ -33,6 +33,26 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{folder}: expected a run's folder with a config.json in it")
     return read_record(path)
+
+
+def modules_of(record: Mapping[str, Any], source: str) -> tuple[str, ...]:
+    """The modules that a command imported when it began the run, from the dict of its config.json.
+
+    They register what the run is made of. Only their names are read here, nothing is imported.
+
+    Args:
+        record: as it was read; older ones note no modules.
+        source: the file, for the error.
+
+    Raises:
+        ValueError: other entries than names such as `my_package.pieces`.
+    """
+    names = record.get("modules", [])
+    check_entry(list(names) if isinstance(names, tuple) else names, list[str], f"{source}: modules")
+    for name in names:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise ValueError(f"{source}: expected names of modules, got {shown(name)}")
+    return tuple(names)
 
 
 def digest_of(record: Mapping[str, Any]) -> str:
