@@ -14,8 +14,8 @@ from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing import palette, sprites
 from sidestep.envs.drawing.layout import Layout
 from sidestep.envs.levels.shipped import LEVELS
-from sidestep.scripts.benches.report import markdown_table
 from sidestep.scripts.shared.console import console, guarded, parse, say, table
+from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.limits import between, check_fields
 

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sidestep.scripts.benches.house_plan import PACKAGES, Plan
-from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.shared.console import console, guarded, parse, progress, table
+from sidestep.scripts.benches.skeleton import Flags, by_turns, entry, shown, write_result
+from sidestep.scripts.shared.console import console
 
 EXAMPLES = """\
   sidestep bench house
@@ -46,16 +47,15 @@ ROWS: dict[str, tuple[str, int, int]] = {
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Flags):
     """Count files on the way of an action, a sequence and a frame, and how rooms stand."""
 
     tree: Path | None = None
     """The checkout to be measured; that of this code if left out."""
-    out: Path = OUT
-    """The folder of architecture.md and results/."""
 
     def __post_init__(self) -> None:
-        """Check the tree."""
+        """Check the tree too."""
+        super().__post_init__()
         tree = self.tree or ROOT
         missing = [name for name in PACKAGES if not (tree / name / "__init__.py").is_file()]
         if missing:
@@ -65,31 +65,21 @@ class Options:
             )
 
 
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("bench house", lambda: run(parse(Options, "bench house", args, EXAMPLES)))
-
-
 def run(options: Options) -> None:
     """Walk and read; print the table and write it."""
     tree = options.tree or ROOT
     plan = Plan(tree)
     walks: dict[str, list[dict[str, Any]]] = {}
-    with progress("{task.fields[now]}") as bar:
-        task = bar.add_task("house", total=len(WALKS), now="")
-        for name in WALKS:
-            bar.update(task, now=name)
-            walks |= walked(tree, name)
-            bar.advance(task)
+    taken = by_turns("house", {name: partial(walked, tree, name) for name in WALKS})
+    for (found,) in taken.values():
+        walks |= found
     numbers = {**counted(walks), **stands(plan)}
     columns = ["counted", "at 1dfe272", "now", "aim"]
-    rows = [printed(name, numbers[name]) for name in ROWS]
-    console.print(table("The house", columns, rows))
+    rows = shown("The house", columns, [printed(name, numbers[name]) for name in ROWS])
     for circle in plan.circles():
         console.print(f"circle: {', '.join(circle)}")
     record = {"numbers": numbers, "circles": plan.circles(), "walks": walks}
-    markdown = _markdown(markdown_table(columns, rows), walks)
-    write_result(options.out, "house", "sidestep bench house", record, markdown, "architecture.md")
+    write_result(options.out, "house", record, _markdown(rows, walks), page="architecture.md")
 
 
 def walked(tree: Path, name: str) -> dict[str, list[dict[str, Any]]]:
@@ -178,5 +168,4 @@ run the fewest imports that would have to go for all rooms to stand in one order
 in the longest chain of imports, the package's face left out."""
 
 
-if __name__ == "__main__":
-    main()
+main = entry("house", Options, run, EXAMPLES)

@@ -4,21 +4,28 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from matplotlib.figure import Figure
 
 from sidestep.scripts.benches import translation
 from sidestep.scripts.benches.language_speed import ROWS, STEPS, bench_speed, speed_markdown
-from sidestep.scripts.benches.report import OUT, markdown_table, write_result
+from sidestep.scripts.benches.skeleton import (
+    Flags,
+    entry,
+    known_result,
+    write_figure,
+    write_result,
+)
 from sidestep.scripts.sequences.lm_figures import counted_nats, window_name
 from sidestep.scripts.sequences.lm_task import LanguageTask, StreamConfig, read_text
-from sidestep.scripts.shared.console import console, guarded, parse, progress
-from sidestep.scripts.shared.curves import COLOURS, plain_axes, save_figure
+from sidestep.scripts.shared.console import console, progress
+from sidestep.scripts.shared.curves import COLOURS, plain_axes
+from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig
 from sidestep.sequence.fitting.runs import Progress
-from sidestep.sequence.limits import COUNT, check_fields
+from sidestep.sequence.limits import COUNT
 from sidestep.sequence.models.language import LanguageConfig
 
 COMMAND = "sidestep bench language"
@@ -31,11 +38,9 @@ STREAM = StreamConfig(rows=ROWS, steps=STEPS)
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Flags):
     """Character models, their speed beside torch.nn, and sequence to sequence."""
 
-    out: Path = OUT
-    """Folder that gets results/*.json, figures, and sections of results.md."""
     text: Path | None = None
     """What the character models learn, tiny Shakespeare for the published figures; the
     documentation topics of Python itself if left out."""
@@ -56,11 +61,11 @@ class Options:
     """torch's threads."""
     seed: int = 0
     """Of parameters and dropout."""
+    limits: ClassVar = {"rounds": COUNT, "threads": COUNT}
 
     def __post_init__(self) -> None:
-        """Check every field."""
-        limits = {"rounds": COUNT, "threads": COUNT}
-        check_fields(self, limits)
+        """Check the parts too."""
+        super().__post_init__()
         if not self.parts:
             raise ValueError("parts: expected at least one, got none")
 
@@ -125,19 +130,16 @@ def _source(options: Options) -> str:
 
 def _known(options: Options) -> dict[str, Any]:
     """Models of earlier calls on this text, by name."""
-    path = options.out / "results" / "language.json"
-    record = json.loads(path.read_text()) if path.exists() else {}
+    record = known_result(options.out, "language")
     return dict(record["models"]) if record.get("text") == _source(options) else {}
 
 
 def _write_characters(options: Options, records: dict[str, Any], counted: dict[int, float]) -> None:
     body = characters_markdown(records, counted, _source(options))
-    (options.out / "figures").mkdir(parents=True, exist_ok=True)
-    figure = characters_figure(records, counted)
-    save_figure(figure, options.out / "figures" / "language-characters.png")
+    write_figure(options.out, "language-characters", characters_figure(records, counted))
     record = {"text": _source(options), "models": records, "counted": counted}
     command = f"{_command(options)} --parts characters"
-    write_result(options.out, "language", command, record, body)
+    write_result(options.out, "language", record, body, command)
 
 
 def _command(options: Options) -> str:
@@ -213,11 +215,6 @@ def characters_markdown(records: dict[str, Any], counted: dict[int, float], sour
     return f"## Character models\n\n{words}\n\n{markdown_table(columns, rows)}\n\n{picture}"
 
 
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("bench language", lambda: run(parse(Options, "bench language", args, EXAMPLES)))
-
-
 def run(options: Options) -> None:
     """Measure the parts and write their sections."""
     torch.set_num_threads(options.threads)
@@ -239,9 +236,8 @@ def run(options: Options) -> None:
 
 
 def _tell(options: Options, name: str, command: str, record: dict[str, Any], body: str) -> None:
-    write_result(options.out, name, command, record, body)
+    write_result(options.out, name, record, body, command)
     console.print(body, markup=False)
 
 
-if __name__ == "__main__":
-    main()
+main = entry("language", Options, run, EXAMPLES)

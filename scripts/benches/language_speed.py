@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sidestep.scripts.benches.report import markdown_table
-from sidestep.scripts.benches.sequence import interleave, ratio
+from sidestep.scripts.benches.skeleton import interleave, ratio
 from sidestep.scripts.shared.console import progress
+from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence.fitting.fitter import seeded
 from sidestep.sequence.fitting.optimise import descend, flatten_parameters
 from sidestep.sequence.models.language import (

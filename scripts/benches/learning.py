@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,40 +22,49 @@ from numpy.typing import NDArray
 
 from sidestep.agents import EnvConfig
 from sidestep.scripts.benches.peers import PPO, peer_trial
-from sidestep.scripts.benches.report import OUT, markdown_table, write_result
+from sidestep.scripts.benches.skeleton import (
+    Flags,
+    by_turns,
+    entry,
+    known_result,
+    write_figure,
+    write_result,
+)
 from sidestep.scripts.benches.trials import (
+    ENV,
     EPISODES,
     EVERY,
     FINAL_EPISODES,
+    LEARNERS,
+    Learners,
+    Memories,
     Outcome,
     Point,
     Trial,
     train_trial,
 )
-from sidestep.scripts.shared.console import console, guarded, parse, progress, say, some_of, table
-from sidestep.scripts.shared.curves import COLOURS, plain_axes, save_figure
+from sidestep.scripts.shared.console import console, say, table
+from sidestep.scripts.shared.curves import COLOURS, plain_axes
+from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence import MEMORIES
 
 EXAMPLES = """\
   sidestep bench learning
   sidestep bench learning --seeds 3 --memories none gru --learners deep-sarsa"""
 
-ENV = "sidestep/MovingObstacles-v0"
 LEVELS = (0.95, 0.99)
 Trials = dict[str, list[Trial]]
 
-LEARNERS = ("deep-sarsa", "reinforce")
-
 
 @dataclass(frozen=True)
-class Options:
+class Options(Flags):
     """Measure seconds of training to 95 and 99 % greedy success on the default world."""
 
     seeds: int = 10
     """Runs of each contestant."""
-    learners: Annotated[tuple[str, ...], some_of(LEARNERS)] = LEARNERS
+    learners: Learners = LEARNERS
     """Ours."""
-    memories: Annotated[tuple[str, ...], some_of(MEMORIES)] = tuple(MEMORIES)
+    memories: Memories = tuple(MEMORIES)
     """Of ours."""
     peers: bool = True
     """Measure what is installed of Stable-Baselines3 beside ours."""
@@ -65,13 +74,6 @@ class Options:
     """Of ours; the defaults' if left out."""
     redraw: bool = False
     """Measure nothing: draw the figure of results/learning.json again."""
-    out: Path = OUT
-    """The folder of results.md, results/ and figures/."""
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("bench learning", lambda: run(parse(Options, "bench learning", args, EXAMPLES)))
 
 
 def run(options: Options) -> None:
@@ -80,16 +82,8 @@ def run(options: Options) -> None:
         redraw(options.out)
         return
     torch.set_num_threads(1)
-    contestants = _contestants(options)
-    trials: Trials = {name: [] for name in contestants}
-    with progress("{task.fields[now]}") as bar:
-        task = bar.add_task("learning", total=options.seeds * len(contestants), now="")
-        for seed in range(options.seeds):
-            for name, contestant in contestants.items():
-                bar.update(task, now=f"seed {seed}, {name}")
-                trials[name].append(contestant(seed))
-                bar.advance(task)
-            _write(options, seed + 1, trials)
+    seeds = [(seed,) for seed in range(options.seeds)]
+    trials = by_turns("learning", _contestants(options), seeds, partial(_write, options))
     console.print(table("Seconds of training, median over seeds", *_rows(trials)))
 
 
@@ -184,18 +178,17 @@ def redraw(out: Path) -> None:
     Raises:
         FileNotFoundError: there is no record.
     """
-    path = out / "results" / "learning.json"
-    if not path.is_file():
+    record = known_result(out, "learning")
+    if not record:
+        path = out / "results" / "learning.json"
         raise FileNotFoundError(f"{path}: expected the record of `sidestep bench learning`")
-    _draw(out, trials_of(json.loads(path.read_text())))
+    _draw(out, trials_of(record))
 
 
 def _draw(out: Path, trials: Trials) -> None:
-    path = out / "figures" / "learning.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
     learners = [name for name in LEARNERS if any(n.startswith(name) for n in trials)]
-    save_figure(learning_figure(trials, tuple(learners)), path, source_of(trials))
-    say(f"Figure: {path}")
+    figure = learning_figure(trials, tuple(learners))
+    say(f"Figure: {write_figure(out, 'learning', figure, source_of(trials))}")
 
 
 def _write(options: Options, seeds: int, trials: Trials) -> None:
@@ -220,4 +213,7 @@ episodes at the end of training. A peer is stopped at 95 %, and given up after
 
 The line is the mean over seeds, the band reaches from the worst seed to the best; a run that has
 ended stays where it was."""
-    write_result(options.out, "learning", "sidestep bench learning", record, page)
+    write_result(options.out, "learning", record, page)
+
+
+main = entry("learning", Options, run, EXAMPLES)

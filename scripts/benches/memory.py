@@ -9,8 +9,7 @@ import multiprocessing
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import product
-from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import torch
 
@@ -18,23 +17,34 @@ from sidestep.agents import EnvConfig, TrainingConfig, make_single
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.runs import learner_config
 from sidestep.envs import best_memoryless, best_remembering
-from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.benches.trials import FINAL_EPISODES, Outcome, train_trial
-from sidestep.scripts.shared.console import console, guarded, parse, progress, some_of, table
+from sidestep.scripts.benches.skeleton import (
+    Flags,
+    entry,
+    known_result,
+    write_result,
+)
+from sidestep.scripts.benches.trials import (
+    ENV,
+    FINAL_EPISODES,
+    LEARNERS,
+    Learners,
+    Memories,
+    Outcome,
+    train_trial,
+)
+from sidestep.scripts.shared.console import console, progress, some_of, table
 from sidestep.scripts.shared.optimum import optimum_of
-from sidestep.scripts.shared.tables import spread
+from sidestep.scripts.shared.tables import markdown_table, spread
 from sidestep.sequence import MEMORIES
 from sidestep.sequence.fitting.records import build_config
-from sidestep.sequence.limits import COUNT, check_fields
+from sidestep.sequence.limits import COUNT
 
 EXAMPLES = """\
   sidestep bench memory
   sidestep bench memory --worlds glimpse --learners reinforce --memories none gru --seeds 3"""
 
-MOVING = "sidestep/MovingObstacles-v0"
-LEARNERS = ("deep-sarsa", "reinforce")
 TESTS: dict[str, dict[str, EnvConfig]] = {
-    "moving-obstacles": {"MovingObstacles-v0": EnvConfig(MOVING)},
+    "moving-obstacles": {"MovingObstacles-v0": EnvConfig(ENV)},
     "glimpse": {"Glimpse-v0": EnvConfig("sidestep/Glimpse-v0")},
     "crossing": {
         "Crossing-v0, training levels": EnvConfig("sidestep/Crossing-v0"),
@@ -45,14 +55,14 @@ TESTS: dict[str, dict[str, EnvConfig]] = {
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Flags):
     """Measure success and regret of both learners with every memory."""
 
     worlds: Annotated[tuple[str, ...], some_of(TESTS)] = tuple(TESTS)
     """moving-obstacles, glimpse, crossing."""
-    learners: Annotated[tuple[str, ...], some_of(LEARNERS)] = LEARNERS
+    learners: Learners = LEARNERS
     """Which."""
-    memories: Annotated[tuple[str, ...], some_of(MEMORIES)] = tuple(MEMORIES)
+    memories: Memories = tuple(MEMORIES)
     """Which."""
     seeds: int = 10
     """Runs of each on the small worlds."""
@@ -69,16 +79,14 @@ class Options:
     """Take finished runs of the same settings from results/memory.json, and those of
     MovingObstacles-v0 from the results/learning.json of `sidestep bench learning`, instead of
     training them again."""
-    out: Path = OUT
-    """The folder of results.md and results/."""
+    limits: ClassVar = {"seeds": COUNT, "crossing_seeds": COUNT, "processes": COUNT}
 
     def __post_init__(self) -> None:
         """Check every field."""
         for world in self.worlds:
             if world not in TESTS:
                 raise ValueError(f"worlds: expected some of {', '.join(TESTS)}, got {world!r}")
-        limits = {"seeds": COUNT, "crossing_seeds": COUNT, "processes": COUNT}
-        check_fields(self, limits)
+        super().__post_init__()
 
 
 class Job(NamedTuple):
@@ -105,11 +113,6 @@ EXACT = {
     "glimpse, best, perfect": ["best policy", "perfect"],
 }
 """Key and row of what `best_memoryless` and `best_remembering` find."""
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("bench memory", lambda: run(parse(Options, "bench memory", args, EXAMPLES)))
 
 
 def run(options: Options) -> None:
@@ -161,21 +164,19 @@ def _search(env: EnvConfig) -> Outcomes:
 def _known(options: Options) -> Outcomes:
     """The runs of earlier calls, and of `bench learning`, with the same number of steps."""
     known: Outcomes = {}
-    learning, memory = (options.out / "results" / f"{n}.json" for n in ("learning", "memory"))
-    if learning.exists() and options.total_steps is None:
-        for name, trials in json.loads(learning.read_text())["trials"].items():
+    learning, record = (known_result(options.out, name) for name in ("learning", "memory"))
+    if learning and options.total_steps is None:
+        for name, trials in learning["trials"].items():
             for seed, trial in enumerate(trials):
                 if trial["outcomes"]:
                     known[f"moving-obstacles, {name}, {seed}"] = _outcomes(trial["outcomes"])
-    if memory.exists():
-        record = json.loads(memory.read_text())
-        if record["total_steps"] == options.total_steps:
-            stale = _changed(record.get("settings", {}), options.total_steps)
-            known |= {
-                key: _outcomes(rows)
-                for key, rows in record["runs"].items()
-                if key.rpartition(", ")[0] not in stale
-            }
+    if record and record["total_steps"] == options.total_steps:
+        stale = _changed(record.get("settings", {}), options.total_steps)
+        known |= {
+            key: _outcomes(rows)
+            for key, rows in record["runs"].items()
+            if key.rpartition(", ")[0] not in stale
+        }
     return known
 
 
@@ -260,4 +261,7 @@ that it was shown is exact (`best_remembering`); the best without a memory is wh
 over exact values finds (`best_memoryless`). Both are means over all starts.
 
 {markdown_table(*rows_of(options, finished))}"""
-    write_result(options.out, "memory", "sidestep bench memory", record, page)
+    write_result(options.out, "memory", record, page)
+
+
+main = entry("memory", Options, run, EXAMPLES)

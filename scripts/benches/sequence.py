@@ -2,34 +2,32 @@
 
 import os
 import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.shared.console import console, guarded, parse, progress, table
+from sidestep.scripts.benches.skeleton import Flags, entry, interleave, ratio, shown, write_result
+from sidestep.scripts.shared.console import progress
 from sidestep.sequence import GRU, LSTM, RNN
-from sidestep.sequence.limits import COUNT, NATURAL, check_fields
+from sidestep.sequence.limits import COUNT, NATURAL
 
 SHAPES = ((16, 64, 16, 64), (128, 64, 128, 128), (64, 32, 128, 256), (128, 8, 64, 64))
 STEP_SIZES = ((64, 64), (64, 128))
 RESET_RATE = 0.05
-COMMAND = "sidestep bench sequence"
+EXAMPLES = """\
+  sidestep bench sequence
+  sidestep bench sequence --quick --out out"""
 
 Layer = GRU | LSTM | RNN
 
 
 @dataclass(frozen=True)
-class Config:
+class Options(Flags):
     """Time and memory of RNN, LSTM and GRU, with and without resets, beside torch.nn's."""
 
-    out: Path = OUT
-    """Folder that gets results/sequence.json and a section of results.md."""
     repeats: int = 21
     """Interleaved rounds for each shape; the medians of their ratios are reported."""
     quick: bool = False
@@ -38,11 +36,7 @@ class Config:
     """Threads of torch; 0 leaves torch's own choice."""
     seed: int = 0
     """Seed of weights, inputs and resets."""
-
-    def __post_init__(self) -> None:
-        """Check the number of rounds."""
-        limits = {"repeats": COUNT, "threads": NATURAL}
-        check_fields(self, limits)
+    limits: ClassVar = {"repeats": COUNT, "threads": NATURAL}
 
 
 @dataclass(frozen=True)
@@ -62,24 +56,6 @@ def pairs(inputs: int, hidden: int) -> list[Pair]:
         Pair("LSTM", LSTM(inputs, hidden), nn.LSTM(inputs, hidden)),
         Pair("RNN", RNN(inputs, hidden), nn.RNN(inputs, hidden)),
     ]
-
-
-def interleave(candidates: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each candidate in each round; one round runs all, one after the other."""
-    for run in candidates.values():
-        run()
-    times: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(rounds):
-        for name, run in candidates.items():
-            start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
-    return times
-
-
-def ratio(times: Mapping[str, list[float]], name: str, base: str) -> float:
-    """The median over rounds of one candidate's time by another's in the same round."""
-    return statistics.median(a / b for a, b in zip(times[name], times[base], strict=True))
 
 
 def training_runs(pair: Pair, x: Tensor, reset: Tensor) -> dict[str, Callable[[], None]]:
@@ -141,11 +117,11 @@ def peak_memory(run: Callable[[], None]) -> int:
     return int(peak)
 
 
-def bench_training(config: Config, rounds: int) -> list[dict[str, Any]]:
+def bench_training(options: Options, rounds: int) -> list[dict[str, Any]]:
     """Forward and backward at every shape: milliseconds, ratios and peak memory."""
     rows = []
     with progress() as bar:
-        shapes = SHAPES[:1] if config.quick else SHAPES
+        shapes = SHAPES[:1] if options.quick else SHAPES
         task = bar.add_task("forward + backward", total=4 * len(shapes))
         for shape in shapes:
             steps, batch, inputs, hidden = shape
@@ -263,17 +239,16 @@ def step_table(rows: list[dict[str, Any]]) -> list[list[str]]:
     ]
 
 
-def bench(config: Config) -> None:
+def run(options: Options) -> None:
     """Measure, show and write."""
-    torch.manual_seed(config.seed)
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    rounds = 3 if config.quick else config.repeats
-    training = bench_training(config, rounds)
+    torch.manual_seed(options.seed)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    rounds = 3 if options.quick else options.repeats
+    training = bench_training(options, rounds)
     steps = bench_step(rounds)
-    first, second = training_table(training), step_table(steps)
-    console.print(table("Forward + backward", TRAINING_COLUMNS, first))
-    console.print(table("One step, 64 lanes", STEP_COLUMNS, second))
+    first = shown("Forward + backward", TRAINING_COLUMNS, training_table(training))
+    second = shown("One step, 64 lanes", STEP_COLUMNS, step_table(steps))
     markdown = "\n\n".join(
         [
             "## Recurrent layers",
@@ -284,28 +259,21 @@ def bench(config: Config) -> None:
             f"torch lacks, the acting step). Products: the "
             "products of matrices in forward and backward alone, common to every way. Threads: "
             f"{torch.get_num_threads()}.",
-            markdown_table(TRAINING_COLUMNS, first),
+            first,
             "One acting step of 64 lanes without gradients, beside torch's cell:",
-            markdown_table(STEP_COLUMNS, second),
+            second,
         ]
     )
     result = {
-        "seed": config.seed,
+        "seed": options.seed,
         "rounds": rounds,
         "threads": torch.get_num_threads(),
         "reset_rate": RESET_RATE,
         "training": training,
         "step": steps,
     }
-    command = f"{COMMAND} --threads {config.threads}" if config.threads else COMMAND
-    write_result(config.out, "sequence", command, result, markdown)
+    command = "sidestep bench sequence" + f" --threads {options.threads}" * bool(options.threads)
+    write_result(options.out, "sequence", result, markdown, command)
 
 
-def main(args: list[str] | None = None) -> None:
-    """Entry point of `sidestep bench sequence`."""
-    examples = "  sidestep bench sequence\n  sidestep bench sequence --quick --out out"
-    guarded("bench sequence", lambda: bench(parse(Config, "bench sequence", args, examples)))
-
-
-if __name__ == "__main__":
-    main()
+main = entry("sequence", Options, run, EXAMPLES)

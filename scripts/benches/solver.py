@@ -8,8 +8,8 @@ once.
 import time
 import tracemalloc
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -17,10 +17,16 @@ from matplotlib.figure import Figure
 
 from sidestep.envs import Unsolvable, WorldConfig, solve
 from sidestep.envs.solver.worlds import rules_of
-from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.shared.console import console, guarded, parse, progress, table
-from sidestep.scripts.shared.curves import BLUE, GREEN, ORANGE, plain_axes, save_figure
-from sidestep.sequence.limits import COUNT, at_least, check_fields
+from sidestep.scripts.benches.skeleton import (
+    Flags,
+    by_turns,
+    entry,
+    shown,
+    write_figure,
+    write_result,
+)
+from sidestep.scripts.shared.curves import BLUE, GREEN, ORANGE, plain_axes
+from sidestep.sequence.limits import COUNT, at_least
 
 EXAMPLES = """\
   sidestep bench solver
@@ -45,48 +51,30 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Flags):
     """Measure the solver on levels from 5x5 to 64x64."""
 
     rounds: int = 3
     """Times that every level is solved; the fastest counts."""
     largest: int = SIDES[-1]
     """Largest side in cells."""
-    out: Path = OUT
-    """The folder of results.md, results/ and figures/."""
-
-    def __post_init__(self) -> None:
-        """Check the fields."""
-        limits = {"rounds": COUNT, "largest": at_least(SIDES[0])}
-        check_fields(self, limits)
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("bench solver", lambda: run(parse(Options, "bench solver", args, EXAMPLES)))
+    limits: ClassVar = {"rounds": COUNT, "largest": at_least(SIDES[0])}
 
 
 def run(options: Options) -> None:
     """Measure every world; print, draw and write the result."""
-    cases = worlds(options.largest)
-    rows: list[dict[str, Any]] = []
     for max_ticks in (1, None):  # compiles: with a limit, and sweeps until values settle
         solve(WorldConfig(), max_ticks=max_ticks, seeds=[0])
-    with progress("{task.fields[now]}") as bar:
-        task = bar.add_task("solver", total=len(cases), now="")
-        for name, (config, max_ticks) in cases.items():
-            bar.update(task, now=name)
-            rows.append({"world": name, **measure(config, max_ticks, options.rounds)})
-            bar.advance(task)
+    cases = {
+        name: partial(measure, *case, options.rounds)
+        for name, case in worlds(options.largest).items()
+    }
+    rows = [{"world": name, **row} for name, (row,) in by_turns("solver", cases).items()]
     refusals = refused()
-    solved = [row for row in rows if "error" not in row]
-    console.print(table("The solver as the level grows", COLUMNS, [printed(r) for r in solved]))
-    figures = options.out / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
-    save_figure(drawn(solved), figures / "solver.png")
+    solved = shown("The solver as the level grows", COLUMNS, [printed(row) for row in rows])
+    write_figure(options.out, "solver", drawn(rows))
     record = {"rounds": options.rounds, "rows": rows, "refused": refusals}
-    command = "sidestep bench solver"
-    write_result(options.out, "solver", command, record, _markdown(solved, refusals))
+    write_result(options.out, "solver", record, _markdown(solved, refusals))
 
 
 def level_of(side: int, lengths: tuple[int, ...]) -> str:
@@ -219,7 +207,7 @@ def _kind(row: dict[str, Any]) -> int:
     return 0 if row["world"].endswith("-v0") else 1
 
 
-def _markdown(rows: list[dict[str, Any]], refusals: dict[str, str]) -> str:
+def _markdown(rows: str, refusals: dict[str, str]) -> str:
     words = "\n".join(f"- {name}: `{text}`" for name, text in refusals.items())
     return f"""## The solver
 
@@ -228,7 +216,7 @@ square levels have one start and no time limit: patrols on tracks of 2 to 7 cell
 period is 240 ticks from 12x12 on, so states are 240 times the free cells, swept until values
 settle; a tick costs 0.005. With wanderers the limit is 30 ticks. [How it works](optimum.md).
 
-{markdown_table(COLUMNS, [printed(row) for row in rows])}
+{rows}
 
 ![Seconds and memory of the solver over the number of states](figures/solver.png)
 
@@ -237,5 +225,4 @@ What is too large is refused, with words on what to change:
 {words}"""
 
 
-if __name__ == "__main__":
-    main()
+main = entry("solver", Options, run, EXAMPLES)

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Annotated
+from typing import ClassVar
 
 import torch
 
@@ -18,26 +17,25 @@ from sidestep.agents import EnvConfig, RunConfig, Trainer, TrainingConfig, make_
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.runs import build_agent
 from sidestep.scripts.benches.peers import PPO, peer_rate
-from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.shared.console import console, guarded, parse, progress, some_of, table
+from sidestep.scripts.benches.skeleton import Flags, by_turns, entry, shown, write_result
+from sidestep.scripts.benches.trials import ENV, LEARNERS, Learners, Memories
 from sidestep.sequence import MEMORIES
-from sidestep.sequence.limits import COUNT, check_fields
+from sidestep.sequence.limits import COUNT
 
 EXAMPLES = """\
   sidestep bench throughput
   sidestep bench throughput --memories gru --rounds 5"""
 
-LEARNERS = ("deep-sarsa", "reinforce")
-ENV, LANES = "sidestep/MovingObstacles-v0", 1024
+LANES = 1024
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Flags):
     """Measure env steps per second while training."""
 
-    learners: Annotated[tuple[str, ...], some_of(LEARNERS)] = LEARNERS
+    learners: Learners = LEARNERS
     """Ours."""
-    memories: Annotated[tuple[str, ...], some_of(MEMORIES)] = tuple(MEMORIES)
+    memories: Memories = tuple(MEMORIES)
     """Of ours."""
     rounds: int = 3
     """Measurements of each, interleaved; the median counts."""
@@ -45,44 +43,24 @@ class Options:
     """Of ours in a measurement."""
     peers: bool = True
     """Measure what is installed of Stable-Baselines3 and sb3-contrib beside ours."""
-    out: Path = OUT
-    """The folder of results.md and results/."""
-
-    def __post_init__(self) -> None:
-        """Check every field."""
-        limits = {"rounds": COUNT, "steps": COUNT}
-        check_fields(self, limits)
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("bench throughput", lambda: run(parse(Options, "bench throughput", args, EXAMPLES)))
+    limits: ClassVar = {"rounds": COUNT, "steps": COUNT}
 
 
 def run(options: Options) -> None:
     """Measure everybody, round by round; write the result."""
     torch.set_num_threads(1)
-    measures = _measures(options)
-    rates: dict[str, list[float]] = {name: [] for name in measures}
-    with progress("{task.fields[now]}") as bar:
-        task = bar.add_task("throughput", total=options.rounds * len(measures), now="")
-        for _ in range(options.rounds):
-            for name, measure in measures.items():
-                bar.update(task, now=name)
-                rates[name].append(measure())
-                bar.advance(task)
+    rates = by_turns("throughput", _measures(options), [()] * options.rounds)
     medians = {name: statistics.median(values) for name, values in rates.items()}
-    columns, rows = rate_rows(medians)
-    console.print(table("Env steps per second while training", columns, rows))
+    rows = shown("Env steps per second while training", *rate_rows(medians))
     page = f"""## Training throughput
 
 Env steps per second while training (collecting and learning) on `{ENV}`: ours with {LANES}
 lanes and the default settings, the peers with 16 envs and theirs (the second row of PPO: rollouts
 of 64 ticks). One thread, median of {options.rounds} interleaved measurements.
 
-{markdown_table(columns, rows)}"""
+{rows}"""
     record = {"env": ENV, "lanes": LANES, "rates": rates}
-    write_result(options.out, "throughput", "sidestep bench throughput", record, page)
+    write_result(options.out, "throughput", record, page)
 
 
 def _measures(options: Options) -> dict[str, Callable[[], float]]:
@@ -120,3 +98,6 @@ def rate_rows(rates: dict[str, float]) -> tuple[list[str], list[list[str]]]:
 
     rows = [[n, f"{v:,.0f}", ratio(v, plain), ratio(v, recurrent)] for n, v in rates.items()]
     return ["contestant", "steps/s", "of the faster PPO's", "of RecurrentPPO's"], rows
+
+
+main = entry("throughput", Options, run, EXAMPLES)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from matplotlib.figure import Figure
 
-from sidestep.scripts.benches.report import OUT, markdown_table
+from sidestep.scripts.benches.skeleton import Flags, write_figure
 from sidestep.scripts.sequences.translate_data import Corpus, DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_figures import attention_figure
 from sidestep.scripts.sequences.translate_search import (
@@ -24,7 +24,8 @@ from sidestep.scripts.sequences.translate_search import (
 )
 from sidestep.scripts.sequences.translate_task import TranslationTask, write
 from sidestep.scripts.shared.console import progress
-from sidestep.scripts.shared.curves import BLUE, GREY, ORANGE, plain_axes, save_figure
+from sidestep.scripts.shared.curves import BLUE, GREY, ORANGE, plain_axes
+from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig
 from sidestep.sequence.fitting.runs import Progress
 from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig
@@ -39,11 +40,9 @@ MAX_SOURCE, MAX_TARGET = 40, 20
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Flags):
     """Encoder and decoder with and without attention, on generated tasks and real pairs."""
 
-    out: Path = OUT
-    """Folder whose figures/ gets the two pictures."""
     pairs: Path | None = None
     """Korean-English pairs, English tab Korean on each line, as manythings.org/anki has them from
     Tatoeba; without them that row is left out."""
@@ -197,7 +196,7 @@ def length_figure(records: dict[str, Any]) -> Figure:
     return figure
 
 
-def draw_alignment(fitted: Fitted, path: Path) -> None:
+def alignment_figure(fitted: Fitted) -> Figure:
     """The attention of two sentences of the word-order test whose alignment crosses."""
     corpus = fitted.task.corpus
     shown = worth_showing(corpus.test)
@@ -206,7 +205,7 @@ def draw_alignment(fitted: Fitted, path: Path) -> None:
     _, found = scores_of(fitted.task.model, picked, SearchConfig(), fitted.task.data.max_target)
     looks = [look_of(corpus.languages, p, o) for p, o in zip(picked.test, found, strict=True)]
     drawn = [look for look in looks if look is not None]
-    save_figure(attention_figure(drawn, "Korean to English"), path)
+    return attention_figure(drawn, "Korean to English")
 
 
 def measure(options: Options) -> tuple[dict[str, Any], str]:
@@ -225,10 +224,8 @@ def measure(options: Options) -> tuple[dict[str, Any], str]:
     if options.pairs is not None:
         record["korean_english"] = bench_pairs(options, options.pairs)
     record["seconds"] = time.perf_counter() - start
-    figures = options.out / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
-    save_figure(length_figure(record["reversal"]), figures / "translation-lengths.png")
-    draw_alignment(fitted, figures / "translation-alignment.png")
+    write_figure(options.out, "translation-lengths", length_figure(record["reversal"]))
+    write_figure(options.out, "translation-alignment", alignment_figure(fitted))
     return record, markdown(record)
 
 

@@ -1,14 +1,21 @@
 """One training run measured: greedy success along the way, and success and regret at its end."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from sidestep.agents import EnvConfig, Progress, RunConfig, Trainer, TrainingConfig, evaluate
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.environments import make_vector
 from sidestep.agents.runs import build_agent
 from sidestep.agents.training import FINAL, stream_seed
+from sidestep.scripts.shared.console import some_of
 from sidestep.scripts.shared.optimum import optimum_of
+from sidestep.sequence import MEMORIES
 
+ENV = "sidestep/MovingObstacles-v0"
+LEARNERS = ("deep-sarsa", "reinforce")
+Learners = Annotated[tuple[str, ...], some_of(LEARNERS)]
+Memories = Annotated[tuple[str, ...], some_of(MEMORIES)]
+"""Flags that take some of these names."""
 EVERY, EPISODES, FINAL_EPISODES = 20_000, 500, 10_000
 """Env steps between evaluations, and episodes of each and of the last."""
 

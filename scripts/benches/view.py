@@ -13,8 +13,8 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -24,15 +24,15 @@ import torch
 from sidestep.agents import DeepSarsa
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.player import Player
-from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.shared.console import console, guarded, parse, progress, table
+from sidestep.scripts.benches.skeleton import Flags, by_turns, entry, shown, write_result
+from sidestep.scripts.benches.trials import LEARNERS
 from sidestep.scripts.viewer.exact_values import exact_values_of
 from sidestep.scripts.viewer.panels.moment import Curve
 from sidestep.scripts.viewer.panels.registry import BY_DEFAULT, NAMES
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.scripts.viewer.session import Session
 from sidestep.scripts.viewer.view import DEFAULT_SIZE
-from sidestep.sequence.limits import COUNT, at_least, check_fields
+from sidestep.sequence.limits import COUNT, at_least
 
 EXAMPLES = """\
   sidestep bench view
@@ -42,7 +42,6 @@ ENVS = ("sidestep/Glimpse-v0", "sidestep/Crossing-v0")
 MEMORY = {"attention": "attention"}
 """What a panel needs; LSTM, which has most to show, for all others."""
 COLUMNS = ("panels", "5x5: median ms", "99 %", "12x12: median ms", "99 %")
-LEARNERS = ("deep-sarsa", "reinforce")
 NO_END = ("--episodes", "1", "--gif-episodes", "0")
 """A training without the table and the film at its end."""
 WARM_UP = 5
@@ -51,7 +50,7 @@ TARGET = 1000 / 60
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Flags):
     """Measure the time of a frame with each panel, and the cost of `train --watch`."""
 
     frames: int = 300
@@ -60,18 +59,7 @@ class Options:
     """Of training with and without a window, by turns."""
     steps: int = 4_000_000
     """Of each training."""
-    out: Path = OUT
-    """The folder of results.md and results/."""
-
-    def __post_init__(self) -> None:
-        """Check the fields."""
-        limits = {"frames": at_least(10), "rounds": COUNT, "steps": COUNT}
-        check_fields(self, limits)
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("bench view", lambda: run(parse(Options, "bench view", args, EXAMPLES)))
+    limits: ClassVar = {"frames": at_least(10), "rounds": COUNT, "steps": COUNT}
 
 
 def run(options: Options) -> None:
@@ -79,34 +67,39 @@ def run(options: Options) -> None:
     torch.set_num_threads(1)
     cases = {"none": (), **{name: (name,) for name in NAMES}}
     cases |= {"by default": BY_DEFAULT, "all": NAMES, "none, 16 lanes": (), "none, 64 lanes": ()}
-    rows: list[dict[str, Any]] = []
-    with progress("{task.fields[now]}") as bar:
-        trainings = len(LEARNERS) * options.rounds * 2
-        task = bar.add_task("view", total=len(cases) * len(ENVS) + trainings, now="")
-        for name, panels in cases.items():
-            row: dict[str, Any] = {"panels": name}
-            for env_id in ENVS:
-                bar.update(task, now=f"{name}, {env_id}")
-                row[env_id] = measure(env_id, panels, lanes_in(name), options.frames)
-                bar.advance(task)
-            rows.append(row)
-        watched: dict[str, list[list[float]]] = {name: [] for name in LEARNERS}
-        for learner in LEARNERS * options.rounds:
-            seconds = []
-            for watch in (False, True):
-                bar.update(task, now=f"train {learner}" + " --watch" * watch)
-                seconds.append(training_seconds(learner, watch, options.steps))
-                bar.advance(task)
-            watched[learner].append(seconds)
+    frames = {
+        f"{name}, {env_id}": partial(measure, env_id, panels, lanes_in(name), options.frames)
+        for name, panels in cases.items()
+        for env_id in ENVS
+    }
+    timed = by_turns("view", frames)
+    rows: list[dict[str, Any]] = [
+        {"panels": name, **{env_id: timed[f"{name}, {env_id}"][0] for env_id in ENVS}}
+        for name in cases
+    ]
+    trainings = {
+        f"train {learner}{' --watch' * watch}": partial(
+            training_seconds, learner, watch, options.steps
+        )
+        for learner in LEARNERS
+        for watch in (False, True)
+    }
+    seconds = by_turns("trainings", trainings, [()] * options.rounds)
+    watched = {
+        name: [
+            list(pair)
+            for pair in zip(seconds[f"train {name}"], seconds[f"train {name} --watch"], strict=True)
+        ]
+        for name in LEARNERS
+    }
     printed = [
         [row["panels"], *(word for env_id in ENVS for word in _figures(row[env_id]))]
         for row in rows
     ]
-    console.print(table("A frame of the viewer", COLUMNS, printed))
+    frame = shown("A frame of the viewer", COLUMNS, printed)
     record = {"frames": options.frames, "size": DEFAULT_SIZE, "rows": rows, "watched": watched}
-    page = f"{_markdown(printed, options)}\n{_watched_markdown(watched, options)}"
-    console.print(_watched_markdown(watched, options), markup=False)
-    write_result(options.out, "view", "sidestep bench view", record, page)
+    page = f"{_markdown(frame, options)}\n{_watched_markdown(watched, options)}"
+    write_result(options.out, "view", record, page)
 
 
 def lanes_in(name: str) -> int:
@@ -180,18 +173,19 @@ def _watched_markdown(watched: dict[str, list[list[float]]], options: Options) -
         ratio = statistics.median(b / a for a, b in seconds)
         rows.append([learner, f"{plain:.1f}", f"{seen:.1f}", f"{ratio:.2f}"])
     columns = ["learner", "seconds", "with --watch", "ratio"]
+    table = shown("Training with a window", columns, rows)
     return f"""\
 `sidestep train` with and without `--watch`, by turns: seconds of the whole command, medians, and
 the median ratio within a round. Rounds: {options.rounds} of {options.steps:,} steps.
 
-{markdown_table(columns, rows)}"""
+{table}"""
 
 
 def _figures(result: dict[str, float]) -> list[str]:
     return [f"{result['median']:.1f}", f"{result['p99']:.1f}"]
 
 
-def _markdown(printed: list[list[str]], options: Options) -> str:
+def _markdown(frame: str, options: Options) -> str:
     width, height = DEFAULT_SIZE
     return f"""\
 ## A frame of the viewer
@@ -201,9 +195,8 @@ thinking, working out what the panel shows, drawing; the median and the 99th per
 {options.frames} frames, each of a new tick. At 60 frames a second there are {TARGET:.1f} ms. The
 window draws only when something has changed: at 5 ticks a second, five times.
 
-{markdown_table(COLUMNS, printed)}
+{frame}
 """
 
 
-if __name__ == "__main__":
-    main()
+main = entry("view", Options, run, EXAMPLES)

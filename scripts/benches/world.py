@@ -15,23 +15,29 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
 
 from sidestep.envs.observations.table import OBSERVATIONS
-from sidestep.scripts.benches.report import OUT, markdown_table, write_result
-from sidestep.scripts.shared.console import console, guarded, parse, progress, table
-from sidestep.sequence.limits import COUNT, Limit, check_fields
+from sidestep.scripts.benches.skeleton import (
+    Flags,
+    by_turns,
+    entry,
+    shown,
+    write_result,
+)
+from sidestep.scripts.benches.trials import ENV
+from sidestep.scripts.shared.tables import markdown_table
+from sidestep.sequence.limits import COUNT, Limit
 
 EXAMPLES = """\
   sidestep bench world
   sidestep bench world --quick --out figures"""
 
-ENV = "sidestep/MovingObstacles-v0"
 VECTOR_PEER, SINGLE_PEER, MINIGRID = (
     "CartPole-v1",
     "FrozenLake-v1",
@@ -41,7 +47,7 @@ LANES = (64, 1024, 4096)
 TARGETS = {"single": 1.25, "vector 64": 5.0, "vector 4096": 2.0}
 """The least ratio to the peer that the project asks of itself."""
 START = """
-import json, time
+import json, sys, time
 begin = time.process_time()
 import gymnasium
 base = time.process_time()
@@ -50,7 +56,8 @@ loaded = time.process_time()
 env = gymnasium.make_vec("{env}", 2)
 env.reset(seed=0)
 env.step([0, 0])
-print(json.dumps([base - begin, loaded - base, time.process_time() - loaded]))
+figures = [base - begin, loaded - base, time.process_time() - loaded]
+print(json.dumps(figures), file=sys.stderr)
 """
 TRAIN = """
 import json, os, sys, time
@@ -63,7 +70,7 @@ def first(*args, **keywords):
     os._exit(0)
 
 torch.optim.Adam.step = first
-train.main(["{learner}", "--out", "{out}"])
+train.main(["{learner}", "--out", "run"])
 """
 
 Runner = Callable[[int], float]
@@ -71,7 +78,7 @@ Runner = Callable[[int], float]
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Flags):
     """Measure the world's speed beside FrozenLake (single) and CartPole (native vector)."""
 
     rounds: int = 15
@@ -80,44 +87,25 @@ class Options:
     """Of each measurement, about."""
     quick: bool = False
     """Three short rounds: a look, not a result."""
-    out: Path = OUT
-    """The folder of results.md and results/."""
-
-    def __post_init__(self) -> None:
-        """Check the fields."""
-        limits = {
-            "rounds": COUNT,
-            "seconds": Limit("a number above 0 and up to 60", lambda value: 0 < value <= 60),
-        }
-        check_fields(self, limits)
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("bench world", lambda: run(parse(Options, "bench world", args, EXAMPLES)))
+    limits: ClassVar = {
+        "rounds": COUNT,
+        "seconds": Limit("a number above 0 and up to 60", lambda value: 0 < value <= 60),
+    }
 
 
 def run(options: Options) -> None:
     """Measure everybody, print and write the result."""
     rounds = 3 if options.quick else options.rounds
     seconds = 0.01 if options.quick else options.seconds
-    groups = contestants()
-    rates: dict[str, dict[str, list[float]]] = {}
-    with progress("{task.fields[now]}") as bar:
-        task = bar.add_task("world", total=rounds * len(groups) + 1, now="start-up")
-        start = startup(1 if options.quick else 5)
-        bar.advance(task)
-        for name, runners in groups.items():
-            bar.update(task, now=name)
-            rates[name] = measure(runners, rounds, seconds, lambda: bar.advance(task))
-    rows = [row for name in groups for row in summary(name, rates[name])]
-    columns = ["setting", "world", "million steps/s", "ratio", "lowest", "highest"]
-    console.print(table("Speed of the world", columns, [printed(row) for row in rows]))
-    record = {"rounds": rounds, "seconds": seconds, "rows": rows, "start": start}
+    start = by_turns("start-up", {"processes": partial(startup, 1 if options.quick else 5)})
+    rates = {
+        name: by_turns(name, sized(runners, seconds), [()] * rounds)
+        for name, runners in contestants().items()
+    }
+    rows = [row for name in rates for row in summary(name, rates[name])]
+    record = {"rounds": rounds, "seconds": seconds, "rows": rows, "start": start["processes"][0]}
     record |= {"targets": TARGETS, "rates": rates}
-    write_result(
-        options.out, "world", "sidestep bench world", record, _markdown(columns, rows, start)
-    )
+    write_result(options.out, "world", record, _markdown(rows, start["processes"][0]))
 
 
 def contestants() -> dict[str, dict[str, Runner]]:
@@ -169,22 +157,19 @@ def vector(env_id: str, lanes: int, **config: Any) -> Runner:
     return play
 
 
-def measure(
-    runners: dict[str, Runner], rounds: int, seconds: float, tick: Callable[[], None]
-) -> dict[str, list[float]]:
-    """Steps per second of each runner in each round, by turns."""
-    sizes = {}
+def sized(runners: dict[str, Runner], seconds: float) -> dict[str, Callable[[], float]]:
+    """Measures of steps per second, in so many ticks that each takes about `seconds`."""
+
+    def rate(play: Runner, ticks: int) -> float:
+        return ticks / play(ticks)
+
+    measures: dict[str, Callable[[], float]] = {}
     for name, play in runners.items():
         size, took = 8192, play(8192)  # compiles, and fills caches
         while (took := play(size)) < seconds / 4:
             size *= 2
-        sizes[name] = max(1, int(size * seconds / took))
-    rates: dict[str, list[float]] = {name: [] for name in runners}
-    for _ in range(rounds):
-        for name, play in runners.items():
-            rates[name].append(sizes[name] / play(sizes[name]))
-        tick()
-    return rates
+        measures[name] = partial(rate, play, max(1, int(size * seconds / took)))
+    return measures
 
 
 def summary(setting: str, rates: dict[str, list[float]]) -> list[dict[str, Any]]:
@@ -205,14 +190,16 @@ def startup(repeats: int) -> dict[str, float]:
     Up to its first tick; and of `sidestep train` from the end of the imports to its first step down
     a gradient.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        first = _fresh(folder)
-        later = [_fresh(folder) for _ in range(repeats)]
+    tick, train = START.format(env=ENV), TRAIN.format
+    with tempfile.TemporaryDirectory() as cache:
+        first = _told(tick, cache)
+        later = [_told(tick, cache) for _ in range(repeats)]
     updates = {}
-    with tempfile.TemporaryDirectory() as folder:
-        updates["first update of train deep-sarsa, compiling"] = _first_update("deep-sarsa", folder)
+    with tempfile.TemporaryDirectory() as cache:
+        (compiling,) = _told(train(learner="deep-sarsa"), cache)
+        updates["first update of train deep-sarsa, compiling"] = compiling
         for learner in ("deep-sarsa", "reinforce"):
-            known = [_first_update(learner, folder) for _ in range(repeats)]
+            known = [_told(train(learner=learner), cache)[0] for _ in range(repeats)]
             updates[f"first update of train {learner}, from the cache"] = statistics.median(known)
     import_gymnasium, imported, cached = (
         statistics.median(column) for column in zip(*later, strict=True)
@@ -226,29 +213,19 @@ def startup(repeats: int) -> dict[str, float]:
     }
 
 
-def _fresh(cache: str) -> list[float]:
-    ran = subprocess.run(
-        [sys.executable, "-c", START.format(env=ENV)],
-        env={**os.environ, "NUMBA_CACHE_DIR": cache},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    figures: list[float] = json.loads(ran.stdout)
-    return figures
-
-
-def _first_update(learner: str, cache: str) -> float:
-    with tempfile.TemporaryDirectory() as out:
+def _told(program: str, cache: str) -> list[float]:
+    """What a program says on the last line of its standard error, run in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
         ran = subprocess.run(
-            [sys.executable, "-c", TRAIN.format(learner=learner, out=f"{out}/run")],
+            [sys.executable, "-c", program],
+            cwd=folder,
             env={**os.environ, "NUMBA_CACHE_DIR": cache},
             capture_output=True,
             text=True,
             check=True,
         )
-    (seconds,) = json.loads(ran.stderr.splitlines()[-1])
-    return float(seconds)
+    figures: list[float] = json.loads(ran.stderr.splitlines()[-1])
+    return figures
 
 
 def printed(row: dict[str, Any]) -> list[str]:
@@ -259,8 +236,9 @@ def printed(row: dict[str, Any]) -> list[str]:
     return [row["setting"], name, f"{row['rate'] / 1e6:.3g}", *ratios]
 
 
-def _markdown(columns: list[str], rows: list[dict[str, Any]], start: dict[str, float]) -> str:
-    speed = markdown_table(columns, [printed(row) for row in rows])
+def _markdown(rows: list[dict[str, Any]], start: dict[str, float]) -> str:
+    columns = ["setting", "world", "million steps/s", "ratio", "lowest", "highest"]
+    speed = shown("Speed of the world", columns, [printed(row) for row in rows])
     begin = markdown_table(["start-up", "seconds"], [[k, f"{v:.2f}"] for k, v in start.items()])
     held = [
         [
@@ -291,5 +269,4 @@ update is the first step down a gradient, counted from the end of the imports:
 {begin}"""
 
 
-if __name__ == "__main__":
-    main()
+main = entry("world", Options, run, EXAMPLES)

@@ -1,4 +1,4 @@
-"""The table that training and evaluation end with."""
+"""Tables: what training and evaluation end with, and any as Markdown."""
 
 import math
 from collections.abc import Sequence
@@ -20,6 +20,12 @@ def spread(values: Sequence[float], form: str) -> str:
     """
     mean, _, high = mean_interval(np.array(values, dtype=float))
     return f"{mean:{form}}" + ("" if math.isnan(high) else f" \u00b1 {high - mean:{form}}")
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; every column after the first is right-aligned."""
+    rule = ["---", *["---:"] * (len(columns) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [columns, rule, *rows])
 
 
 def evaluation_table(title: str, summary: dict[str, Any]) -> Table:

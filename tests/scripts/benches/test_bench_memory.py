@@ -9,8 +9,8 @@ from sidestep.agents import EnvConfig
 from sidestep.scripts import bench
 from sidestep.scripts.benches import memory
 from sidestep.scripts.benches.memory import Options, default_settings, rows_of
-from sidestep.scripts.benches.report import markdown_table
 from sidestep.scripts.benches.trials import Outcome
+from sidestep.scripts.shared.tables import markdown_table
 
 
 def test_rows_are_means_over_seeds() -> None:

@@ -149,8 +149,7 @@ def test_nothing_is_written_into_docs_of_the_present_folder(
     assert all(str(path) in printed for path in written)
     for name in BENCHES:
         module = importlib.import_module(f"sidestep.scripts.benches.{name}")
-        options = getattr(module, "Options", None) or module.Config
-        assert options().out == Path("runs/bench"), name
+        assert module.Options().out == Path("runs/bench"), name
 
 
 @pytest.mark.parametrize(
