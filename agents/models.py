@@ -30,6 +30,7 @@ from .acting.policy import undisturbed
 from .algorithms.learner import Agent, LearnerConfig
 from .algorithms.registry import LEARNERS, preset
 from .environments import EnvConfig, check_action_space, check_module_of, make_vector, making
+from .networks import NetworkConfig
 from .reports import reporting
 from .runs import device_of, learner_config
 from .settings import whole
@@ -83,7 +84,7 @@ class Algorithm:
             total_timesteps = whole("total_timesteps", total_timesteps)
         self.env_config = EnvConfig(env) if isinstance(env, str) else env
         env_id = _id_of(self.env_config)
-        memory = "none" if config is None else config.network.memory
+        memory = NetworkConfig.memory if config is None else config.network.memory
         known, training = preset(self.learner, env_id, memory)
         if isinstance(self.env_config, EnvConfig):
             lanes = training.num_envs if num_envs is None else whole("num_envs", num_envs)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sidestep.sequence import MEMORIES, State, make_memory, pack_episodes
 from sidestep.sequence.limits import COUNT, check_fields, one_of
+from sidestep.sequence.memory.table import KINDS
 
 from .acting.batch import Inputs, map_inputs
 from .acting.encoding import CHANNELS_AXES, SMALL_MAP
@@ -66,8 +67,15 @@ class NetworkConfig:
             "memory_window": COUNT,
         }
         check_fields(self, limits)
-        if self.skip_connection and self.memory == "none":
-            raise ValueError("skip_connection: expected a memory to pass by, got memory='none'")
+        if self.skip_connection and not self.remembers:
+            raise ValueError(
+                f"skip_connection: expected a memory to pass by, got memory={self.memory!r}"
+            )
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the network has anything of the past, as its memory's row says."""
+        return KINDS[self.memory].remembers
 
 
 class Network(nn.Module):
@@ -96,6 +104,7 @@ class Network(nn.Module):
         """Make the layers; parameters are drawn from torch's global generator."""
         super().__init__()
         self.config, self.num_actions, self.rank = config, num_actions, len(shape)
+        self.remembers = config.remembers
         self.convolution = _convolution(shape, config.channels if self.rank == 3 else ())
         with torch.no_grad():
             width = self._features(torch.zeros(1, *shape)).shape[-1]
@@ -122,7 +131,7 @@ class Network(nn.Module):
     def step(self, inputs: Inputs, state: State) -> tuple[Tensor, State]:
         """One tick: (B, ...) to (B, outputs) and the next state."""
         x = y = self.encode(inputs)
-        if self.config.memory != "none":
+        if self.remembers:
             y, state = self.memory.step(x, state, inputs.reset)
         return F.linear(self._joined(x, y), self.head.weight, self.head.bias), state
 
@@ -139,7 +148,7 @@ class Network(nn.Module):
             x = self.encode(inputs)
             y, state = self.memory(x, state, inputs.reset)
             return self.head(self._joined(x, y)), state
-        if self.config.memory == "none":
+        if not self.remembers:
             rows = self.head(self.encode(map_inputs(inputs, lambda x: x[needed])))
             output = rows.new_zeros(*needed.shape, rows.shape[-1])
             return output.masked_scatter(needed.unsqueeze(-1), rows), state

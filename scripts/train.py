@@ -15,6 +15,7 @@ from sidestep.agents import (
     Agent,
     EnvConfig,
     LearnerConfig,
+    NetworkConfig,
     Progress,
     RunConfig,
     Trainer,
@@ -144,12 +145,12 @@ def parse_options(learner: str, args: list[str]) -> Any:
     """The flags, over the preset of learner, env and memory."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--env", default=Options.env)
-    first.add_argument("--memory", default="none")
+    first.add_argument("--memory", default=NetworkConfig.memory)
     known, _ = first.parse_known_args(args)
     try:
         agent, training = preset(learner, known.env, known.memory)
     except ValueError:  # an unknown memory: the parser below says so with the flag's name
-        agent, training = preset(learner, known.env, "none")
+        agent, training = preset(learner, known.env, NetworkConfig.memory)
     options = options_of(learner)
     default = options(env=known.env, agent=agent, training=training)
     return parse(options, f"train {learner}", args, EXAMPLES, default=default)

@@ -25,11 +25,11 @@ from .memory.memory import Memory as Memory
 from .memory.memory import NoMemory as NoMemory
 from .memory.packing import Packing as Packing
 from .memory.packing import pack_episodes as pack_episodes
+from .memory.registering import register_memory as register_memory
 from .memory.table import MEMORIES as MEMORIES
 from .memory.table import Look as Look
 from .memory.table import MemoryKind as MemoryKind
 from .memory.table import make_memory as make_memory
-from .memory.table import register_memory as register_memory
 from .models import forecasting, language, markov
 from .models.attention import Attended as Attended
 from .models.attention import Attention as Attention

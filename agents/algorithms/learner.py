@@ -171,7 +171,7 @@ class Agent(ABC):
             TypeError: a space that cannot be learned from.
         """
         weights, network = under(state, "network."), config.network
-        layers = network.memory_layers if network.memory != "none" else 0
+        layers = network.memory_layers if network.remembers else 0
         if max(layers, len(network.hidden_sizes), len(network.channels)) > len(weights) + 2:
             raise ValueError(f"checkpoint: expected {layers} layers of memory, got fewer tensors")
         bare = cls.__new__(cls)

@@ -63,8 +63,8 @@ def notes_on(runs: list[Evaluated]) -> list[str]:
 
 
 def _kind(config: RunConfig) -> str:
-    memory = config.agent.network.memory
-    name = config.learner if memory == "none" else f"{config.learner}, {memory}"
+    network = config.agent.network
+    name = f"{config.learner}, {network.memory}" if network.remembers else config.learner
     return f"{name}, {config.env.id.split('/')[-1]}"
 
 

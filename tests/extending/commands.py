@@ -1,5 +1,6 @@
 """Commands in a fresh process, in a folder where `pieces.py` is."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,14 @@ from pathlib import Path
 
 QUIET = {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy", "COLUMNS": "300"}
 SHORT = "--total-steps 400 --num-envs 4 --evaluate-every 0 --episodes 20 --gif-episodes 0".split()
+
+
+def as_an_older(run: Path) -> None:
+    """Make a run note no modules, as those of earlier versions."""
+    path = run / "config.json"
+    settings = json.loads(path.read_text())
+    settings.pop("modules", None)
+    path.write_text(json.dumps(settings))
 
 
 def sidestep(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":

@@ -9,19 +9,29 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from sidestep.agents import DeepSarsa, DeepSarsaConfig, NetworkConfig, load_agent
+from sidestep.agents import (
+    DeepSarsa,
+    DeepSarsaConfig,
+    EnvConfig,
+    NetworkConfig,
+    RunConfig,
+    TrainingConfig,
+    load_agent,
+)
 from sidestep.agents.acting.batch import Inputs
 from sidestep.agents.insight import look
 from sidestep.scripts import evaluate, lm, train
+from sidestep.scripts.shared.groups import groups_of
 from sidestep.sequence import MEMORIES, Look, MemoryKind, make_memory, register_memory
 from sidestep.sequence.layers.inspection import gate_statistics
+from sidestep.sequence.memory.memory import NoMemory
 from sidestep.sequence.memory.table import CELLS, KINDS
 from sidestep.sequence.models.language import LanguageConfig, LanguageModel
 from sidestep.sequence.models.seq2seq import Seq2Seq
 from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig
 from sidestep.sequence.models.units import unit_activations
 
-from .commands import SHORT, refused, succeeds
+from .commands import SHORT, as_an_older, refused, succeeds
 
 
 def agent_of(memory: str) -> DeepSarsa:
@@ -107,6 +117,7 @@ def test_the_commands_know_it(
         as_fresh(train.main, ["deep-sarsa", "--modules", "pieces", "--help"])
     help_ = " ".join(capsys.readouterr().out.split())
     assert "{none,rnn,lstm,gru,attention,leaky,minimal}" in help_
+    as_an_older(Path(run))
     with pytest.raises(SystemExit):
         as_fresh(evaluate.main, [run, "--episodes", "5"])
     line = capsys.readouterr().err
@@ -216,6 +227,13 @@ def test_a_memory_that_breaks_the_interface_is_refused(
             r"expected words for the gates \[\], got some for \['q'\]",
         ),
         ("mine", broken("none")._replace(look=lambda *_: 1), TypeError, "Look, got int"),
+        ("mine", broken("none")._replace(remembers=0), TypeError, "True or False, got 0"),  # type: ignore
+        (
+            "mine",
+            broken("none")._replace(remembers=False),
+            ValueError,
+            "expected y to be x, as rem",
+        ),
     ],
 )
 def test_bad_rows_are_refused(
@@ -225,6 +243,25 @@ def test_bad_rows_are_refused(
     with pytest.raises(error, match=words):
         register_memory(name, kind)
     assert before == KINDS
+
+
+def test_one_that_remembers_nothing_is_none_as_the_shipped_one(tables: None) -> None:
+    """What is asked of "none" is asked of its row: any name may stand there."""
+    register_memory("blank", MemoryKind(lambda size, *_, **__: NoMemory(size), remembers=False))
+    shipped, own = agent_of("none"), agent_of("blank")
+    inputs = inputs_of(2)
+    assert torch.equal(own.network.step(inputs, ())[0], shipped.network.step(inputs, ())[0])
+    assert not own.network.remembers and agent_of("gru").network.remembers
+    with pytest.raises(ValueError, match="expected a memory to pass by, got memory='blank'"):
+        NetworkConfig((5,), "blank", skip_connection=True)
+    batch = Inputs._make(None if part is None else torch.stack([part] * 3) for part in inputs)
+    needed = torch.tensor([[True, True], [True, False], [False, False]])
+    assert torch.equal(own.network(batch, (), needed)[0], shipped.network(batch, (), needed)[0])
+    run = RunConfig("deep-sarsa", EnvConfig(), own.config, TrainingConfig())
+    other = RunConfig("deep-sarsa", EnvConfig(), agent_of("gru").config, TrainingConfig())
+    names = [group.name for group in groups_of([(Path("a"), run, {}), (Path("b"), other, {})])]
+    assert names == ["deep-sarsa, MovingObstacles-v0", "deep-sarsa, gru, MovingObstacles-v0"]
+    own.check_architecture(own.observation_space, own.action_space, own.config, own.state_dict())
 
 
 def test_trying_a_memory_draws_nothing(tables: None) -> None:
@@ -252,6 +289,7 @@ def test_in_fresh_processes(tmp_path: Path) -> None:
     words = ["train", "deep-sarsa", "--memory", "minimal", *SHORT, "--out", "run"]
     assert "got 'minimal'" in refused(tmp_path, *words) or not (tmp_path / "run").exists()
     succeeds(tmp_path, *words, "--modules", "pieces")
+    as_an_older(tmp_path / "run")
     assert "got 'minimal'; of one that another" in refused(tmp_path, "evaluate", "run")
     succeeds(tmp_path, "evaluate", "run", "--episodes", "5", "--modules", "pieces")
     succeeds(tmp_path, "record", "run", "--out", "run.png", "--panels", "gates",

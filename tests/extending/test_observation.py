@@ -23,7 +23,7 @@ from sidestep.envs.observations.features import features, features_space
 from sidestep.envs.observations.table import OBSERVATIONS
 from sidestep.scripts import evaluate, train
 
-from .commands import SHORT, refused, succeeds
+from .commands import SHORT, as_an_older, refused, succeeds
 
 ENV = "sidestep/MovingObstacles-v0"
 
@@ -216,6 +216,7 @@ def test_runs_in_fresh_processes(tmp_path: Path, env: str, others: list[str]) ->
         assert "observation: expected one of features, planes, window, book, got 'radar'" in line
         assert "import the module" in line and not (tmp_path / "run").exists()
     succeeds(tmp_path, *words, "--out", "run", *others)
+    as_an_older(tmp_path / "run")
     line = refused(tmp_path, "evaluate", "run")
     told = "expected an env in a module" if not others else "got 'radar'; of one that another"
     assert told in line and "--modules" in line
@@ -237,6 +238,7 @@ def test_a_run_names_what_is_missing(
     """The same in this process, whose tables are made as new before every command."""
     words = ["--env-kwargs", "observation=radar", *SHORT, "--out", str(tmp_path / "run")]
     as_fresh(train.main, ["deep-sarsa", *words, "--modules", "pieces"])
+    as_an_older(tmp_path / "run")
     with pytest.raises(SystemExit) as caught:
         as_fresh(evaluate.main, [str(tmp_path / "run")])
     assert caught.value.code == 2
