@@ -50,6 +50,5 @@ class Level(Grid):
         Raises:
             ValueError: an argument out of range, or none in `tries` maps could be solved.
         """
-        return cls.parse(
-            str(random_grid(seed, width, height, wall_density, patrols, wanderers, tries))
-        )
+        grid = random_grid(seed, width, height, wall_density, patrols, wanderers, tries)
+        return cls.of_checked(grid.rows)

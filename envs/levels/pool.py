@@ -5,10 +5,13 @@ from dataclasses import fields as dataclass_fields
 from functools import lru_cache
 
 from .level import Level
-from .random import check_integer, check_kind
+from .random import check_integer, check_kind, random_maps, rows_of
 
 SPLITS = ("train", "test")
 """Level n of a split has the seed 2 n, plus 1 for test: no seed is in both."""
+
+MOST_LEVELS, MOST_CELLS = 100_000, 100_000_000
+"""Of a split. So many levels like Crossing's are made in ten seconds or so, and take 300 MB."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class LevelPool:
     wanderers: int = 0
     """Obstacles that walk at random."""
     count: int = 64
-    """Levels in each split."""
+    """Levels in each split, up to 100,000, and 100 million cells in all of them."""
     first: int = 0
     """Number of the first level; level n has the seed 2 n (train) or 2 n + 1 (test)."""
 
@@ -39,7 +42,13 @@ class LevelPool:
         check_kind(
             "pool ", self.width, self.height, self.patrols, self.wanderers, self.wall_density
         )
-        check_integer("pool count", self.count, 1, 10000)
+        check_integer("pool count", self.count, 1, MOST_LEVELS)
+        cells = self.count * self.width * self.height
+        if cells > MOST_CELLS:
+            raise ValueError(
+                f"pool count: expected at most {MOST_CELLS:,} cells, width x height x count, "
+                f"got {self.width} x {self.height} x {self.count}"
+            )
         check_integer("pool first", self.first, 0, 2**40)
         object.__setattr__(self, "wall_density", float(self.wall_density))
 
@@ -67,16 +76,7 @@ class LevelPool:
 
 @lru_cache(maxsize=16)
 def _levels(pool: LevelPool, split: str) -> tuple[Level, ...]:
-    seeds = range(pool.first, pool.first + pool.count)
-    offset = SPLITS.index(split)
-    return tuple(
-        Level.random(
-            2 * seed + offset,
-            pool.width,
-            pool.height,
-            wall_density=pool.wall_density,
-            patrols=pool.patrols,
-            wanderers=pool.wanderers,
-        )
-        for seed in seeds
-    )
+    numbers = range(pool.first, pool.first + pool.count)
+    seeds = [2 * number + SPLITS.index(split) for number in numbers]
+    kind = (pool.width, pool.height, pool.wall_density, pool.patrols, pool.wanderers)
+    return tuple(map(Level.of_checked, rows_of(random_maps(seeds, *kind))))

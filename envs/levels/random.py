@@ -1,14 +1,17 @@
 """Random grids that can be solved, by seed."""
 
-import random
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sidestep.envs.rules import tick as kernels
-from sidestep.envs.rules.arrays import tables
-from sidestep.envs.rules.grid import FLOOR, GOAL, HEADINGS, START, WALL, WANDERER, Cell, Grid
+from sidestep.envs.rules.arrays import tables, tables_of
+from sidestep.envs.rules.grid import Grid
 
-from .earliest_way import arrival
+from .attempts import FRESH, attempts
+from .earliest_way import arrivals, search_arrays
+from .mersenne import words_of
 
 PERIODS = (1, 2)
 """Obstacle periods under which a random level is checked."""
@@ -16,6 +19,8 @@ STARTS = 16
 """Random starts, for each period, from which a random level is checked."""
 WITHIN = 100
 """Ticks in which the goal must be within reach."""
+CHUNK = 512
+"""Maps that are drawn together, each with a generator of 5 kB."""
 
 
 def random_grid(
@@ -33,16 +38,65 @@ def random_grid(
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             kind = "positive" if least else "non-negative"
             raise ValueError(f"random level: {name}: expected a {kind} integer, got {value!r}")
-    rng = random.Random(seed)  # its random() is the same in every version of Python
-    for _ in range(tries):
-        level = _attempt(rng, width, height, wall_density, patrols, wanderers)
-        if level is not None and is_solvable(level):
-            return level
-    raise ValueError(
-        f"random level: found none that can be solved in {tries} tries with {width}x{height} "
-        f"cells, wall_density={wall_density:g}, patrols={patrols}, wanderers={wanderers}; "
-        "expected fewer walls or obstacles, or more room"
-    )
+    kind = (width, height, wall_density, patrols, wanderers)
+    return Grid.of_checked(next(rows_of(random_maps([seed], *kind, tries=tries))))
+
+
+def random_maps(
+    seeds: Sequence[int],
+    width: int,
+    height: int,
+    wall_density: float,
+    patrols: int,
+    wanderers: int,
+    tries: int = 200,
+) -> NDArray[np.uint8]:
+    """Draw a map that can be solved for every seed; arguments as of `random_grid`, checked.
+
+    Returns:
+        (L, height, width), each cell the ASCII code of its character.
+
+    Raises:
+        ValueError: none was found in `tries` maps.
+    """
+    maps = np.empty((len(seeds), height, width), dtype=np.uint8)
+    words, used = words_of(seeds)
+    counts = np.array([round(wall_density * width * height), patrols, wanderers])
+    for begin in range(0, len(seeds), CHUNK):
+        part = slice(begin, begin + CHUNK)
+        if not _draw(maps[part], words[part], used[part], counts, tries):
+            raise ValueError(
+                f"random level: found none that can be solved in {tries} tries with "
+                f"{width}x{height} cells, wall_density={wall_density:g}, patrols={patrols}, "
+                f"wanderers={wanderers}; expected fewer walls or obstacles, or more room"
+            )
+    return maps
+
+
+def _draw(
+    maps: NDArray[np.uint8],
+    words: NDArray[np.int64],
+    used: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    tries: int,
+) -> bool:
+    """Write a map for every seed; False where `tries` are over for one of them."""
+    random = np.zeros((len(maps), FRESH + 1), dtype=np.int64)
+    scratch, waiting = np.empty((3, maps[0].size), dtype=np.int64), np.arange(len(maps))
+    while len(waiting):
+        attempts(waiting, random, words, used, counts, tries, maps, scratch)
+        if waiting.min() < 0:
+            return False
+        waiting = waiting[~solvable(*tables_of(maps[waiting]))]
+    return True
+
+
+def rows_of(maps: NDArray[np.uint8]) -> Iterator[tuple[str, ...]]:
+    """The text of the rows of each map."""
+    number, height, width = maps.shape
+    text, area = maps.tobytes().decode("ascii"), height * width
+    for begin in range(0, number * area, area):
+        yield tuple(text[at : at + width] for at in range(begin, begin + area, width))
 
 
 def check_kind(
@@ -66,81 +120,33 @@ def check_integer(name: str, value: int, least: int, most: int) -> None:
         raise ValueError(f"{name}: expected an integer from {least} to {most}, got {value!r}")
 
 
-def _attempt(
-    rng: random.Random, width: int, height: int, density: float, patrols: int, wanderers: int
-) -> Grid | None:
-    """A map with all its obstacles; None where walls cut off the goal or leave no room."""
-    cells = [[FLOOR] * width for _ in range(height)]
-    start = Cell(_below(rng, width), _below(rng, height - 1))
-    goal = Cell(_below(rng, width), height - 1)
-    cells[start.y][start.x], cells[goal.y][goal.x] = START, GOAL
-    free = [(x, y) for y in range(height) for x in range(width) if cells[y][x] == FLOOR]
-    _shuffle(rng, free)
-    walls = round(density * width * height)
-    for x, y in free[:walls]:
-        cells[y][x] = WALL
-    try:
-        level = Grid(tuple("".join(row) for row in cells))
-    except ValueError:  # no way to the goal
-        return None
-    room = level.reachable(level.start)
-    free = [place for place in free[walls:] if place in room]
-    for x, y in free:
-        if patrols == 0:
-            break
-        character = "<>^v"[_below(rng, 4)]
-        if _is_patrol(level, Cell(x, y), character, {start, goal}):
-            cells[y][x], patrols = character, patrols - 1
-    for x, y in free:
-        if wanderers and cells[y][x] == FLOOR and abs(x - start.x) + abs(y - start.y) > 2:
-            cells[y][x], wanderers = WANDERER, wanderers - 1
-    if patrols or wanderers:
-        return None
-    return Grid(tuple("".join(row) for row in cells))
-
-
-def _is_patrol(level: Grid, place: Cell, character: str, avoid: set[Cell]) -> bool:
-    """Whether a patrol has three cells or more to walk there, none of `avoid` among them."""
-    dx, dy = HEADINGS[character]
-    track = {place}
-    for sign in (1, -1):
-        x, y = place.x + sign * dx, place.y + sign * dy
-        while not level.is_wall(x, y):
-            track.add(Cell(x, y))
-            x, y = x + sign * dx, y + sign * dy
-    return len(track) > 2 and not track & avoid
-
-
 def is_solvable(level: Grid) -> bool:
     """Whether a way without a hit leads to the goal within 100 ticks, wanderers left out.
 
     Looked for from the map's own start and from 16 random ones, for obstacle periods 1 and 2.
     """
-    sites, tracks, walls = tables((level,))
+    return bool(solvable(*tables((level,)))[0])
+
+
+def solvable(
+    sites: NDArray[np.int32], tracks: NDArray[np.int32], walls: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """`is_solvable` of the levels in tables, (L,)."""
+    each, number = STARTS + 1, len(sites)
+    level_of = np.repeat(np.arange(number, dtype=np.int32), each)
+    state = np.zeros((kernels.FIRST + 4 * tracks.shape[1], len(level_of)), dtype=np.int16)
+    clock, first = np.zeros(len(level_of), np.int32), np.arange(len(level_of)) % each == 0
+    arrays, good = search_arrays(*walls.shape[1:], tracks.shape[1]), np.ones(number, np.bool_)
+    out = np.zeros(len(level_of), dtype=np.int64)
     for period in PERIODS:
-        for random_starts, lanes in ((0, 1), (1, STARTS)):
-            state = np.zeros((kernels.FIRST + 4 * tracks.shape[1], lanes), dtype=np.int16)
-            streams = np.zeros((3, lanes), dtype=np.uint64)
-            streams[kernels.SEED] = np.arange(lanes)
-            clock, level_of = np.zeros(lanes, np.int32), np.zeros(lanes, np.int32)
+        streams = np.zeros((3, len(level_of)), dtype=np.uint64)
+        streams[kernels.SEED] = (
+            np.arange(len(level_of)) % each - ~first
+        )  # of 0 to 15, and the map's
+        for random_starts, chosen in ((0, first), (1, ~first)):
             rules = np.array([period, random_starts, 1, 1, 1, WITHIN], dtype=np.int32)
-            chosen, wanted = np.ones(lanes, np.bool_), np.full(lanes, -1)
+            wanted = level_of.astype(np.int64)
             kernels.restart(chosen, wanted, state, clock, streams, level_of, sites, tracks, rules)
-            for lane in range(lanes):
-                if (
-                    arrival(state[:, lane].copy(), sites[0], tracks[0], walls[0], period, WITHIN)
-                    < 0
-                ):
-                    return False
-    return True
-
-
-def _below(rng: random.Random, bound: int) -> int:
-    return int(rng.random() * bound)
-
-
-def _shuffle(rng: random.Random, items: list[tuple[int, int]]) -> None:
-    """Fisher and Yates."""
-    for last in range(len(items) - 1, 0, -1):
-        other = _below(rng, last + 1)
-        items[last], items[other] = items[other], items[last]
+        arrivals(state, level_of, (sites, tracks, walls), period, WITHIN, *arrays, out)
+        good &= out.reshape(number, each)[:, -1] > 0
+    return good

@@ -5,6 +5,7 @@ planes of one value each, which say when obstacles move and when they were shown
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from sidestep.envs.rules.arrays import tables
 from sidestep.envs.rules.grid import Grid
-from sidestep.envs.rules.tick import FIRST, PHASE, X, Y, compiled
+from sidestep.envs.rules.tick import FIRST, GOAL_X, GOAL_Y, HEIGHT, PHASE, WIDTH, X, Y, compiled
 
 from .view import CLOCK_BITS, EVERY, HIDE_HEADINGS, PHASE_BITS, RADIUS, View
 
@@ -148,22 +149,28 @@ def planes_ground(levels: Sequence[Grid], view: View) -> NDArray[np.uint8]:
     sites, _, walls = tables(levels)
     ground = np.zeros((len(levels), channels(view), *walls.shape[1:]), dtype=np.uint8)
     ground[:, 0] = walls
-    for page, (_, _, goal_x, goal_y, _, _) in zip(ground, sites, strict=True):
-        page[2, goal_y, goal_x] = 1
+    ground[np.arange(len(levels)), 2, sites[:, GOAL_Y], sites[:, GOAL_X]] = 1
     return ground.reshape(len(levels), -1)
 
 
 def window_ground(levels: Sequence[Grid], view: View) -> NDArray[np.uint8]:
     """What never moves in `window`: (L, 3, H + 2 r, W + 2 r), outside, walls and goal."""
+    return _window_ground(tuple(levels), view.radius)
+
+
+@lru_cache(maxsize=8)
+def _window_ground(levels: tuple[Grid, ...], r: int) -> NDArray[np.uint8]:
+    """`window_ground`, shared by worlds of the same levels as `tables` are."""
     sites, _, walls = tables(levels)
-    r, (number, height, width) = view.radius, walls.shape
+    number, height, width = walls.shape
     ground = np.zeros((number, FIXED, height + 2 * r, width + 2 * r), dtype=np.uint8)
+    down = np.arange(height) < sites[:, HEIGHT, None]  # (L, H)
+    across = np.arange(width) < sites[:, WIDTH, None]  # (L, W)
+    inside = down[:, :, None] & across[:, None]
     ground[:, 0] = 1
-    for page, wall, site in zip(ground, walls, sites, strict=True):
-        _, _, goal_x, goal_y, across, down = site
-        page[0, r : r + down, r : r + across] = 0
-        page[1, r : r + down, r : r + across] = wall[:down, :across]
-        page[2, r + goal_y, r + goal_x] = 1
+    ground[:, 0, r : r + height, r : r + width] = ~inside
+    ground[:, 1, r : r + height, r : r + width] = walls & inside
+    ground[np.arange(number), 2, r + sites[:, GOAL_Y], r + sites[:, GOAL_X]] = 1
     return ground
 
 

@@ -84,6 +84,19 @@ class Grid:
             _KNOWN[cls, rows] = known = cls(rows)
         return cast(Self, known)
 
+    @classmethod
+    def of_checked(cls, rows: tuple[str, ...]) -> Self:
+        """Make the level of rows that are known to be a map; like `parse`, without a look at them.
+
+        Args:
+            rows: as `parse` would leave them.
+        """
+        known = _KNOWN.get((cls, rows))
+        if known is None:
+            _KNOWN[cls, rows] = known = object.__new__(cls)
+            object.__setattr__(known, "rows", rows)
+        return cast(Self, known)
+
     def __post_init__(self) -> None:
         """Check the map."""
         self._check_shape()

@@ -119,6 +119,15 @@ def earliest(level: Level, period: int, limit: int) -> int:
     return -1
 
 
+def found_by_search(level: Level, period: int, limit: int) -> int:
+    """The same by the search."""
+    sites, tracks, walls = tables((level,))
+    env = MovingObstaclesEnv(level=level, obstacle_period=period, random_starts=False)
+    env.reset(seed=0)
+    state = env.world.state[:, 0].copy()
+    return arrival(state, sites[0], tracks[0], walls[0], period, limit)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 3))
 def test_search_against_play(seed: int, period: int) -> None:
@@ -129,12 +138,7 @@ def test_search_against_play(seed: int, period: int) -> None:
         level = Level(tuple("".join(row) for row in cells))
     except ValueError:  # walled in
         return
-    sites, tracks, walls = tables((level,))
-    env = MovingObstaclesEnv(level=level, obstacle_period=period, random_starts=False)
-    env.reset(seed=0)
-    state = env.world.state[:, 0].copy()
-    found = arrival(state, sites[0], tracks[0], walls[0], period, 12)
-    assert found == earliest(level, period, 12)
+    assert found_by_search(level, period, 12) == earliest(level, period, 12)
 
 
 @settings(max_examples=10, deadline=None)
