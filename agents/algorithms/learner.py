@@ -18,6 +18,7 @@ from sidestep.agents.settings import TrainingConfig
 from sidestep.sequence import State
 from sidestep.sequence.fitting.checkpoint import Spec, check_module, check_tensors, under, within
 from sidestep.sequence.fitting.optimise import (
+    Adam,
     adam_specs,
     descend,
     flatten_parameters,
@@ -133,9 +134,7 @@ class Agent(ABC):
             torch.manual_seed(seed)
             self.network = self.make_network().to(self.device)
         self.flat = flatten_parameters(self.network)
-        self.optimizer = torch.optim.Adam(
-            [self.flat], lr=config.learning_rate, eps=1e-5, fused=True
-        )
+        self.optimizer = Adam([self.flat], lr=config.learning_rate, eps=1e-5, fused=True)
         self.random = np.random.default_rng(seed)
         self.steps = 0
         """Env ticks learned from; the clock of every schedule."""

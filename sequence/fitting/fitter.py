@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoint import Spec, check_module, check_tensors, under, within
-from .optimise import adam_specs, descend, flatten_parameters, load_adam
+from .optimise import Adam, adam_specs, descend, flatten_parameters, load_adam
 from .records import entries
 from .runs import Progress, Report, RunLoop
 from .task import FittingConfig as FittingConfig
@@ -57,7 +57,7 @@ class Fitter(RunLoop):
         super().__init__(config, config.validate_every, folder, facts)
         self.task, self.updates = task, 0
         self.flat = flatten_parameters(task.module)
-        self.optimizer = torch.optim.Adam([self.flat], lr=config.learning_rate, fused=True)
+        self.optimizer = Adam([self.flat], lr=config.learning_rate, fused=True)
         self.window = [0.0, 0, 0.0]  # losses, terms and seconds since the log's last line
         with seeded(config.seed):
             self.random = _random_state(self.flat.device)

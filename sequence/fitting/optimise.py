@@ -1,5 +1,6 @@
 """An optimizer step on all parameters as one vector: clipped, and refused where not finite."""
 
+import inspect
 import math
 from collections.abc import Mapping
 
@@ -20,6 +21,17 @@ def load_adam(
 ) -> None:
     """Put back what Adam stored of `flat`; {} where it had made no step."""
     optimizer.state[flat] = {k: v.to(flat.device).clone() for k, v in state.items()}
+
+
+class Adam(torch.optim.Adam):
+    """torch's Adam, without torch's compiler, whose import takes a second of processor time.
+
+    The two methods are torch's own, out of the wrappers that import the compiler only to tell it to
+    stop there.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.Adam.add_param_group)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
 
 
 def flatten_parameters(network: nn.Module) -> nn.Parameter:
