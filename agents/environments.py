@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import gymnasium as gym
@@ -23,6 +23,10 @@ OWN = "sidestep.envs"
 """The module that registers this package's own envs."""
 Vectorization = Literal["auto", "native", "sync", "async"]
 VECTORIZATIONS = get_args(Vectorization)
+TRAINING_LEVELS = 8_000
+"""Levels that commands train on where an id's episodes draw theirs from a pool. Of 64 levels agents
+remember the answers: of 1,000 others REINFORCE with a GRU then solves 80 %, after 8,000 levels 96 %
+(measured once, 8 and 16 million ticks)."""
 MOST_TICKS = 10_000
 """Time limit where an env has none: an agent that never ends an episode must not hang."""
 
@@ -165,6 +169,22 @@ def spec_of(config: EnvConfig) -> EnvSpec:
             raise
         what = str(error).split(" Did you mean")[0]  # Gymnasium looks among bare names only
         raise type(error)(f"{what} Did you mean: `{bare[close[0]]}`?") from None
+
+
+def for_training(config: EnvConfig) -> EnvConfig:
+    """The same env to train in: with 8,000 levels, where its id has a pool and no count is named.
+
+    Args:
+        config: of any env; others' envs, and where its keywords name a pool, are left as they are.
+
+    Raises:
+        ValueError, gymnasium.error.Error: as of `spec_of`.
+    """
+    pool = spec_of(config).kwargs.get("pool") if is_own(config.id) else None
+    if not isinstance(pool, dict) or "pool" in config.keywords() or "count" in pool:
+        return config
+    larger = {**pool, "count": TRAINING_LEVELS}
+    return replace(config, kwargs=(*config.kwargs, f"pool={larger}"))
 
 
 def make_vector(config: EnvConfig, num_envs: int) -> VectorEnv[Any, Any, Any]:

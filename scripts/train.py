@@ -26,7 +26,7 @@ from sidestep.agents import (
 from sidestep.agents.acting.evaluation import lanes_for
 from sidestep.agents.algorithms.presets import final_episodes
 from sidestep.agents.algorithms.registry import LEARNERS, OTHER_ACTIONS, preset
-from sidestep.agents.environments import Vectorization, name_of
+from sidestep.agents.environments import Vectorization, for_training, name_of
 from sidestep.agents.reports import figures_of
 from sidestep.agents.runs import (
     build_agent,
@@ -69,7 +69,7 @@ class Options:
     env: str = "sidestep/MovingObstacles-v0"
     """A Gymnasium id with discrete actions; module:id imports the module first."""
     env_kwargs: tuple[str, ...] = ()
-    """Keywords of the env, as name=value."""
+    """Keywords of the env, as name=value. Unless they name a pool, Crossing-v0 has 8,000 levels."""
     max_episode_steps: int | None = None
     """Time limit in ticks; if left out the env's own, or 10,000 where it has none."""
     vectorization: Vectorization = "auto"
@@ -160,7 +160,9 @@ def train(learner: str, options: Any) -> Path:
     """Begin a run; returns its folder."""
     training = options.training
     torch.set_num_threads(training.threads)
-    run = RunConfig(learner, options.env_config(), options.agent, training, tuple(NAMED))
+    run = RunConfig(
+        learner, for_training(options.env_config()), options.agent, training, tuple(NAMED)
+    )
     folder = options.out or default_folder(learner, options.env)
     env = make_vector(run.env, training.num_envs)
     try:

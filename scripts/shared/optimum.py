@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -34,7 +35,8 @@ PATIENCE = 2**27
 """States, over all starts, that are solved for a table beside agents' results: seconds."""
 SEEDED_STARTS, FEWEST_STARTS = 1024, 16
 """Where starts are too many to solve all: so many in all, shared out evenly over the levels, and
-at least so few on each; a world that allows none is left out."""
+at least so few on each, so of a larger pool on its first levels; a world that allows none is left
+out."""
 
 
 class Optimum(float):
@@ -57,7 +59,7 @@ def optimum_of(config: EnvConfig, seeds: int | None = None, show: bool = False) 
 
     It knows everything, the obstacles' headings and the move phase included, whatever the env
     shows; so an agent with less may not be able to reach it. Of a world of several levels it is
-    the mean over those that the env plays.
+    the mean over those that the env plays, or over the first ones of a large pool.
 
     Args:
         config: of any env.
@@ -106,19 +108,41 @@ def _rules(config: EnvConfig) -> tuple[WorldConfig, int | None] | None:
 @lru_cache(maxsize=32)
 def _solved(world: WorldConfig, limit: int | None, seeds: int | None, show: bool) -> Optimum | None:
     """`optimum_of` a configuration, whose levels are text: no file that could change."""
-    levels = len(world.maps)
-    every = [world.alone(n) if levels > 1 else world for n in range(levels)]
+    few, levels = _sample(world), len(world.maps)
     try:
         if seeds is None:
-            possible, seeds = seeds_for([Problem(alone, limit, 1.0) for alone in every])
+            possible, seeds = seeds_for(_problems(few, limit))
+            if few is not world and (possible, seeds) == (True, None):  # perhaps all can be solved
+                all_possible, seeds = seeds_for(_problems(world, limit))
+                few = world if all_possible else few
             if not possible:
                 return None
-        with level_progress(levels if show else 1) as report:
+        else:
+            few = world
+        with level_progress(len(few.maps) if show else 1) as report:
             chosen = None if seeds is None else range(seeds)
-            found = solve_levels(world, max_ticks=limit, seeds=chosen, report=report)
-        return Optimum(found.mean_return, words_of(found, seeds))
+            found = solve_levels(few, max_ticks=limit, seeds=chosen, report=report)
+        return Optimum(found.mean_return, words_of(found, seeds, levels))
     except (TypeError, Unsolvable):
         return None
+
+
+def _sample(world: WorldConfig) -> WorldConfig:
+    """A world whose levels can all have their share of starts: of a larger pool the first levels.
+
+    Each is drawn like every other, so these are a fair sample.
+    """
+    most = SEEDED_STARTS // FEWEST_STARTS
+    if world.pool is None or world.pool.count <= most:
+        return world
+    return replace(world, pool=replace(world.pool, count=most))
+
+
+def _problems(world: WorldConfig, limit: int | None) -> list[Problem]:
+    """What is to be solved on each level, without discount."""
+    levels = len(world.maps)
+    every = [world.alone(n) if levels > 1 else world for n in range(levels)]
+    return [Problem(alone, limit, 1.0) for alone in every]
 
 
 def seeds_for(problems: Sequence[Problem]) -> tuple[bool, int | None]:
@@ -138,13 +162,19 @@ def seeds_for(problems: Sequence[Problem]) -> tuple[bool, int | None]:
     return number >= FEWEST_STARTS, number
 
 
-def words_of(found: LevelSolutions, seeds: int | None) -> str:
-    """What the means of a solution are over; empty: every start of the only level."""
+def words_of(found: LevelSolutions, seeds: int | None, of: int) -> str:
+    """What the means of a solution are over; empty: every start of the only level.
+
+    Args:
+        found: of some levels.
+        seeds: on each of them.
+        of: levels of the world.
+    """
     levels = len(found.levels)
-    if levels == 1:
+    if of == 1:
         return "" if found.is_exact else f"{seeds:,} seeds"
     each = "" if found.is_exact else f", {seeds:,} seeds on each"
-    return f"{levels} levels{each}"
+    return f"{levels} levels{each}" if levels == of else f"{levels} of {of:,} levels{each}"
 
 
 _OUTER: ContextVar[Progress | None] = ContextVar("bar of the work within which is solved")

@@ -10,7 +10,6 @@ again in some seconds.
 """
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -31,8 +30,9 @@ FORMAT, VERSION = "sidestep replay", 1
 ACTIONS = range(5)
 LARGEST = 4 * 2**20
 """Bytes of a file that is read."""
-MOST_EPISODES, MOST_TICKS, MOST_CELLS = 10_000, 500_000, 100_000
-"""Of one file: episodes, ticks of all together, and cells of all the maps of its world."""
+MOST_EPISODES, MOST_TICKS, MOST_CELLS, MOST_LEVELS = 10_000, 500_000, 100_000, 10_000
+"""Of one file: episodes, ticks of all together, cells of all the maps that it holds, and levels of
+a pool of Crossing's size, of which so many are made in about a second."""
 OURS = "sidestep/"
 
 
@@ -203,16 +203,25 @@ def _check_keywords(config: EnvConfig) -> None:
         if names_file(text):
             raise ValueError(f"env kwargs: expected maps as text, got a path, {shown(text)}")
         cells += len(text)
-    pool = keywords.get("pool")
-    if isinstance(pool, dict):
-        sizes = (pool.get(f.name, f.default) for f in fields(LevelPool) if f.name in SIZES)
-        cells += math.prod(n for n in sizes if isinstance(n, int) and not isinstance(n, bool))
     if cells > MOST_CELLS:
         raise ValueError(f"env kwargs: expected at most {MOST_CELLS:,} cells of maps, got more")
+    pool = keywords.get("pool")
+    if isinstance(pool, dict):
+        _check_pool(pool)
 
 
-SIZES = ("width", "height", "count")
-"""Fields of a pool that its cells are the product of."""
+def _check_pool(pool: dict[str, Any]) -> None:
+    """Refuse a pool that takes long to make: a level costs as much as its cells and its side."""
+    known = {f.name: pool.get(f.name, f.default) for f in fields(LevelPool)}
+    sizes = [known[name] for name in ("count", "width", "height")]
+    if not all(isinstance(size, int) for size in sizes):
+        return  # the env says what it expects
+    count, width, height = sizes
+    if count * width * height * max(width, height) > MOST_LEVELS * 12**3:
+        raise ValueError(
+            f"env kwargs: expected a pool of at most {MOST_LEVELS:,} levels of 12x12 cells or as "
+            f"much work, got {count:,} of {width}x{height}"
+        )
 
 
 def level_in(env: gym.Env[Any, Any]) -> str:

@@ -15,7 +15,14 @@ from sidestep.agents import (
     make_single,
     make_vector,
 )
-from sidestep.agents.environments import MOST_TICKS, is_native, parse_keywords, qualified
+from sidestep.agents.environments import (
+    MOST_TICKS,
+    TRAINING_LEVELS,
+    for_training,
+    is_native,
+    parse_keywords,
+    qualified,
+)
 
 
 def test_keywords_are_python_literals_or_else_text() -> None:
@@ -109,3 +116,41 @@ def test_processes_give_the_same_rollouts_as_one_process() -> None:
         for a, b in zip(one[1:-1], other[1:-1], strict=True):
             assert torch.equal(a, b)
         assert torch.equal(one.inputs.obs, other.inputs.obs)
+
+
+def test_to_train_in_there_are_more_levels_than_an_id_has() -> None:
+    config = EnvConfig("sidestep.envs:sidestep/Crossing-v0", ("split=test", "radius=4"), 50, "sync")
+    larger = for_training(config)
+    assert larger.keywords() == {"split": "test", "radius": 4, "pool": {"count": TRAINING_LEVELS}}
+    assert (larger.id, larger.max_episode_steps, larger.vectorization) == (config.id, 50, "sync")
+    assert gym.make("sidestep/Crossing-v0").unwrapped.config.pool.count == 64  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        EnvConfig("sidestep/Crossing-v0", ("pool={'patrols': 9}",)),
+        EnvConfig("sidestep/Crossing-v0", ("pool=None", "level=gate")),
+        EnvConfig(),
+        EnvConfig("sidestep/Glimpse-v0", ("visible_every=3",)),
+        EnvConfig("Others-v0"),
+    ],
+)
+def test_to_train_in_all_else_is_as_it_is(config: EnvConfig) -> None:
+    gym.register("Others-v0", entry_point="gymnasium:Env", kwargs={"pool": {}})
+    try:
+        assert for_training(config) is config
+    finally:
+        del gym.registry["Others-v0"]
+
+
+def test_a_pool_whose_count_an_id_states_is_kept() -> None:
+    entry = gym.spec("sidestep/Crossing-v0").entry_point
+    for env_id, pool in (("sidestep/Few-v0", {"count": 5}), ("sidestep/Calm-v0", {"patrols": 2})):
+        gym.register(env_id, entry_point=entry, kwargs={"pool": pool})
+    try:
+        few, calm = EnvConfig("sidestep/Few-v0"), EnvConfig("sidestep/Calm-v0")
+        assert for_training(few) is few
+        assert for_training(calm).keywords()["pool"] == {"patrols": 2, "count": TRAINING_LEVELS}
+    finally:
+        del gym.registry["sidestep/Few-v0"], gym.registry["sidestep/Calm-v0"]

@@ -13,8 +13,8 @@ import gymnasium as gym
 import pytest
 import torch
 
-from sidestep.agents import Agent, EnvConfig, make_vector, training
-from sidestep.agents.runs import read_checkpoint, restore_agent
+from sidestep.agents import Agent, EnvConfig, environments, make_vector, training
+from sidestep.agents.runs import read_checkpoint, read_config, restore_agent
 from sidestep.envs import Level
 from sidestep.scripts import evaluate, train
 from sidestep.scripts.shared import optimum
@@ -71,6 +71,21 @@ def test_a_run_leaves_its_folder_and_ends_with_a_table(
     table = printed[printed.index("│ success") : printed.index("└")]
     evaluate.main([str(folder), "--episodes", "20"])
     assert table in capsys.readouterr().out
+
+
+def test_crossing_is_trained_on_many_levels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environments, "TRAINING_LEVELS", 90)
+    monkeypatch.setattr(optimum, "PATIENCE", 0)  # not solved
+    arguments = ("--total-steps", 300, "--evaluate-every", 0, "--out")
+    words = ("--env", "sidestep/Crossing-v0", *arguments)
+    run("reinforce", *words, tmp_path / "run")
+    assert read_config(tmp_path / "run").env.keywords() == {"pool": {"count": 90}}
+    env = make_vector(read_config(tmp_path / "run").env, 2)
+    assert len(env.unwrapped.world.levels) == 90  # type: ignore[attr-defined]
+    run("reinforce", *words, tmp_path / "few", "--env-kwargs", "pool={}")
+    assert read_config(tmp_path / "few").env.keywords() == {"pool": {}}
 
 
 @pytest.mark.parametrize("learner", ["deep-sarsa", "reinforce"])

@@ -74,6 +74,22 @@ def test_several_levels() -> None:
     assert low < 0 < high
 
 
+def test_of_a_large_pool_the_first_levels_are_solved(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = {"width": 5, "height": 4, "patrols": 3, "count": 70}
+    optimum._solved.cache_clear()
+    first = optimum_of(EnvConfig(kwargs=(f"pool={ {**pool, 'count': 64} }", "split=test")))
+    every = optimum_of(EnvConfig(kwargs=(f"pool={pool}", "split=test")))
+    assert first is not None and first.over == "64 levels"
+    assert every is not None and every.over == "70 levels" and every != first
+    optimum._solved.cache_clear()
+    monkeypatch.setattr(optimum, "MOST_STARTS", 20)  # as if no level could be solved from all
+    some = optimum_of(EnvConfig(kwargs=(f"pool={pool}", "split=test")))
+    assert some is not None and some.over == "64 of 70 levels, 16 seeds on each"
+    config = WorldConfig.of(pool={**pool, "count": 64}, split="test")
+    assert some == solve_levels(config, max_ticks=100, seeds=range(16)).mean_return
+    optimum._solved.cache_clear()
+
+
 @pytest.mark.parametrize("vectorization", ["native", "sync", "async"])
 def test_later_is_of_the_worlds_that_the_env_plays_and_not_solved_before(
     vectorization: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

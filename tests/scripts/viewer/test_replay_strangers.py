@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sidestep.agents import EnvConfig
+from sidestep.agents.environments import TRAINING_LEVELS
 from sidestep.scripts import play, watch
 from sidestep.scripts.viewer import replay as replays
 from sidestep.scripts.viewer.replay import Replay, ReplayEpisode, level_in, portable
@@ -72,8 +73,12 @@ KEYWORDS: dict[str, tuple[list[str], str]] = {
     "backslash": ([r"level='..\\map'"], "expected maps as text, got a path"),
     "list": (["levels=['three-rows', 'x/y']"], "expected maps as text, got a path"),
     "dict": (["pool={'a/b': 3}"], "expected maps as text, got a path"),
-    "pool": (["pool={'count': 10000}"], "expected at most 100,000 cells of maps, got more"),
-    "wide pool": (["pool={'width': 100, 'height': 100, 'count': 11}"], "at most 100,000 cells"),
+    "pool": (
+        ["pool={'count': 10001}"],
+        "expected a pool of at most 10,000 levels of 12x12 cells or as much work, got 10,001 of",
+    ),
+    "wide pool": (["pool={'width': 100, 'height': 100, 'count': 18}"], "got 18 of 100x100"),
+    "odd pool": (["pool={'count': '9'}"], "pool count: expected an integer from 1 to 100000"),
     "maps": ([f"levels={['S' + '.' * 998 + 'G'] * 101}"], "at most 100,000 cells of maps"),
     "minus": (["level=" + "-" * 100_000 + "1"], "expected"),
     "nested": (["level=" + "[" * 5000], "expected"),
@@ -89,8 +94,11 @@ def test_keywords_name_no_files_and_are_few(
     assert words in refused(path)
 
 
-def test_a_pool_as_it_is_shipped_is_within_the_limits(tmp_path: Path) -> None:
-    replay = one_of(EnvConfig("sidestep/Crossing-v0", max_episode_steps=5))
+@pytest.mark.parametrize("kwargs", [(), (f"pool={{'count': {TRAINING_LEVELS}}}",)])
+def test_pools_of_the_id_and_of_training_are_within_the_limits(
+    kwargs: tuple[str, ...], tmp_path: Path
+) -> None:
+    replay = one_of(EnvConfig("sidestep/Crossing-v0", kwargs, max_episode_steps=5))
     replay.save(tmp_path / "x.json")
     assert Replay.load(tmp_path / "x.json") == replay
 
