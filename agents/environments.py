@@ -58,6 +58,26 @@ class EnvConfig:
         """`kwargs` as a dict."""
         return parse_keywords(self.kwargs)
 
+    def elsewhere(self, env_id: str | None, kwargs: tuple[str, ...]) -> "EnvConfig":
+        """The env with other keywords, or another env.
+
+        Args:
+            env_id: of another env, of which nothing but `kwargs` is said; None: the same id.
+            kwargs: as the field: beside the keywords there are, and instead of those of their name.
+        """
+        if env_id is not None:
+            return EnvConfig(env_id, kwargs)
+        told = parse_keywords(kwargs)
+        kept = tuple(pair for pair in self.kwargs if pair.partition("=")[0] not in told)
+        limit = None if "max_episode_steps" in told else self.max_episode_steps
+        return replace(self, kwargs=kept + kwargs, max_episode_steps=limit)
+
+    def in_words(self) -> str:
+        """The id and what else is said: `sidestep/Crossing-v0 split=test`."""
+        limit = self.max_episode_steps
+        limits = () if limit is None else (f"max_episode_steps={limit}",)
+        return " ".join((name_of(self.id), *self.kwargs, *limits))
+
 
 def parse_keywords(pairs: Sequence[str]) -> dict[str, Any]:
     """`["size=5", "name=abc"]` as `{"size": 5, "name": "abc"}`.
@@ -196,8 +216,16 @@ def make_vector(config: EnvConfig, num_envs: int) -> VectorEnv[Any, Any, Any]:
     mode = {"auto": None, "native": "vector_entry_point"}.get(
         config.vectorization, config.vectorization
     )
-    keywords = _keywords(config, is_native(config))
-    env = gym.make_vec(qualified(config.id), num_envs, vectorization_mode=mode, **keywords)
+    keywords, env_id = _keywords(config, is_native(config)), qualified(config.id)
+    try:
+        env = gym.make_vec(env_id, num_envs, vectorization_mode=mode, **keywords)
+    except ValueError as error:
+        if mode != "async" or "shared_memory=False" not in str(error):
+            raise
+        slower = {"shared_memory": False}  # others' own spaces, such as of text, do not fit into it
+        env = gym.make_vec(
+            env_id, num_envs, vectorization_mode=mode, vector_kwargs=slower, **keywords
+        )
     check_action_space(env.single_action_space)
     return env
 
@@ -274,3 +302,76 @@ def check_action_space(space: spaces.Space[Any]) -> None:
     """Raise TypeError unless the space is Discrete, counted from 0."""
     if not isinstance(space, spaces.Discrete) or space.start != 0:
         raise TypeError(f"action space: expected Discrete counted from 0, got {space}")
+
+
+def check_spaces(
+    env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any],
+    observations: spaces.Space[Any],
+    actions: spaces.Space[Any],
+    name: str,
+) -> str | None:
+    """Refuse an env whose spaces are not those that an agent learned with.
+
+    Args:
+        env: where it is to act.
+        observations: that it learned from; the bounds of a Box may differ, and what is text.
+        actions: that it learned with.
+        name: of the env, in words.
+
+    Returns:
+        A sentence where Boxes have other bounds; None where they have the same.
+
+    Raises:
+        ValueError: other observations or actions.
+    """
+    seen: Any = getattr(env, "single_observation_space", env.observation_space)
+    done: Any = getattr(env, "single_action_space", env.action_space)
+    for what, known, got in (("observations", observations, seen), ("actions", actions, done)):
+        if not _is_like(known, got):
+            raise ValueError(
+                f"env {name}: expected {what} as in training, {space_in_words(known)}, "
+                f"got {space_in_words(got)}"
+            )
+    if _without_text(seen) == _without_text(observations):
+        return None
+    return f"Observations in {name} have other bounds than in training."
+
+
+def space_in_words(space: spaces.Space[Any]) -> str:
+    """A space in a few words; a Box's own name lists the bounds of every element."""
+    match space:
+        case spaces.Box():
+            return f"{space.dtype} {space.shape}"
+        case spaces.Dict():
+            return f"Dict({', '.join(f'{k}: {space_in_words(s)}' for k, s in space.items())})"
+        case spaces.Tuple():
+            return f"Tuple({', '.join(map(space_in_words, space.spaces))})"
+    return type(space).__name__ if is_text(space) else " ".join(str(space).split())
+
+
+def is_text(space: spaces.Space[Any]) -> bool:
+    """Whether its observations are text: Text, and others' own spaces of str."""
+    return space.dtype is not None and space.dtype.kind == "U"
+
+
+def _is_like(known: spaces.Space[Any], other: spaces.Space[Any]) -> bool:
+    """Whether spaces are the same but for bounds and what is text."""
+    match known, other:
+        case spaces.Box(), spaces.Box():
+            return known.shape == other.shape and known.dtype == other.dtype
+        case spaces.Dict(), spaces.Dict():
+            return known.keys() == other.keys() and all(_is_like(known[k], other[k]) for k in known)
+        case spaces.Tuple(), spaces.Tuple():
+            same = len(known.spaces) == len(other.spaces)
+            return same and all(map(_is_like, known.spaces, other.spaces))
+    return (is_text(known) and is_text(other)) or bool(known == other)
+
+
+def _without_text(space: spaces.Space[Any]) -> Any:
+    """A space with what is text as None, to compare."""
+    match space:
+        case spaces.Dict():
+            return {name: _without_text(part) for name, part in space.items()}
+        case spaces.Tuple():
+            return [_without_text(part) for part in space.spaces]
+    return None if is_text(space) else space

@@ -74,11 +74,9 @@ class Algorithm:
     ) -> None:
         """Make the env and the agent."""
         row = LEARNERS[self.learner]
-        agent_class, config_class = row.agent, row.config
-        if config is not None and not isinstance(config, config_class):
+        if config is not None and not isinstance(config, row.config):
             raise TypeError(
-                f"config: expected a {config_class.__name__}, got one of type "
-                f"{type(config).__name__}"
+                f"config: expected a {row.config.__name__}, got one of type {type(config).__name__}"
             )
         if total_timesteps is not None:
             total_timesteps = whole("total_timesteps", total_timesteps)
@@ -98,13 +96,15 @@ class Algorithm:
                 f"{type(env).__name__}; put a single env into SyncVectorEnv([lambda: env])"
             )
         self.training = replace(training, num_envs=self.env.num_envs, seed=seed)
-        self.agent: Agent = agent_class(
+        self.agent: Agent = row.agent(
             self.env.single_observation_space,
             self.env.single_action_space,
             config or known,
             seed,
             device_of(device),
         )
+        if self.agent.unread is not None:
+            warnings.warn(self.agent.unread, stacklevel=2)
         self.verbose = verbose
         self.total_timesteps: int | None = None
         self._trainer: Trainer | None = None

@@ -1,7 +1,7 @@
 """The network of every agent: encoder -> memory -> one linear head; past the memory on request."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import torch
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sidestep.sequence import MEMORIES, State, make_memory, pack_episodes
-from sidestep.sequence.limits import COUNT, check_fields, one_of
+from sidestep.sequence.limits import COUNT, Limit, check_fields, one_of
 from sidestep.sequence.memory.table import KINDS
 
 from .acting.batch import Inputs, map_inputs
@@ -46,6 +46,9 @@ class NetworkConfig:
     channels_axis: Literal["auto", "first", "last", "bytes"] = "auto"
     """Where the channels of a picture are: first, last, or auto, by the env's word or the shape
     (bytes: as for runs of before there was this choice)."""
+    codes: int | None = field(default=None, metadata={"before": 0})
+    """How many codes Boxes of integers hold, each of them one-hot; 0: numbers. None: those whose
+    bounds allow 3 to 16 values hold codes, and bytes are scaled by the largest that came so far."""
     skip_connection: bool = False
     """Give the head what the encoder makes of this tick too, past the memory."""
 
@@ -62,6 +65,9 @@ class NetworkConfig:
             raise ValueError(f"channels: expected positive numbers, got {self.channels}")
         limits = {
             "channels_axis": one_of(*CHANNELS_AXES),
+            "codes": Limit(
+                "0, or 3 to 256", lambda value: value in (0, *range(3, 257)), whole=True
+            ),
             "memory_size": COUNT,
             "memory_layers": COUNT,
             "memory_window": COUNT,

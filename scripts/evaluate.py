@@ -1,21 +1,21 @@
 """`sidestep evaluate`: measure trained runs on fresh episodes, from their checkpoints alone."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
 
-from sidestep.agents import evaluate, make_vector
+from sidestep.agents import EnvConfig, evaluate, make_vector
 from sidestep.agents.acting.evaluation import lanes_for
 from sidestep.agents.algorithms.presets import final_episodes
-from sidestep.agents.environments import making
+from sidestep.agents.environments import check_spaces, making
 from sidestep.agents.runs import read_checkpoint, restore_agent
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.shared.comparison import comparison_figure, comparison_table
-from sidestep.scripts.shared.console import check_folder, console, guarded, parse, say
+from sidestep.scripts.shared.console import check_folder, console, guarded, parse, say, warn
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.groups import Evaluated, notes_on
 from sidestep.scripts.shared.modules import import_noted
@@ -27,6 +27,7 @@ from sidestep.sequence.fitting.log import plain, read_log
 EXAMPLES = """\
   sidestep evaluate runs/gru
   sidestep evaluate runs/gru --episodes 1000 --seed 1 --sampled
+  sidestep evaluate runs/crossing --env-kwargs split=test
   sidestep evaluate runs/gru-0 runs/gru-1 runs/none-0 --figure comparison.png"""
 
 
@@ -46,6 +47,11 @@ class Options:
     """last, best, or the name of one in the folder."""
     out: Path | None = None
     """Also write the figures to this JSON file."""
+    env: str | None = None
+    """Another env than that of the training, if its observations and actions are the same."""
+    env_kwargs: tuple[str, ...] = ()
+    """Keywords of the env, as name=value: beside those of the training, and instead of those of
+    their name."""
     figure: Path | None = None
     """Where the learning curves of several runs go; curves.png if left out."""
     modules: tuple[str, ...] = ()
@@ -78,10 +84,12 @@ def run(options: Options) -> None:
     if len(runs) == 1:
         folder, config, summary = runs[0]
         how = "with exploration" if options.sampled else "greedy"
-        title = f"{folder} ({config.learner}, {how}, seed {summary['seed']})"
+        title = (
+            f"{folder} ({config.learner}, {how}, seed {summary['seed']}{place(options, [summary])})"
+        )
         console.print(evaluation_table(title, summary))
     else:
-        console.print(comparison_table(runs))
+        console.print(comparison_table(runs, place(options, [summary for _, _, summary in runs])))
         for line in notes_on(runs):
             say(line)
         path = options.figure or Path("curves.png")
@@ -93,6 +101,14 @@ def run(options: Options) -> None:
         write_atomically(options.out, f"{text}\n".encode())
 
 
+def place(options: Options, summaries: list[dict[str, Any]]) -> str:
+    """In which envs agents were evaluated, where flags say so: `, in CartPole-v1`."""
+    if options.env is None and not options.env_kwargs:
+        return ""
+    envs = dict.fromkeys(EnvConfig(**summary["env"]).in_words() for summary in summaries)
+    return f", in {' and '.join(envs)}"
+
+
 def _evaluated(folder: Path, options: Options) -> Evaluated:
     """Play a run's episodes."""
     path = None
@@ -101,22 +117,29 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
     import_noted(folder)
     run = read_checkpoint(folder, path, options.modules)
     config, episodes = run.config, options.episodes
+    where = config.env.elsewhere(options.env, options.env_kwargs)
     if episodes is None:
-        episodes = final_episodes(config.env.id)
+        episodes = final_episodes(where.id)
     seed = stream_seed(config.training.seed, FINAL) if options.seed is None else options.seed
-    with making(f"env {config.env.id}"):
-        env = make_vector(config.env, lanes_for(episodes, config.env))
+    with making(f"env {where.id}"):
+        env = make_vector(where, lanes_for(episodes, where))
     try:
-        agent = restore_agent(run, env)
-        tells = any("success" in line for line in read_log(folder))
+        agent = restore_agent(run, env if where == config.env else None)
+        warn(check_spaces(env, agent.observation_space, agent.action_space, where.in_words()))
+        tells = where.id == config.env.id and any("success" in line for line in read_log(folder))
         result = evaluate(agent, env, episodes, seed, not options.sampled, tells)
     finally:
         env.close()
-    optimum = optimum_of(config.env, show=True)
+    optimum = optimum_of(where, show=True)
     summary = result.summary(optimum)
     if optimum is not None and optimum.over:
         summary["optimum_over"] = optimum.over
-    how = {"seed": seed, "greedy": not options.sampled, "checkpoint": options.checkpoint}
+    how: dict[str, Any] = {
+        "seed": seed,
+        "greedy": not options.sampled,
+        "checkpoint": options.checkpoint,
+    }
+    how["env"] = asdict(where)
     return folder, config, {**how, "steps": agent.steps, **summary}
 
 

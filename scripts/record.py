@@ -21,6 +21,7 @@ from sidestep.sequence.limits import COUNT, check_fields
 EXAMPLES = """\
   sidestep record runs/gru --out gru.gif
   sidestep record runs/gru --out faults.mp4 --pick worst --episodes 3 --panels values regret
+  sidestep record runs/crossing --env-kwargs split=test --out test.gif
   sidestep record runs/gru --out glance.png --seed 7 --tick 6 --size 1600x1120
   sidestep record --optimum --env sidestep/Crossing-v0 --out optimum.gif"""
 
@@ -120,7 +121,7 @@ def record(options: Options) -> None:
     frames = f"{count} frame{'s' * (count > 1)}"
     if count == MOST_FRAMES:
         frames += " (a GIF takes no more)"
-    say(f"{options.out}: {frames} of {words}, {size:.2f} MB")
+    say(f"{options.out}: {frames} of {words}{players.place}, {size:.2f} MB")
 
 
 def knows(options: Options) -> bool:

@@ -41,6 +41,7 @@ from sidestep.scripts.shared.console import (
     guarded,
     parse,
     say,
+    warn,
 )
 from sidestep.scripts.shared.curves import learning_curve, save_figure
 from sidestep.scripts.shared.loop_bar import leave, run_with_bar
@@ -167,6 +168,7 @@ def train(learner: str, options: Any) -> Path:
     env = make_vector(run.env, training.num_envs)
     try:
         agent = build_agent(run, training.seed, device_of(training.device), env=env)
+        warn(agent.unread)
         trainer = make_trainer(agent, env, run, folder, run.identity())
         with writing(folder, new=True):  # only now: what fails before leaves nothing behind
             create_run(folder, run)
@@ -211,6 +213,7 @@ def _resume(options: ResumeOptions) -> None:
     try:
         device = device_of(training.device)
         agent = build_agent(run, training.seed, device, under(tensors, "agent."), env)
+        warn(agent.unread)
         trained = replace(run, training=training)
         trainer = make_trainer(agent, env, trained, folder, facts["run"])
         if not trainer.load_state_dict(tensors, facts):

@@ -12,27 +12,52 @@ from .extending.registries import kept
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agents", "envs", "scripts", "sequence")
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")])
-BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```", re.M | re.S)
+BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```", re.M | re.S)
 
 
-def blocks(text: str) -> list[tuple[int, str]]:
-    """Line number and code of each block."""
-    return [(text[: m.start(1)].count("\n"), m[1]) for m in BLOCK.finditer(text)]
+def blocks(text: str, package: str = "") -> list[tuple[int, str]]:
+    """Line number and code of each block; of those that need a package, which stands beside."""
+    found = [m for m in BLOCK.finditer(text) if m[1].strip() == package]
+    return [(text[: m.start(2)].count("\n"), m[2]) for m in found]
+
+
+def run(page: Path, package: str = "") -> None:
+    """Run the blocks of a page, in order, in one namespace."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with kept():
+        for line, code in blocks(page.read_text(encoding="utf-8"), package):
+            source = "\n" * line + code  # a failure shows the page's own line
+            exec(compile(source, str(page), "exec"), namespace)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    namespace: dict[str, Any] = {"__name__": "__main__"}
-    with kept():
-        for line, code in blocks(page.read_text(encoding="utf-8")):
-            source = "\n" * line + code  # a failure shows the page's own line
-            exec(compile(source, str(page), "exec"), namespace)
+    run(page)
+
+
+OTHERS = [
+    (page, package)
+    for page in PAGES
+    for package in sorted({m[1].strip() for m in BLOCK.finditer(page.read_text("utf-8"))} - {""})
+]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(("page", "package"), OTHERS, ids=lambda x: getattr(x, "name", x))
+def test_python_blocks_with_other_packages_run(
+    page: Path, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+    run(page, package)
 
 
 def test_blocks_are_found() -> None:
     text = "a\n```python\nx = 1\n```\n```bash\nls\n```\n```python\ny = 2\n\nz = 3\n```\n"
     assert blocks(text) == [(2, "x = 1\n"), (8, "y = 2\n\nz = 3\n")]
+    assert blocks(text.replace("python", "python other", 1), "other") == [(2, "x = 1\n")]
+    assert (ROOT / "docs" / "learning.md", "minigrid") in OTHERS
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -98,7 +98,8 @@ def encoder_of(space: spaces.Space[Any], config: LearnerConfig) -> ObservationEn
     network = config.network
     if network.channels:
         check_picture(space, network.channels_axis)
-    return ObservationEncoder(space, config.normalize_observations, network.channels_axis)
+    normalize = config.normalize_observations
+    return ObservationEncoder(space, normalize, network.channels_axis, network.codes)
 
 
 class Agent(ABC):
@@ -178,6 +179,12 @@ class Agent(ABC):
         bare.action_space = discrete(action_space)
         bare.encoder = encoder_of(observation_space, config)
         check_module(bare.make_network, weights, "network.")
+
+    @property
+    def unread(self) -> str | None:
+        """What of the observations is not learned from, in a sentence; None: nothing."""
+        parts = ", ".join(self.encoder.left_out)
+        return f"Text in observations is left out: {parts}." if parts else None
 
     @property
     def whole_episodes(self) -> bool:
@@ -304,6 +311,8 @@ class Agent(ABC):
         state |= {f"optimizer.{k}": v for k, v in self.optimizer.state[self.flat].items()}
         state |= {f"obs_moments.{k}": v for k, v in self.encoder.moments.state_dict().items()}
         state |= {f"reward_moments.{k}": v for k, v in self.reward_moments.state_dict().items()}
+        if len(self.encoder.largest):
+            state["obs_largest"] = self.encoder.largest
         state["random"] = pack_random(self.random)
         state["steps"] = torch.tensor(self.steps)
         return state
@@ -323,6 +332,8 @@ class Agent(ABC):
         for name in ("obs_moments", "reward_moments"):
             for part, least in (("count", 0.0), ("mean", None), ("square", 0.0)):
                 within(state[f"{name}.{part}"], f"{name}.{part}", least)
+        if "obs_largest" in own:
+            within(state["obs_largest"], "obs_largest", 0.0, 255.0)
         for name in ("steps", "optimizer.step"):
             if name in state:
                 within(state[name], name, 0.0)
@@ -349,6 +360,8 @@ class Agent(ABC):
         self.network.load_state_dict(under(state, "network."))
         for name, moments in (("obs", self.encoder.moments), ("reward", self.reward_moments)):
             moments.load_state_dict(under(state, f"{name}_moments."))
+        if "obs_largest" in state:
+            self.encoder.largest = state["obs_largest"].clone()
         self.steps = int(state["steps"])
         if learning:
             self.random = unpack_random(state["random"])

@@ -210,7 +210,8 @@ def _course(name: str, settings: dict[str, Any], total_steps: int | None) -> Any
         return settings
     schedule = {f"{what}_{unit}": None for what in ("epsilon", "entropy") for unit in UNITS}
     explores = config.exploration_steps(total_steps or training.total_steps)
-    network = asdict(config.network) | {"channels_axis": None}  # which these worlds say themselves
+    told = {"channels_axis": None, "codes": None}  # which these worlds say themselves
+    network = asdict(config.network) | told
     return asdict(config) | schedule | {"network": network}, explores, training
 
 

@@ -26,15 +26,20 @@ class Curve(NamedTuple):
     """(runs, points)."""
 
 
-def comparison_table(runs: list[Evaluated]) -> Table:
-    """A row a run, and for every group of several runs a row with the interval over them."""
+def comparison_table(runs: list[Evaluated], place: str = "") -> Table:
+    """A row a run, and for every group of several runs a row with the interval over them.
+
+    Args:
+        runs: as they were evaluated.
+        place: words on where, for the title.
+    """
     rows = [[str(folder), *_figures(summary)] for folder, _, summary in runs]
     for name, members in groups_of(runs):
         if len(members) > 1:
             summaries = [summary for _, _, summary in members]
             rows.append([f"{name} ({len(members)})", *_over_runs(summaries)])
     columns = ["run", "success", "return", "regret", "IQM", "length"]
-    title = "Means; of groups with half the 95 % interval over runs"
+    title = f"Means{place}; of groups with half the 95 % interval over runs"
     over = dict.fromkeys(s["optimum_over"] for _, _, s in runs if "optimum_over" in s)
     if over:
         title += f"; regret: the optimum is over {' and '.join(over)}"

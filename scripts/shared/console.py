@@ -106,6 +106,13 @@ class Output(Console):
 console = Output()
 say = console.say
 
+
+def warn(words: str | None) -> None:
+    """Write a line to standard error; None: nothing."""
+    if words is not None:
+        print(visible(words), file=sys.stderr)
+
+
 USER_ERRORS = (ValueError, TypeError, OSError, gym.error.Error)
 """What wrong input raises; anything else is a fault of ours and keeps its traceback."""
 

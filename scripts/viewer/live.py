@@ -135,6 +135,8 @@ def policy_of(agent: Agent) -> dict[str, Tensor]:
         for part, tensors in parts.items()
         for name, tensor in tensors.items()
     }
+    if len(agent.encoder.largest):
+        policy["obs_largest"] = agent.encoder.largest.clone()
     policy["steps"] = torch.tensor(agent.steps)
     return policy
 

@@ -12,8 +12,10 @@ import tyro
 
 from sidestep.agents import Agent, EnvConfig, load_agent
 from sidestep.agents.acting.policy import SinglePolicy
+from sidestep.agents.environments import check_spaces
 from sidestep.agents.player import Player
 from sidestep.agents.runs import read_checkpoint
+from sidestep.scripts.shared.console import warn
 from sidestep.scripts.shared.modules import import_noted
 from sidestep.scripts.viewer.controllers import OptimalController
 from sidestep.scripts.viewer.env_pictures import make_drawn, warm_up
@@ -46,9 +48,11 @@ class Flags:
     optimum: bool = False
     """The exact optimum acts, in the run's world or in that of --env."""
     env: str | None = None
-    """The world of the optimum, where there is no run; sidestep/MovingObstacles-v0 if left out."""
+    """Where to act: of a run another env than that of its training, if observations and actions are
+    the same; of the optimum without a run sidestep/MovingObstacles-v0 if left out."""
     env_kwargs: tuple[str, ...] = ()
-    """Keywords of that env, as name=value."""
+    """Keywords of the env, as name=value; of a run beside those of its training, and instead of
+    those of their name."""
     modules: tuple[str, ...] = ()
     """Modules to import first: of a run's env whose id is `module:id`, or that register what the
     run is made of, or a panel."""
@@ -62,11 +66,12 @@ class Flags:
     def __post_init__(self) -> None:
         """Raise ValueError where it is not said who acts, or where a flag would do nothing."""
         check_fields(self, {"lanes": between(1, MOST_LANES)})
-        if self.lanes > 1 and self.run is not None and self.run.suffix == ".json":
+        replayed = self.run is not None and self.run.suffix == ".json"
+        if replayed and self.lanes > 1:
             raise ValueError(f"lanes: expected 1 for a replay, got {self.lanes}")
         if self.run is None and not self.optimum:
             raise ValueError("run: expected a run's folder, or --optimum, got neither")
-        if self.run is not None and (self.env is not None or self.env_kwargs):
+        if replayed and (self.env is not None or self.env_kwargs):
             raise ValueError(
                 f"env: expected none beside {self.run}, which is shown in its own world"
             )
@@ -101,6 +106,8 @@ class Players:
         """Nothing is made yet."""
         self.config, self.agent, self.title, self.greedy = config, agent, title, greedy
         self.discount, self.curve = discount, curve
+        self.place = ""
+        """In words where a run is shown, if not in its own env."""
         self.replay: Replay | None = None
         """What is played again, in one session; nobody else acts then."""
         self._envs: list[gym.Env[Any, Any]] = []
@@ -120,23 +127,32 @@ class Players:
             players.replay = replay
             return players
         if flags.run is None:
-            config = EnvConfig(kwargs=flags.env_kwargs)
-            if flags.env is not None:
-                config = EnvConfig(flags.env, flags.env_kwargs)
+            config = EnvConfig().elsewhere(flags.env, flags.env_kwargs)
             return cls(config, None, f"{config.id} (optimum)")
         import_noted(flags.run)
         if flags.optimum:
             run = read_checkpoint(flags.run, modules=flags.modules).config
-            title = f"{flags.run.name} (optimum)"
-            return cls(run.env, None, title, discount=run.agent.discount)
+            where = run.env.elsewhere(flags.env, flags.env_kwargs)
+            players = cls(where, None, f"{flags.run.name} (optimum)", discount=run.agent.discount)
+            players.move_from(run.env)
+            return players
         path = None
         if flags.checkpoint != "last":
             path = flags.run / f"{flags.checkpoint.removesuffix('.json')}.json"
         agent, run = load_agent(flags.run, path, flags.modules)
         curve = Curve.of(read_log(flags.run), run.training.total_steps)
+        where = run.env.elsewhere(flags.env, flags.env_kwargs)
         title = f"{flags.run.name} ({agent.name})"
         greedy = not flags.sampled
-        return cls(run.env, agent, title, greedy, run.agent.discount, curve)
+        players = cls(where, agent, title, greedy, run.agent.discount, curve)
+        players.move_from(run.env)
+        return players
+
+    def move_from(self, own: EnvConfig) -> None:
+        """Say in the title where a run is shown, if not in its own env."""
+        if self.config != own:
+            self.place = f" in {self.config.in_words()}"
+            self.title += self.place
 
     def sessions(self, lanes: int, seed: int | None, regret: bool = True) -> list[Session]:
         """Sessions side by side, on the seeds `seed` to `seed + lanes - 1` at first.
@@ -147,8 +163,8 @@ class Players:
             regret: solve the world where that can be done, to know what actions cost.
 
         Raises:
-            ValueError: the optimum of a world that cannot be solved, or an env that does not
-                render.
+            ValueError: the optimum of a world that cannot be solved, an env that does not render,
+                or one whose spaces the agent did not learn with.
         """
         first = int(np.random.default_rng().integers(1_000_000)) if seed is None else seed
         exact: ExactValues | None = None
@@ -165,6 +181,9 @@ class Players:
                 assert exact is not None
                 policy = OptimalController(exact, env)
             else:
+                known = self.agent.observation_space, self.agent.action_space
+                other_bounds = check_spaces(env, *known, self.config.in_words())
+                warn(other_bounds if lane == 0 else None)
                 policy = Player(self.agent, self.greedy)
             made.append(Session(env, policy, first + lane, lanes, exact, self.curve))
         return made

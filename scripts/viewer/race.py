@@ -8,6 +8,7 @@ import pygame
 
 from sidestep.agents import EnvConfig, load_agent, make_single
 from sidestep.agents.acting.policy import SinglePolicy
+from sidestep.agents.environments import space_in_words
 from sidestep.agents.player import Player
 from sidestep.agents.runs import read_checkpoint
 from sidestep.envs import Level, MovingObstaclesEnv, solve_levels
@@ -129,7 +130,7 @@ def rival_of(against: str, config: EnvConfig, modules: tuple[str, ...] = ()) -> 
         import_noted(Path(against))
         agent, _ = load_agent(Path(against), modules=modules)
         if agent.observation_space != env.observation_space:
-            shown, known = map(_space_in_words, (env.observation_space, agent.observation_space))
+            shown, known = map(space_in_words, (env.observation_space, agent.observation_space))
             same = " within other bounds" if shown == known else ""
             raise ValueError(
                 f"against: expected a run trained on what this world shows, {shown}, "
@@ -139,11 +140,6 @@ def rival_of(against: str, config: EnvConfig, modules: tuple[str, ...] = ()) -> 
     except BaseException:
         env.close()
         raise
-
-
-def _space_in_words(space: gym.Space[Any]) -> str:
-    """A space in a few words; a Box's own name lists the bounds of every element."""
-    return f"{space.dtype} {space.shape}" if isinstance(space, gym.spaces.Box) else str(space)
 
 
 def side_by_side(mine: gym.Env[Any, Any], draw: Drawing, tally: Tally, rival: Rival) -> Drawing:

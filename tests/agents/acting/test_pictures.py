@@ -79,7 +79,8 @@ def test_agents_of_before_there_was_a_choice_see_what_they_saw(
     last = is_bytes and space.shape[2] in (1, 3, 4)
     want = (batch.transpose(0, 3, 1, 2) if last else batch) / (255 if is_bytes else 1)
     values = asdict(DeepSarsaConfig(network=NetworkConfig((7,), channels=(2,))))
-    del values["network"]["channels_axis"], values["epsilon_fraction"]
+    del values["network"]["channels_axis"], values["network"]["codes"]
+    del values["epsilon_fraction"]
     config = learner_config("deep-sarsa", values | {"epsilon_steps": 200_000}, "config.json")
     agent = DeepSarsa(space, spaces.Discrete(2), config)  # type: ignore[arg-type]
     np.testing.assert_allclose(agent.encoder(batch).numpy(), want, rtol=1e-6)

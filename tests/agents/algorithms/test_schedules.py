@@ -171,7 +171,7 @@ def of_before(folder: Path) -> RunConfig:
     record = json.loads(path.read_text())
     for name in ("epsilon_fraction", "entropy_fraction"):
         record["agent"].pop(name, None)
-    del record["agent"]["network"]["channels_axis"]
+    del record["agent"]["network"]["channels_axis"], record["agent"]["network"]["codes"]
     path.write_text(json.dumps(record, indent=1) + "\n")
     record["training"]["total_steps"] = 1
     digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
