@@ -12,6 +12,7 @@ from .layers.inspection import gate_statistics as gate_statistics
 from .layers.inspection import gradient_flow as gradient_flow
 from .layers.inspection import toy_chain as toy_chain
 from .layers.recurrent import Recurrent as Recurrent
+from .layers.recurrent import Trace as Trace
 from .layers.steps import GRUStep as GRUStep
 from .layers.steps import LSTMStep as LSTMStep
 from .layers.steps import RNNStep as RNNStep
@@ -19,7 +20,6 @@ from .layers.steps import flip_update_gate as flip_update_gate
 from .layers.steps import gru_step as gru_step
 from .layers.steps import lstm_step as lstm_step
 from .layers.steps import rnn_step as rnn_step
-from .layers.unroll import Trace as Trace
 from .memory.attention_window import WindowAttention as WindowAttention
 from .memory.memory import Memory as Memory
 from .memory.memory import NoMemory as NoMemory

@@ -92,42 +92,7 @@ def check_reset(reset: object, expected: tuple[int, ...], device: torch.device) 
         raise ValueError(f"expected reset on {device} as x, got {reset.device}")
 
 
-def check_lengths(lengths: object, steps: int, batch: int, device: torch.device) -> Tensor:
-    """Refuse lengths that are not integers in 0..T, one per row of the batch.
-
-    Returns:
-        Them as int64, (B,): sums with T would not fit into narrower integers.
-    """
-    if not isinstance(lengths, Tensor):
-        raise TypeError(
-            f"expected lengths to be an integer tensor ({batch},), got {type(lengths).__name__}"
-        )
-    if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
-        raise TypeError(f"expected lengths to be integers, got {lengths.dtype}")
-    if lengths.shape != (batch,):
-        raise ValueError(f"expected lengths of shape ({batch},), got {shape(lengths)}")
-    if lengths.device != device:
-        raise ValueError(f"expected lengths on {device} as x, got {lengths.device}")
-    known = bounds(lengths)
-    if known is not None and (known[0] < 0 or known[1] > steps):
-        raise ValueError(f"expected lengths in 0..{steps}, got {known[0]}..{known[1]}")
-    return lengths.long()
-
-
 def check_floating(dtype: torch.dtype | None) -> None:
     """Refuse a dtype that parameters cannot have; None is torch's default."""
     if dtype is not None and not dtype.is_floating_point:
         raise TypeError(f"expected a floating dtype, got {dtype}")
-
-
-def bounds(lengths: Tensor) -> tuple[int, int] | None:
-    """The smallest and the largest, of all rows of a vmap at once.
-
-    None where the values are not known (while a graph is traced, on the meta device) or there are
-    none.
-    """
-    if torch.compiler.is_compiling() or lengths.is_meta or not lengths.numel():
-        return None
-    while torch._C._functorch.is_functorch_wrapped_tensor(lengths):
-        lengths = torch._C._functorch.get_unwrapped(lengths)
-    return int(lengths.min()), int(lengths.max())

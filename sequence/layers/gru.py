@@ -12,28 +12,22 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from . import normalised, steps
-from .gru_before import gru_before
-from .operator import (
-    Resets,
-    add_biases,
+from .derivative import (
     chunks,
     input_grad,
     no_second_derivative,
-    project,
     read_states,
     sigmoid_backward,
-    step_by_step,
     tanh_backward,
-    transformed,
     weight_grad,
 )
+from .gru_before import gru_before, step_before
+from .operator import Resets, add_biases, project, transformed
 from .recurrent import Recurrent
-from .steps import GRUStep, gru_step
+from .steps import GRUStep, Parts, Weights, gru_step, step_by_step
 from .torch_nn import copy_weights, torch_options
-from .unroll import Parts, Weights
 
 
 class GRU(Recurrent):
@@ -87,7 +81,7 @@ class GRU(Recurrent):
         """One step by torch's cell where it has one."""
         if self.reset_after:
             return (torch.gru_cell(x, parts[0], *weights),)
-        return (_step_before(x, parts[0], weights),)
+        return (step_before(x, parts[0], weights),)
 
     def run_direction(
         self, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None
@@ -124,18 +118,6 @@ class GRU(Recurrent):
                 "the product"
             )
         return copy_weights(self, nn.GRU(**torch_options(self, GRU)))
-
-
-def _step_before(x: Tensor, h: Tensor, weights: Any) -> Tensor:
-    """`steps.gru_step` with reset_after=False in fewer operations: x (B, D), h (B, H)."""
-    split = 2 * h.shape[1]
-    w_ih, w_hh, b_ih, b_hh = weights[:4]
-    from_x = linear(x, w_ih, b_ih)  # (B, 3H)
-    b_rz, b_n = (None, None) if b_hh is None else (b_hh[:split], b_hh[split:])
-    rz = torch.sigmoid(from_x[:, :split] + linear(h, w_hh[:split], b_rz))  # (B, 2H)
-    r, z = rz.chunk(2, dim=1)
-    n = torch.tanh(from_x[:, split:] + linear(r * h, w_hh[split:], b_n))
-    return torch.lerp(n, h, z)  # (1 - z) * n + z * h
 
 
 def gru_recurrence(

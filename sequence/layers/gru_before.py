@@ -8,18 +8,30 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
-from .operator import (
-    Resets,
+from .derivative import (
     chunks,
     input_grad,
     no_second_derivative,
-    project,
     read_states,
     sigmoid_backward,
     tanh_backward,
     weight_grad,
 )
+from .operator import Resets, project
+
+
+def step_before(x: Tensor, h: Tensor, weights: Any) -> Tensor:
+    """`steps.gru_step` with reset_after=False in fewer operations: x (B, D), h (B, H)."""
+    split = 2 * h.shape[1]
+    w_ih, w_hh, b_ih, b_hh = weights[:4]
+    from_x = linear(x, w_ih, b_ih)  # (B, 3H)
+    b_rz, b_n = (None, None) if b_hh is None else (b_hh[:split], b_hh[split:])
+    rz = torch.sigmoid(from_x[:, :split] + linear(h, w_hh[:split], b_rz))  # (B, 2H)
+    r, z = rz.chunk(2, dim=1)
+    n = torch.tanh(from_x[:, split:] + linear(r * h, w_hh[split:], b_n))
+    return torch.lerp(n, h, z)  # (1 - z) * n + z * h
 
 
 @torch.library.custom_op("sidestep::gru_before", mutates_args=())

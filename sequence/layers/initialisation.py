@@ -1,11 +1,12 @@
 """How weights start, and how they are kept as hooks want them."""
 
 import math
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
@@ -96,6 +97,29 @@ def _fill(
                 nn.init.orthogonal_(block, generator=generator)
             else:
                 nn.init.xavier_uniform_(block, generator=generator)
+
+
+def reinitialise(module: nn.Module, names: Iterable[str], *options: Any) -> None:
+    """Draw parameters of a recurrent layer anew, those that are made by a parametrisation too.
+
+    Args:
+        module: the layer.
+        names: of its parameters; what is None there is left out.
+        options: of `initialise` from `gates` on.
+
+    Raises:
+        RuntimeError: one of them is a plain tensor, or made by a hook.
+    """
+    for name in names:
+        weight = module._parameters.get(name)
+        if weight is not None:
+            initialise(name, weight, *options)
+        elif is_parametrized(module, name):
+            drawn = torch.empty_like(getattr(module, name))
+            initialise(name, drawn, *options)
+            setattr(module, name, drawn)  # by the parametrisation's inverse
+        elif getattr(module, name) is not None:
+            raise RuntimeError(f"expected {name} to be a parameter to draw, got a plain tensor")
 
 
 _HOOKS = (BasePruningMethod, WeightNorm, SpectralNorm)

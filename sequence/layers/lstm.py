@@ -11,24 +11,19 @@ import torch
 from torch import Tensor, nn
 
 from . import normalised, steps
-from .operator import (
-    Resets,
-    add_biases,
+from .derivative import (
     chunks,
     input_grad,
     no_second_derivative,
-    project,
     read_states,
     sigmoid_backward,
-    step_by_step,
     tanh_backward,
-    transformed,
     weight_grad,
 )
+from .operator import Resets, add_biases, project, transformed
 from .recurrent import Recurrent
-from .steps import LSTMStep, lstm_step
+from .steps import LSTMStep, Parts, Weights, lstm_step, step_by_step
 from .torch_nn import copy_weights, torch_options
-from .unroll import Parts, Weights
 
 
 class LSTM(Recurrent):

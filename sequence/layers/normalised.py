@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm, linear
 
-from .steps import GRUStep, LSTMStep, Nonlinearity, RNNStep
-from .unroll import Weights
+from .steps import GRUStep, LSTMStep, Nonlinearity, RNNStep, Weights
 
 
 def normalise(v: Tensor, gain: Tensor, gates: int) -> Tensor:

@@ -1,33 +1,47 @@
-"""What RNN, LSTM and GRU layers share: stacking, directions, resets, lengths, state.
+"""What RNN, LSTM and GRU layers share: stacking, directions, resets, lengths, state, and the trace.
 
 Axis letters: T time, B batch, D input features, H hidden units, L layers times directions.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
-from torch.nn.utils.parametrize import is_parametrized
 
 from sidestep.sequence.arguments import (
     autocast_dtype,
     check_floating,
     check_input,
     check_leaf,
-    check_lengths,
     check_parts,
     check_reset,
 )
 from sidestep.sequence.state import State
 
-from .initialisation import INITS, Init, initialise, refresh
-from .operator import step_by_step, transformed
-from .unroll import Parts, Trace, Weights, bare, run_layers
+from .initialisation import INITS, Init, refresh, reinitialise
+from .lengths import check_lengths, flip_rows, padding, reverse_reset
+from .operator import transformed
+from .steps import Parts, Weights, step_by_step
 
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "norm_ih", "norm_hh", "norm_c")
+
+
+class Trace(NamedTuple):
+    """All that a layer computed, named.
+
+    Attributes:
+        y: (T, B, output_size), as `forward` returns it.
+        state: as `forward` returns it.
+        cells: one record for each layer and direction (forward first), with every state and gate
+            (T, B, H) by name; in a reverse direction too, index t is the time of the input.
+    """
+
+    y: Tensor
+    state: State
+    cells: tuple[Any, ...]
 
 
 class Recurrent(nn.Module):
@@ -103,17 +117,8 @@ class Recurrent(nn.Module):
         Raises:
             RuntimeError: one of them is a plain tensor, or made by a hook.
         """
-        options = (self.gates, self.init, self.forget_gate, generator)
-        for name in [name for names in self._names.values() for name in names]:
-            weight = self._parameters.get(name)
-            if weight is not None:
-                initialise(name, weight, *options)
-            elif is_parametrized(self, name):
-                drawn = torch.empty_like(getattr(self, name))
-                initialise(name, drawn, *options)
-                setattr(self, name, drawn)  # by the parametrisation's inverse
-            elif getattr(self, name) is not None:
-                raise RuntimeError(f"expected {name} to be a parameter to draw, got a plain tensor")
+        names = [name for names in self._names.values() for name in names]
+        reinitialise(self, names, self.gates, self.init, self.forget_gate, generator)
 
     def extra_repr(self) -> str:
         """The sizes, and what differs from the defaults."""
@@ -127,10 +132,8 @@ class Recurrent(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """Zeros: (L, batch, H); the LSTM's is a pair (h, c) of them."""
-        like = self._like
         size = (self.num_layers * self.directions, batch, self.hidden_size)
-        parts = tuple(like.new_zeros(size) for _ in self.part_names)
-        return bare(parts)
+        return bare(tuple(self._like.new_zeros(size) for _ in self.part_names))
 
     def weights(self, suffix: str, dtype: torch.dtype | None) -> Weights:
         """The parameters with this ending, in `dtype` unless it is None.
@@ -318,8 +321,7 @@ class Recurrent(nn.Module):
     # How it is done.
 
     def _check_state(self, state: State, x: Tensor) -> Parts:
-        rows = self.num_layers * self.directions
-        expected = (rows, x.shape[-2], self.hidden_size)
+        expected = (self.num_layers * self.directions, x.shape[-2], self.hidden_size)
         parts = check_parts(state, self.part_names)
         for name, part in zip(self.part_names, parts, strict=True):
             check_leaf(part, name, expected, x)
@@ -342,7 +344,106 @@ class Recurrent(nn.Module):
             lengths = check_lengths(lengths, steps, batch, x.device)
         dtype = autocast_dtype(x)
         if dtype is None:
-            return run_layers(self, x, parts, reset, lengths, traced)
+            return self._run(x, parts, reset, lengths, traced)
         with torch.autocast(x.device.type, enabled=False):
             parts = tuple(part.to(dtype) for part in parts)
-            return run_layers(self, x.to(dtype), parts, reset, lengths, traced)
+            return self._run(x.to(dtype), parts, reset, lengths, traced)
+
+    def _run(
+        self, x: Tensor, parts: Parts, reset: Tensor | None, lengths: Tensor | None, traced: bool
+    ) -> tuple[Tensor, State, tuple[Any, ...]]:
+        """Run x (T, B, D) through all layers; parts (L, B, H).
+
+        Returns:
+            The output (T, B, H * directions), the state after the rows' ends, and when `traced` a
+            record for each layer and direction.
+        """
+        suffixes = [self.suffixes(level) for level in range(self.num_layers)]
+        weights = [[self.weights(suffix, x.dtype) for suffix in level] for level in suffixes]
+        plain = reset is None and lengths is None and not (traced or self.layer_norm)
+        if plain and not torch.compiler.is_compiling() and x.shape[0]:
+            flat = [w for level in weights for found in level for w in found[:4] if w is not None]
+            fused = None if transformed(x, *parts, *flat) else self.run_fused(x, parts, flat)
+            if fused is not None:
+                return fused[0], bare(fused[1]), ()
+        pad = None
+        if lengths is not None:
+            pad = padding(lengths, x.shape[0])  # (T, B)
+            x = x.masked_fill(pad.unsqueeze(-1), 0)
+            reset = None if reset is None else reset & ~pad
+        cells: list[Any] = []
+        finals: list[Parts] = []
+        for level, (names, found) in enumerate(zip(suffixes, weights, strict=True)):
+            if level and self.dropout and self.training:
+                x = dropout(x, self.dropout)
+            outputs = []
+            for suffix, matrices in zip(names, found, strict=True):
+                start = tuple(part[len(finals)] for part in parts)
+                reverse = suffix.endswith("reverse")
+                record, final = self._direction(
+                    x, start, matrices, reverse, reset, lengths, pad, traced
+                )
+                cells.append(record)
+                finals.append(final)
+                outputs.append(record[0])
+            x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+        if pad is not None:
+            x = x.masked_fill(pad.unsqueeze(-1), 0)
+        elif traced:
+            x = x.clone()  # the record holds the states themselves
+        new = tuple(torch.stack(column) for column in zip(*finals, strict=True))
+        return x, bare(new), tuple(cells) if traced else ()
+
+    def _direction(
+        self,
+        x: Tensor,
+        start: Parts,
+        weights: Weights,
+        reverse: bool,
+        reset: Tensor | None,
+        lengths: Tensor | None,
+        pad: Tensor | None,
+        traced: bool,
+    ) -> tuple[Any, Parts]:
+        """One direction of a layer: the record, at the times of its input, and its last states."""
+        if reverse:
+            x = flip_rows(x, lengths)
+            reset = None if reset is None else reverse_reset(reset, lengths)
+        if pad is not None:
+            reset = pad if reset is None else reset | pad  # keeps the states of the padding bounded
+        if traced or self.layer_norm:
+            record = step_by_step(
+                lambda x_t, parts: self.cell_step(x_t, parts, weights), self.record, x, start, reset
+            )
+        else:
+            record = self.run_direction(x, start, weights, reset)
+        ends = zip(record, start, strict=False)  # the states come first
+        final = tuple(at_end(states, first, lengths) for states, first in ends)
+        if reverse:
+            flipped = [flip_rows(field, lengths) for field in record]
+            record = self.record._make(flipped) if traced else tuple(flipped)
+        return record, final
+
+
+def at_end(states: Tensor, first: Tensor, lengths: Tensor | None) -> Tensor:
+    """The state after each row's last valid step.
+
+    Args:
+        states: (T, B, H) the state after each step.
+        first: (B, H) the state before all, taken where a row has no step.
+        lengths: (B,) or None.
+
+    Returns:
+        (B, H).
+    """
+    if states.shape[0] == 0:
+        return first
+    if lengths is None:
+        return states[-1]
+    last = (lengths - 1).clamp(min=0).view(1, -1, 1).expand(1, -1, states.shape[2])
+    return torch.where((lengths > 0).unsqueeze(1), states.gather(0, last.long())[0], first)
+
+
+def bare(parts: Parts) -> State:
+    """A state as users hold it: one part alone without its tuple."""
+    return parts[0] if len(parts) == 1 else parts

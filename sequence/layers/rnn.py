@@ -9,22 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from . import normalised, steps
-from .operator import (
-    Resets,
-    add_biases,
-    chunks,
-    input_grad,
-    no_second_derivative,
-    project,
-    read_states,
-    step_by_step,
-    transformed,
-    weight_grad,
-)
+from .derivative import chunks, input_grad, no_second_derivative, read_states, weight_grad
+from .operator import Resets, add_biases, project, transformed
 from .recurrent import Recurrent
-from .steps import Nonlinearity, RNNStep, rnn_step
+from .steps import Nonlinearity, Parts, RNNStep, Weights, rnn_step, step_by_step
 from .torch_nn import copy_weights, torch_options
-from .unroll import Parts, Weights
 
 NONLINEARITIES = ("tanh", "relu")
 

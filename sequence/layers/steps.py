@@ -1,10 +1,11 @@
-"""One step of RNN, LSTM and GRU, written as the equations stand.
+"""One step of RNN, LSTM and GRU, written as the equations stand, and a loop of steps over time.
 
 This file is the specification: the fast recurrence is tested against it, and it is tested against
 `torch.nn` and ONNX. Axis letters: B batch, D input features, H hidden units.
 """
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +13,20 @@ from torch.nn.functional import linear
 
 Nonlinearity = Literal["tanh", "relu"]
 ZWeighs = Literal["past", "candidate"]
+Parts = tuple[Tensor, ...]
+"""The states of a cell, h first."""
+
+
+class Weights(NamedTuple):
+    """The parameters of one layer in one direction; G gates."""
+
+    w_ih: Tensor  # (G * H, D)
+    w_hh: Tensor  # (G * H, H)
+    b_ih: Tensor | None  # (G * H,)
+    b_hh: Tensor | None  # (G * H,)
+    norm_ih: Tensor | None = None  # (G * H,) gains of layer normalisation
+    norm_hh: Tensor | None = None  # (G * H,)
+    norm_c: Tensor | None = None  # (H,), the LSTM's cell
 
 
 class RNNStep(NamedTuple):
@@ -188,3 +203,35 @@ def flip_update_gate(weight: Tensor) -> Tensor:
         )
     r, z, n = weight.chunk(3)
     return torch.cat([r, -z, n])
+
+
+def step_by_step(
+    step: Callable[[Tensor, Parts], Any],
+    record: Any,
+    x: Tensor,
+    parts: Parts,
+    reset: Tensor | None,
+) -> Any:
+    """Run a cell over time in ordinary operations, which every transform of torch knows (slow).
+
+    Args:
+        step: takes x[t] (B, D) and the states (B, H); returns a record, states first.
+        record: the type of that record.
+        x: (T, B, D).
+        parts: the states before all, (B, H) each.
+        reset: (T, B) boolean, or None.
+
+    Returns:
+        The record of all steps, (T, B, H) each.
+    """
+    steps = []
+    for t in range(x.shape[0]):
+        if reset is not None:
+            cleared = reset[t].unsqueeze(-1)
+            parts = tuple(part.masked_fill(cleared, 0) for part in parts)
+        steps.append(step(x[t], parts))
+        parts = tuple(steps[-1][: len(parts)])
+    if not steps:
+        none = step(x.flatten(0, 1)[:0], tuple(part[:0] for part in parts))  # of the graph, too
+        return record._make(field.unsqueeze(1).repeat(1, x.shape[1], 1) for field in none)
+    return record._make(torch.stack(column) for column in zip(*steps, strict=True))

@@ -13,12 +13,11 @@ from sidestep.sequence.arguments import (
     check_floating,
     check_input,
     check_leaf,
-    check_lengths,
     check_parts,
     check_reset,
 )
 from sidestep.sequence.layers.initialisation import draw, refresh
-from sidestep.sequence.layers.lengths import padding
+from sidestep.sequence.layers.lengths import check_lengths, padding
 from sidestep.sequence.state import State, describe
 
 PARTS = ("embeddings", "count")

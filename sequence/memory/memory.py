@@ -4,8 +4,8 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from sidestep.sequence.arguments import check_input, check_lengths, check_reset
-from sidestep.sequence.layers.lengths import padding
+from sidestep.sequence.arguments import check_input, check_reset
+from sidestep.sequence.layers.lengths import check_lengths, padding
 from sidestep.sequence.state import State, describe
 
 

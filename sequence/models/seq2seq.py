@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from sidestep.sequence.arguments import bounds
 from sidestep.sequence.layers.initialisation import embedding_layer, linear_layer
-from sidestep.sequence.layers.lengths import padding
+from sidestep.sequence.layers.lengths import bounds, padding
 from sidestep.sequence.memory.table import layer_of
 from sidestep.sequence.state import State, map_state, select_state
 from sidestep.sequence.tasks.pairs import PAD
