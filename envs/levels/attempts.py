@@ -75,7 +75,7 @@ def attempt(state: Any, counts: Any, cells: Any, scratch: Any) -> bool:
         far = abs(x - start_x) + abs(y - start_y) > 2
         if wanderers > 0 and far and room[free[i]] and cells[y, x] == FLOOR_CODE:
             cells[y, x], wanderers = WANDERER_CODE, wanderers - 1
-    return patrols + wanderers == 0
+    return bool(patrols + wanderers == 0)
 
 
 @inlined

@@ -204,11 +204,8 @@ def arrival(
     ticks: int,
 ) -> int:
     """`arrivals` of one lane: its state (rows,), and its level's row of each table."""
-    tables = site[None], track[None], wall[None]
-    lane, level_of, out = (
-        np.ascontiguousarray(state[:, None]),
-        np.zeros(1, np.int32),
-        np.zeros(1, np.int64),
-    )
-    arrivals(lane, level_of, tables, period, ticks, *search_arrays(*wall.shape, len(track)), out)
+    lane, tables = np.ascontiguousarray(state[:, None]), (site[None], track[None], wall[None])
+    level_of, out = np.zeros(1, np.int32), np.zeros(1, np.int64)
+    arrays = search_arrays(wall.shape[0], wall.shape[1], len(track))
+    arrivals(lane, level_of, tables, period, ticks, *arrays, out)
     return int(out[0])

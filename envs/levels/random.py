@@ -38,8 +38,8 @@ def random_grid(
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             kind = "positive" if least else "non-negative"
             raise ValueError(f"random level: {name}: expected a {kind} integer, got {value!r}")
-    kind = (width, height, wall_density, patrols, wanderers)
-    return Grid.of_checked(next(rows_of(random_maps([seed], *kind, tries=tries))))
+    maps = random_maps([seed], width, height, wall_density, patrols, wanderers, tries)
+    return Grid.of_checked(next(rows_of(maps)))
 
 
 def random_maps(
@@ -136,7 +136,8 @@ def solvable(
     level_of = np.repeat(np.arange(number, dtype=np.int32), each)
     state = np.zeros((kernels.FIRST + 4 * tracks.shape[1], len(level_of)), dtype=np.int16)
     clock, first = np.zeros(len(level_of), np.int32), np.arange(len(level_of)) % each == 0
-    arrays, good = search_arrays(*walls.shape[1:], tracks.shape[1]), np.ones(number, np.bool_)
+    arrays = search_arrays(walls.shape[1], walls.shape[2], tracks.shape[1])
+    good = np.ones(number, dtype=np.bool_)
     out = np.zeros(len(level_of), dtype=np.int64)
     for period in PERIODS:
         streams = np.zeros((3, len(level_of)), dtype=np.uint64)

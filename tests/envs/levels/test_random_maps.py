@@ -71,7 +71,7 @@ def test_levels_of_a_seed_never_change(kind: dict[str, Any], digest: str) -> Non
 
 def test_many_are_the_ones_of_each_seed() -> None:
     """Chunks, and maps that are drawn again beside others that are not, change nothing."""
-    kind = (6, 5, 0.2, 4, 1)
+    kind: Any = (6, 5, 0.2, 4, 1)
     seeds = range(2, 2 * CHUNK + 90)
     maps = list(rows_of(random_maps(seeds, *kind)))
     for place in (0, 1, CHUNK - 1, CHUNK, len(seeds) - 1, *range(300, 340)):
@@ -120,8 +120,7 @@ def test_tables_are_shared_and_without_obstacles_empty() -> None:
 
 
 def test_levels_at_once_are_solvable_as_one_by_one() -> None:
-    kind = {"width": 5, "height": 5, "wall_density": 0.2, "patrols": 4}
-    maps = random_maps(range(40), **kind, wanderers=0)  # type: ignore[arg-type]
+    maps = random_maps(range(40), 5, 5, 0.2, 4, 0)
     blocked = ["S####", "v####", ".#>>>", ".####", "G####"]  # nobody gets past the first
     maps[7] = maps[31] = np.array([list(map(ord, row)) for row in blocked])
     found = solvable(*tables_of(maps))
