@@ -178,10 +178,11 @@ class Session:
         if any(panel.cells for panel in wants) and acted.state is not None:
             cells = self.controller.cells(acted.state, acted.impression)
         trail = (record.scene.agent for record in episode[-TRAIL:] if record.scene is not None)
+        ghosts = any(panel.ghosts for panel in wants)
         return Moment(
             scene=now.scene,
             picture=self._render() if now.scene is None else None,
-            sight=None if self.world is None else Sight.of(self.world.config, "ghosts" in panels),
+            sight=None if self.world is None else Sight.of(self.world.config, ghosts),
             actions=self.actions,
             action=now.action,
             last_action=acted.action if now.action is None else None,

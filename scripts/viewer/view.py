@@ -178,7 +178,8 @@ def draw_scene(
 
     sight = moment.sight
     if sight is not None:
-        sight = None if sight.is_whole else sight._replace(ghosts="ghosts" in panels)
+        ghosts = any(panel.ghosts for panel in chosen)
+        sight = None if sight.is_whole else sight._replace(ghosts=ghosts)
     assert moment.scene is not None
     rendering.draw(surface, moment.scene, layout, sight, under)
     for panel in chosen:

@@ -82,6 +82,21 @@ def test_it_is_given_what_it_asks_for(tables: None) -> None:
     assert seen == [((), (), None)]  # a player without a mind has no insights
 
 
+def test_a_panel_may_show_ghosts(tables: None) -> None:
+    """Its row says so: under a name of its own it shows them as the shipped panel does."""
+    register_panel(Panel("hidden", "what is hidden", yes, ghosts=True))
+
+    def picture(*panels: str) -> Any:
+        far = "S....\n....>\n....G"
+        env = world(level=far, observation="window", radius=1, random_starts=False)
+        session = Session(env, Right(), seed=0)
+        assert session.moment(panels).sight.ghosts == bool(panels)
+        return Screen([session], panels=panels).picture()
+
+    assert np.array_equal(picture("hidden"), picture("ghosts"))
+    assert not np.array_equal(picture("hidden"), picture())
+
+
 def test_the_commands_know_it(
     as_fresh: Any,
     tmp_path: Path,

@@ -58,6 +58,8 @@ class Panel(NamedTuple):
     by_default: bool = False
     key: str = ""
     """A digit from 1 to 9 or a letter that no command has; empty: the next one that is free."""
+    ghosts: bool = False
+    """Whether what the agent is not shown stands on the board as ghosts, instead of not at all."""
 
 
 def _beside(name: str, title: str, file: Any, weight: float, **others: Any) -> Panel:
@@ -91,7 +93,7 @@ PANELS = [
                     by_default=True),
             Panel("trail", "trail", _has_scene, under=trail.under, by_default=True),
             Panel("ghosts", "ghosts of what is hidden", _hides, in_all_lanes=True,
-                  by_default=True),
+                  by_default=True, ghosts=True),
             _beside("curve", "learning", curve, 1.1),
         ),
         strict=False,
@@ -153,7 +155,8 @@ def _check_panel(panel: Panel) -> None:
         value = getattr(panel, field)
         if not callable(value) and (value is not None or field == "applies"):
             raise TypeError(f"panel {name!r}: expected {field} to be callable, got {value!r}")
-    if panel.draw is None and panel.under is None and panel.over is None:
+    drawn = (panel.draw, panel.under, panel.over)
+    if drawn == (None, None, None) and not panel.ghosts:
         raise ValueError(f"panel {name!r}: expected draw, under or over, got none of them")
     if not isinstance(panel.weight, int | float) or (panel.draw is None) != (panel.weight == 0):
         raise ValueError(
