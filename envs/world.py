@@ -71,8 +71,9 @@ class World:
         self.level_of = np.zeros(lanes, dtype=np.int32)
         self.mixed = self.level_of if len(self.levels) > 1 else None
         self.shown: tuple[NDArray[Any], ...] = (self.state, self.level_of, self.sites, self.rules)
-        if config.view.is_whole and observation.plain is not None:
-            self.write = observation.plain
+        plain = observation.whole(self.levels)
+        if config.view.is_whole and plain is not None:
+            self.write = plain
         else:
             self.write = observation.writer(config.observation, self.levels, config.view)
             ground = observation.ground(self.levels, config.view)

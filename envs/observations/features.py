@@ -26,23 +26,28 @@ from sidestep.envs.rules.tick import (
     at,
     compiled,
     i16,
+    inlined,
 )
 
 from .view import EVERY, HIDE_HEADINGS, HIDE_PHASE, View
 
 
 @compiled
+def features_of_one(state: Any, level_of: Any, sites: Any, rules: Any, out: Any) -> None:
+    """Write `features` where all lanes share one level, whose numbers are then read once."""
+    lanes, longest = out.shape[0], np.float32(max(rules[PERIOD] - 1, 1))
+    across = np.float32(max(sites[0, WIDTH] - 1, 1))
+    down = np.float32(max(sites[0, HEIGHT] - 1, 1))
+    goal = (i16(sites[0, GOAL_X]), i16(sites[0, GOAL_Y]))
+    for begin in range(0, lanes, BLOCK):
+        end = min(begin + BLOCK, lanes)
+        write_features(state, begin, end, across, down, goal, longest, out)
+
+
+@compiled
 def features(state: Any, level_of: Any, sites: Any, rules: Any, out: Any) -> None:
     """Write `features`: per obstacle dx, dy over the longest way, hx, hy; goal dx, dy; phase."""
     lanes, longest = out.shape[0], np.float32(max(rules[PERIOD] - 1, 1))
-    if sites.shape[0] == 1:
-        across = np.float32(max(sites[0, WIDTH] - 1, 1))
-        down = np.float32(max(sites[0, HEIGHT] - 1, 1))
-        goal = (i16(sites[0, GOAL_X]), i16(sites[0, GOAL_Y]))
-        for begin in range(0, lanes, BLOCK):
-            end = min(begin + BLOCK, lanes)
-            write_features(state, begin, end, across, down, goal, longest, out)
-        return
     side, goals = np.empty((2, BLOCK), np.float32), np.empty((2, BLOCK), np.int16)
     for begin in range(0, lanes, BLOCK):
         end = min(begin + BLOCK, lanes)
@@ -55,7 +60,7 @@ def features(state: Any, level_of: Any, sites: Any, rules: Any, out: Any) -> Non
         write_features(state, begin, end, side[0], side[1], goal, longest, out)
 
 
-@compiled
+@inlined
 def write_features(
     state: Any, begin: Any, end: Any, across: Any, down: Any, goal: Any, longest: Any, out: Any
 ) -> None:
@@ -115,7 +120,10 @@ def glimpses(
     out: Any,
 ) -> None:
     """Write `features` with 0 for what is hidden; with `visible_every`, shown and age behind."""
-    features(state, level_of, sites, rules, out)
+    if sites.shape[0] == 1:
+        features_of_one(state, level_of, sites, rules, out)
+    else:
+        features(state, level_of, sites, rules, out)
     obstacles, every = (state.shape[0] - FIRST) // 4, view[EVERY]
     oldest = np.float32(max(every - 1, 1))
     for i in range(out.shape[0]):

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from sidestep.envs.rules.grid import Grid
 
-from .features import book, book_space, features, features_space, glimpses, no_ground
+from .features import (
+    book,
+    book_space,
+    features,
+    features_of_one,
+    features_space,
+    glimpses,
+    no_ground,
+)
 from .lanes import Function, FunctionKernel
 from .markov import book_tells, features_tell, planes_tell, window_tells
 from .planes import planes, planes_ground, planes_space, window, window_ground, window_space
@@ -54,11 +62,17 @@ class Observation(NamedTuple):
     """Whether the function heeds `lanes.view`, so that `hide` and `visible_every` may be asked."""
     shows: Shown = Shown()
     """What of the world it tells."""
+    of_one: Callable[..., None] | None = None
+    """Kernel like `plain`, taken and compiled instead of it in a world of one level."""
 
     @property
     def can_hide(self) -> bool:
         """Whether `hide` and `visible_every` may be asked of it."""
         return self.partial is not None or self.hides
+
+    def whole(self, levels: Sequence[Grid]) -> Callable[..., None] | None:
+        """What writes it where nothing is hidden, of the arguments of `plain`; None: `writer`."""
+        return self.of_one if self.of_one is not None and len(levels) == 1 else self.plain
 
     def writer(self, name: str, levels: Sequence[Grid], view: View) -> Callable[..., None]:
         """What writes the observation in one world; of the arguments of `partial`.
@@ -75,7 +89,9 @@ class Observation(NamedTuple):
 
 
 OBSERVATIONS = {
-    "features": Observation(features_space, features, glimpses, no_ground, features_tell),
+    "features": Observation(
+        features_space, features, glimpses, no_ground, features_tell, of_one=features_of_one
+    ),
     "planes": Observation(planes_space, None, planes, planes_ground, planes_tell),
     "window": Observation(
         window_space, None, window, window_ground, window_tells, shows=Shown(near=True)
@@ -116,14 +132,19 @@ def _check_row(name: str, row: Observation) -> None:
     needed: dict[str, Any] = {"space": row.space, "ground": row.ground}
     ways = {"plain": row.plain, "partial": row.partial, "function": row.function}
     given = {way: value for way, value in ways.items() if value is not None}
-    if row.proof is not None:
-        needed["proof"] = row.proof
+    optional = {"proof": row.proof, "of_one": row.of_one}
+    needed |= {field: value for field, value in optional.items() if value is not None}
     for field, value in {**needed, **given}.items():
         if not callable(value):
             raise TypeError(f"observation {name!r}: expected {field} to be callable, got {value!r}")
     if not given or ("function" in given and len(given) > 1):
         came = ", ".join(given) or "none"
         raise ValueError(f"observation {name!r}: expected kernels or a function, got {came}")
+    if row.of_one is not None and row.plain is None:
+        raise ValueError(
+            f"observation {name!r}: expected of_one beside plain, in whose place it is taken, "
+            "got no plain"
+        )
     if not isinstance(row.shows, Shown):
         raise TypeError(f"observation {name!r}: expected shows to be a Shown, got {row.shows!r}")
     if not isinstance(row.hides, bool) or (row.hides and row.function is None):

@@ -152,6 +152,18 @@ def nothing(*_: Any) -> Any:
             TypeError,
             "expected proof to be callable, got True",
         ),
+        (
+            "mine",
+            Observation(nothing, nothing, of_one=1),
+            TypeError,
+            "expected of_one to be callable, got 1",
+        ),
+        (
+            "mine",
+            Observation(nothing, partial=nothing, of_one=nothing),
+            ValueError,
+            "expected of_one beside plain",
+        ),
         ("mine", Observation(nothing, nothing, hides=True), ValueError, "expected hides True or"),
         ("mine", Observation(nothing, nothing, shows=None), TypeError, "expected shows to be a Sh"),
         (

@@ -37,6 +37,15 @@ cache = [kernels.advance.stats.cache_hits, kernels.advance.stats.cache_misses]
 print(rewards, [sum(counts.values()) for counts in cache])
 """
 
+FEATURES = """
+import sidestep.envs.observations.features as vectors
+from sidestep.envs import MovingObstaclesVectorEnv
+for keywords in ({}, {"levels": ("S>.\\n..G", "S.v\\n#.G")}, {"hide": ("phase",)}):
+    MovingObstaclesVectorEnv(3, **keywords).reset(seed=0)
+    kernels = vectors.features_of_one, vectors.features, vectors.glimpses
+    print(*[len(kernel.signatures) for kernel in kernels])
+"""
+
 
 def run(code: str, path: Path, **switches: str) -> str:
     """What code prints in a new process that finds packages in `path` first."""
@@ -274,16 +283,37 @@ def test_parts_of_kernels_are_compiled_with_them_and_never_alone() -> None:
         env.reset(seed=0)
         env.step(np.zeros(3, dtype=np.int64))
         solve_levels(env)
-        compiled_for.append([*vectors.features.signatures, *solver_kernels.sweep.signatures])
+        compiled_for.append([*solver_kernels.sweep.signatures])
     assert compiled_for[0] == compiled_for[1]
     parts = [
         value
-        for module in (moves, kernels, solver_kernels)
+        for module in (moves, kernels, vectors, solver_kernels)
         for value in vars(module).values()
         if isinstance(value, Dispatcher) and value.targetoptions.get("inline") == "always"
     ]
-    assert {moves.settle, kernels.play_block, solver_kernels.decide} <= set(parts)
+    expected = {moves.settle, kernels.play_block, vectors.write_features, solver_kernels.decide}
+    assert expected <= set(parts)
     assert not [part.__name__ for part in parts if part.overloads]
+
+
+def test_a_world_compiles_what_writes_its_own_observation() -> None:
+    """In a world of one level, what several levels need is compiled no more than what hides."""
+    ran = subprocess.run(
+        [sys.executable, "-c", FEATURES], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.splitlines() == ["1 0 0", "1 1 0", "1 1 1"]
+
+
+def test_features_of_one_level_are_those_of_any() -> None:
+    """The two kernels write the same bits, block after block."""
+    env = MovingObstaclesVectorEnv(2 * kernels.BLOCK + 5, obstacle_period=3)
+    env.reset(seed=2)
+    for tick in range(7):
+        env.step(np.arange(env.num_envs) * (tick + 1) % 5)
+        out = [np.zeros((env.num_envs, *env.world.space.shape), np.float32) for _ in range(2)]
+        vectors.features_of_one(*env.world.shown, out[0])
+        vectors.features(*env.world.shown, out[1])
+        assert out[0].tobytes() == out[1].tobytes()
 
 
 def test_what_a_kernel_may_read(monkeypatch: pytest.MonkeyPatch) -> None:
