@@ -15,7 +15,7 @@ from sidestep.agents.environments import check_spaces, making
 from sidestep.agents.runs import read_checkpoint, restore_agent
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.shared.comparison import comparison_figure, comparison_table
-from sidestep.scripts.shared.console import check_folder, console, guarded, parse, say, warn
+from sidestep.scripts.shared.console import check_folder, command, console, say, warn
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.groups import Evaluated, notes_on
 from sidestep.scripts.shared.modules import import_noted
@@ -68,11 +68,6 @@ class Options:
                 raise ValueError(f"runs: expected each once, got {self.runs[number]} again")
         if self.figure is not None and len(folders) == 1:
             raise ValueError("figure: expected several runs, whose curves it shows, got one")
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("evaluate", lambda: run(parse(Options, "evaluate", args, EXAMPLES)))
 
 
 def run(options: Options) -> None:
@@ -142,6 +137,8 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
     how["env"] = asdict(where)
     return folder, config, {**how, "steps": agent.steps, **summary}
 
+
+main = command("evaluate", Options, run, EXAMPLES)
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,14 @@ import torch
 import tyro
 from rich.table import Table
 
-from sidestep.scripts.sequences.fitting_run import fit, fitting_curve
+from sidestep.scripts.sequences.fitting_run import (
+    Remade,
+    ResumeOptions,
+    begin,
+    fit,
+    fitting_curve,
+    go_on,
+)
 from sidestep.scripts.sequences.forecast_figures import forecast_figure
 from sidestep.scripts.sequences.forecast_task import (
     ForecastConfig,
@@ -24,10 +30,10 @@ from sidestep.scripts.sequences.series import Series, read_series
 from sidestep.scripts.shared.console import console, guarded, parse, table
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.loop_bar import leave
-from sidestep.scripts.shared.modules import NAMED, import_noted
+from sidestep.scripts.shared.modules import import_noted
 from sidestep.sequence.fitting.checkpoint import write_atomically
-from sidestep.sequence.fitting.fitted import begun, facts_of, load_fitted, resumed, resumption
-from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits
+from sidestep.sequence.fitting.fitted import load_fitted
+from sidestep.sequence.fitting.fitter import Fitter, FittingConfig
 from sidestep.sequence.fitting.log import read_log
 from sidestep.sequence.fitting.records import build_config, check_entry, check_named, entries
 from sidestep.sequence.models.forecasting import LatentForecaster
@@ -58,19 +64,6 @@ class Options:
     )
 
 
-@dataclass(frozen=True)
-class ResumeOptions:
-    """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
-
-    run: Annotated[Path, tyro.conf.Positional]
-    """The run's folder."""
-    updates: int | None = None
-    """Fit to so many updates; what the run was begun with if left out. Others bend a learning rate
-    that falls over all of them."""
-    file: Path | None = None
-    """Where the CSV file is now, if it was moved."""
-
-
 def main(args: list[str] | None = None) -> None:
     """Run the command."""
     args = sys.argv[1:] if args is None else args
@@ -81,10 +74,10 @@ def _main(args: list[str]) -> None:
     if args and args[0] == "resume":
         resume(parse(ResumeOptions, "forecast resume", args[1:], EXAMPLES))
     else:
-        begin(parse(Options, "forecast", args, EXAMPLES))
+        train(parse(Options, "forecast", args, EXAMPLES))
 
 
-def begin(options: Options) -> Path:
+def train(options: Options) -> Path:
     """Begin a run; returns its folder."""
     torch.set_num_threads(options.fitting.threads)
     series = read_series(options.file, options.column, options.encoding)
@@ -93,32 +86,28 @@ def begin(options: Options) -> Path:
     source = (path, options.column, options.encoding)
     record = record_of(source, series, options.forecast, options.fitting)
     name = "".join(c if c.isalnum() else "-" for c in series.name)
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    folder = options.out or Path("runs") / f"forecast-{name}-{stamp}"
-    fitter = Fitter(task, options.fitting, folder, facts_of(record))
-    with begun(folder, "forecast", record, NAMED):  # only now: what fails leaves nothing behind
-        finish(fitter, task, folder)
-    return folder
+    return begin("forecast", name, options.out, record, task, finish)
 
 
 def resume(options: ResumeOptions) -> None:
     """Go on with a run."""
     folder = options.run
     import_noted(folder)
-    with resumed(folder, "forecast") as record:
+
+    def remake(record: dict[str, Any]) -> Remade:
         source = f"{folder}/config.json"
         entries(record, source, series=dict, forecast=dict)
         kinds = {"path": str | None, "column": str | None, "values": int, "sha256": str}
         entries(record["series"], f"{source}: series", **kinds)
         check_entry(record["series"].get("encoding"), str | None, f"{source}: encoding")
         models: ForecastConfig = build_config(ForecastConfig, record["forecast"], source)
-        config, tensors, facts = resumption(folder, record, options.updates, console.print)
-        check_fits(lambda: LatentForecaster(models.cell, models.hidden_size), tensors)
-        torch.set_num_threads(config.threads)
-        task = ForecastTask(_series_of(folder, record, options.file), models, config)
-        fitter = Fitter(task, config, folder, facts_of(record))
-        fitter.load_state_dict(tensors, facts)
-        finish(fitter, task, folder)
+
+        def task(config: FittingConfig) -> ForecastTask:
+            return ForecastTask(_series_of(folder, record, options.file), models, config)
+
+        return Remade(lambda: LatentForecaster(models.cell, models.hidden_size), 1, task)
+
+    go_on("forecast", options, remake, finish)
 
 
 def _series_of(folder: Path, record: dict[str, Any], file: Path | None) -> Series:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sidestep.scripts.shared.console import guarded, parse, say
+from sidestep.scripts.shared.console import command, say
 from sidestep.sequence import GRU, LSTM, RNN, gradient_flow, toy_chain
 from sidestep.sequence.limits import at_least, check_fields
 
@@ -20,6 +20,11 @@ Kind = type[RNN] | type[LSTM] | type[GRU]
 CHAINS = ((-0.5, "x = -0.5: tanh stays in its middle"), (0.0, "x = 0: tanh saturates"))
 RADII = (0.5, 1.0, 1.5, 2.5)
 COLORS = ("#4c78a8", "#54a24b", "#e45756", "#9d5fb0")
+
+
+EXAMPLES = """\
+  sidestep gradients
+  sidestep gradients --out figures --hidden-size 128"""
 
 
 @dataclass(frozen=True)
@@ -162,11 +167,7 @@ def draw(config: Config) -> None:
         say(f"wrote {path}")
 
 
-def main(args: list[str] | None = None) -> None:
-    """Entry point of `sidestep gradients`."""
-    examples = "  sidestep gradients\n  sidestep gradients --out figures --hidden-size 128"
-    guarded("gradients", lambda: draw(parse(Config, "gradients", args, examples)))
-
+main = command("gradients", Config, draw, EXAMPLES)
 
 if __name__ == "__main__":
     main()

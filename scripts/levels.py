@@ -14,7 +14,7 @@ from sidestep.envs.drawing import board as rendering
 from sidestep.envs.drawing import palette, sprites
 from sidestep.envs.drawing.layout import Layout
 from sidestep.envs.levels.shipped import LEVELS
-from sidestep.scripts.shared.console import console, guarded, parse, say, table
+from sidestep.scripts.shared.console import command, console, say, table
 from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.limits import between, check_fields
@@ -40,11 +40,6 @@ class Options:
         """Check the fields."""
         limits = {"columns": between(1, 20)}
         check_fields(self, limits)
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("levels", lambda: run(parse(Options, "levels", args, EXAMPLES)))
 
 
 def run(options: Options) -> None:
@@ -100,6 +95,8 @@ def gallery(columns: int) -> NDArray[np.uint8]:
         canvas.blit(caption, (left + (TILE - caption.get_width()) // 2, top + TILE + 4))
     return rendering.pixels(canvas)
 
+
+main = command("levels", Options, run, EXAMPLES)
 
 if __name__ == "__main__":
     main()

@@ -1,7 +1,5 @@
 """`sidestep lm`: train a character language model, let it write, look into its units."""
 
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +9,7 @@ import torch
 import tyro
 
 from sidestep.scripts.sequences import lm_paint, lm_sample
-from sidestep.scripts.sequences.fitting_run import fit
+from sidestep.scripts.sequences.fitting_run import Remade, ResumeOptions, begin, fit, go_on
 from sidestep.scripts.sequences.lm_figures import counted_nats, language_curve, language_table
 from sidestep.scripts.sequences.lm_task import (
     LanguageTask,
@@ -21,13 +19,11 @@ from sidestep.scripts.sequences.lm_task import (
     record_of,
     text_of,
 )
-from sidestep.scripts.shared.console import console, guarded, run_action
+from sidestep.scripts.shared.console import command_of_actions, console
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.loop_bar import leave
-from sidestep.scripts.shared.modules import NAMED
 from sidestep.sequence.fitting.checkpoint import write_atomically
-from sidestep.sequence.fitting.fitted import begun, facts_of, resumed, resumption
-from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits
+from sidestep.sequence.fitting.fitter import Fitter, FittingConfig
 from sidestep.sequence.fitting.log import read_log
 from sidestep.sequence.models.language import LanguageConfig, LanguageModel
 
@@ -54,62 +50,27 @@ class TrainOptions:
     )
 
 
-@dataclass(frozen=True)
-class ResumeOptions:
-    """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
-
-    run: Annotated[Path, tyro.conf.Positional]
-    """The run's folder."""
-    updates: int | None = None
-    """Train to so many updates; what the run was begun with if left out. Others bend a learning
-    rate that falls over all of them."""
-    file: Path | None = None
-    """Where the text is now, if it was moved."""
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    args = sys.argv[1:] if args is None else args
-    guarded("lm", lambda: _main(args))
-
-
-def _main(args: list[str]) -> None:
-    actions: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-        "train": (TrainOptions, train),
-        "resume": (ResumeOptions, resume),
-        "sample": (lm_sample.SampleOptions, lm_sample.sample),
-        "paint": (lm_paint.PaintOptions, lm_paint.paint),
-    }
-    run_action("lm", args, actions, EXAMPLES)
-
-
 def train(options: TrainOptions) -> Path:
     """Begin a run; returns its folder."""
     torch.set_num_threads(options.fitting.threads)
     text = read_text(options.file)
     task = LanguageTask(text, options.model, options.stream, options.fitting)
     record = record_of(options.file, text, options.model, options.stream, options.fitting)
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    folder = options.out or Path("runs") / f"lm-{options.model.cell}-{stamp}"
-    fitter = Fitter(task, options.fitting, folder, facts_of(record))
-    with begun(folder, "lm", record, NAMED):  # only now: what fails before leaves nothing behind
-        finish(fitter, task, folder)
-    return folder
+    return begin("lm", options.model.cell, options.out, record, task, finish)
 
 
 def resume(options: ResumeOptions) -> None:
     """Go on with a run."""
-    folder = options.run
-    with resumed(folder, "lm") as record:
-        vocabulary, model, stream = configs_of(folder, record)
-        config, tensors, facts = resumption(folder, record, options.updates, console.print)
-        check_fits(lambda: LanguageModel(len(vocabulary), model), tensors, model.num_layers)
-        torch.set_num_threads(config.threads)
-        text = text_of(folder, record, options.file)
-        task = LanguageTask(text, model, stream, config)
-        fitter = Fitter(task, config, folder, facts_of(record))
-        fitter.load_state_dict(tensors, facts)
-        finish(fitter, task, folder)
+
+    def remake(record: dict[str, Any]) -> Remade:
+        vocabulary, model, stream = configs_of(options.run, record)
+
+        def task(config: FittingConfig) -> LanguageTask:
+            return LanguageTask(text_of(options.run, record, options.file), model, stream, config)
+
+        return Remade(lambda: LanguageModel(len(vocabulary), model), model.num_layers, task)
+
+    go_on("lm", options, remake, finish)
 
 
 def finish(fitter: Fitter, task: LanguageTask, folder: Path) -> None:
@@ -131,6 +92,14 @@ def finish(fitter: Fitter, task: LanguageTask, folder: Path) -> None:
     console.print(f"Run folder: {folder}", soft_wrap=True, markup=False)
     leave(stopped)
 
+
+ACTIONS: dict[str, tuple[Any, Callable[[Any], object]]] = {
+    "train": (TrainOptions, train),
+    "resume": (ResumeOptions, resume),
+    "sample": (lm_sample.SampleOptions, lm_sample.sample),
+    "paint": (lm_paint.PaintOptions, lm_paint.paint),
+}
+main = command_of_actions("lm", ACTIONS, EXAMPLES)
 
 if __name__ == "__main__":
     main()

@@ -8,7 +8,7 @@ import gymnasium as gym
 
 from sidestep.agents import EnvConfig, make_single
 from sidestep.envs import MovingObstaclesEnv
-from sidestep.scripts.shared.console import check_folder, console, guarded, parse, say
+from sidestep.scripts.shared.console import check_folder, command, console, say
 from sidestep.scripts.shared.maps import level_of
 from sidestep.scripts.viewer.env_pictures import warm_up
 from sidestep.scripts.viewer.game import Game
@@ -103,11 +103,6 @@ def make_env(config: EnvConfig) -> gym.Env[Any, Any]:
     return env
 
 
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("play", lambda: run(parse(Options, "play", args, EXAMPLES)))
-
-
 def run(options: Options) -> None:
     """Play, then say the score."""
     if options.replay is not None:
@@ -158,6 +153,8 @@ def show(replay: Replay, options: Options) -> None:
     finally:
         env.close()
 
+
+main = command("play", Options, run, EXAMPLES)
 
 if __name__ == "__main__":
     main()

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 from sidestep.agents.acting.infos import read_flag
-from sidestep.scripts.shared.console import guarded, parse, progress, say
+from sidestep.scripts.shared.console import command, progress, say
 from sidestep.scripts.viewer.env_pictures import off_screen
 from sidestep.scripts.viewer.panels.registry import names
 from sidestep.scripts.viewer.players import Flags, Players
@@ -92,11 +92,6 @@ class Options(Flags):
 def examples() -> str:
     """The end of `--help`."""
     return f"{EXAMPLES}\n\nPanels: {', '.join(names())}; `--panels` alone: none."
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("record", lambda: record(parse(Options, "record", args, examples)))
 
 
 @off_screen()
@@ -228,6 +223,8 @@ def side_by_side(sessions: list[Session], options: Options) -> Iterator[Shot]:
             raise ValueError(f"tick: expected at most {number}, got {options.tick}")
         screen.tick()
 
+
+main = command("record", Options, record, examples)
 
 if __name__ == "__main__":
     main()

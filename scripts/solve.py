@@ -21,7 +21,7 @@ from sidestep.envs import (
 )
 from sidestep.envs.solver.worlds import rules_of
 from sidestep.scripts.figures.value_map import value_map
-from sidestep.scripts.shared.console import check_folder, console, guarded, parse, say, table
+from sidestep.scripts.shared.console import check_folder, command, console, say, table
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.maps import level_of
 from sidestep.scripts.shared.optimum import OptimalPolicy, level_progress
@@ -106,11 +106,6 @@ class Options:
                 raise ValueError("level: expected --level or level= of --env-kwargs, got both")
             keywords["level"] = level_of(self.level)
         return keywords
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("solve", lambda: run(parse(Options, "solve", args, EXAMPLES)))
 
 
 def run(options: Options) -> None:
@@ -239,6 +234,8 @@ def watch(options: Options, solution: LevelSolutions) -> None:
         env.close()
     console.print(f"{tally.successes} successes in {tally.episodes} episodes")
 
+
+main = command("solve", Options, run, EXAMPLES)
 
 if __name__ == "__main__":
     main()

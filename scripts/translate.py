@@ -1,7 +1,5 @@
 """`sidestep translate`: train a sequence-to-sequence model, use it, measure it."""
 
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +9,7 @@ import torch
 import tyro
 
 from sidestep.scripts.sequences import translate_run
-from sidestep.scripts.sequences.fitting_run import fit
+from sidestep.scripts.sequences.fitting_run import Remade, ResumeOptions, begin, fit, go_on
 from sidestep.scripts.sequences.hangul import check_font, tell_font
 from sidestep.scripts.sequences.translate_data import Corpus, DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_figures import (
@@ -32,12 +30,10 @@ from sidestep.scripts.sequences.translate_task import (
     record_of,
     run_of,
 )
-from sidestep.scripts.shared.console import console, guarded, run_action, table
+from sidestep.scripts.shared.console import command_of_actions, console, table
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.loop_bar import leave
-from sidestep.scripts.shared.modules import NAMED
-from sidestep.sequence.fitting.fitted import begun, facts_of, resumed, resumption
-from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits
+from sidestep.sequence.fitting.fitter import Fitter, FittingConfig
 from sidestep.sequence.fitting.log import read_log
 from sidestep.sequence.models.beams import Hypothesis
 from sidestep.sequence.models.seq2seq_config import Seq2SeqConfig
@@ -69,35 +65,6 @@ class TrainOptions:
     )
 
 
-@dataclass(frozen=True)
-class ResumeOptions:
-    """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
-
-    run: Annotated[Path, tyro.conf.Positional]
-    """The run's folder."""
-    updates: int | None = None
-    """Train to so many updates; what the run was begun with if left out. Others bend a learning
-    rate and a teacher forcing that fall over all of them."""
-    file: Path | None = None
-    """Where the pairs are now, if they were moved."""
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    args = sys.argv[1:] if args is None else args
-    guarded("translate", lambda: _main(args))
-
-
-def _main(args: list[str]) -> None:
-    actions: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-        "train": (TrainOptions, train),
-        "resume": (ResumeOptions, resume),
-        "run": (translate_run.RunOptions, translate_run.run),
-        "evaluate": (translate_run.EvaluateOptions, translate_run.evaluate),
-    }
-    run_action("translate", args, actions, EXAMPLES)
-
-
 def train(options: TrainOptions) -> Path:
     """Begin a run; returns its folder."""
     torch.set_num_threads(options.fitting.threads)
@@ -105,29 +72,28 @@ def train(options: TrainOptions) -> Path:
     corpus = corpus_of(options.file, options.data, options.model.max_source)
     task = TranslationTask(corpus, options.data, options.model, options.fitting)
     record = record_of(corpus, options.data, options.model, options.fitting)
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    folder = options.out or Path("runs") / f"translate-{corpus.languages.name}-{stamp}"
-    fitter = Fitter(task, options.fitting, folder, facts_of(record))
-    with begun(folder, "translate", record, NAMED):  # only now: what fails leaves nothing behind
+
+    def told(fitter: Fitter, task: TranslationTask, folder: Path) -> None:
         console.print(corpus.words)
         finish(fitter, task, folder)
-    return folder
+
+    return begin("translate", corpus.languages.name, options.out, record, task, told)
 
 
 def resume(options: ResumeOptions) -> None:
     """Go on with a run."""
-    folder = options.run
     check_font()
-    with resumed(folder, "translate") as record:
-        run = run_of(folder, record)
-        config, tensors, facts = resumption(folder, record, options.updates, console.print)
-        check_fits(lambda: make_model(run.languages, run.model), tensors)
-        torch.set_num_threads(config.threads)
-        corpus = corpus_again(folder, run, options.file)
-        task = TranslationTask(corpus, run.data, run.model, config)
-        fitter = Fitter(task, config, folder, facts_of(record))
-        fitter.load_state_dict(tensors, facts)
-        finish(fitter, task, folder)
+
+    def remake(record: dict[str, Any]) -> Remade:
+        run = run_of(options.run, record)
+
+        def task(config: FittingConfig) -> TranslationTask:
+            corpus = corpus_again(options.run, run, options.file)
+            return TranslationTask(corpus, run.data, run.model, config)
+
+        return Remade(lambda: make_model(run.languages, run.model), 1, task)
+
+    go_on("translate", options, remake, finish)
 
 
 def finish(fitter: Fitter, task: TranslationTask, folder: Path) -> None:
@@ -178,6 +144,14 @@ def _examples(corpus: Corpus, found: list[Hypothesis], shown: list[int]) -> Any:
         rows.append([source, text, "=" if text == wanted else wanted])
     return table("", ["source", "written", "reference"], rows)
 
+
+ACTIONS: dict[str, tuple[Any, Callable[[Any], object]]] = {
+    "train": (TrainOptions, train),
+    "resume": (ResumeOptions, resume),
+    "run": (translate_run.RunOptions, translate_run.run),
+    "evaluate": (translate_run.EvaluateOptions, translate_run.evaluate),
+}
+main = command_of_actions("translate", ACTIONS, EXAMPLES)
 
 if __name__ == "__main__":
     main()

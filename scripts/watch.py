@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from sidestep.scripts.shared.console import console, guarded, parse
+from sidestep.scripts.shared.console import command, console
 from sidestep.scripts.viewer.panels.registry import key_words
 from sidestep.scripts.viewer.players import Flags, Players
 from sidestep.scripts.viewer.screen import Screen
@@ -43,11 +43,6 @@ def examples() -> str:
     return f"{EXAMPLES}\n\nPanels and their keys: {key_words()}."
 
 
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("watch", lambda: watch(parse(Options, "watch", args, examples)))
-
-
 def watch(options: Options) -> None:
     """Show one run, then say the score."""
     torch.set_num_threads(1)
@@ -66,6 +61,8 @@ def watch(options: Options) -> None:
     mean = f", mean return {sum(tally.returns) / len(tally.returns):.2f}" if tally.returns else ""
     console.print(f"{tally.successes} successes in {tally.episodes} episodes{mean}")
 
+
+main = command("watch", Options, watch, examples)
 
 if __name__ == "__main__":
     main()

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from sidestep.scripts.benches.house_plan import PACKAGES, Plan
-from sidestep.scripts.benches.skeleton import Flags, by_turns, entry, shown, write_result
-from sidestep.scripts.shared.console import console
+from sidestep.scripts.benches.skeleton import Flags, by_turns, shown, write_result
+from sidestep.scripts.shared.console import command, console
 
 EXAMPLES = """\
   sidestep bench house
@@ -168,4 +168,4 @@ run the fewest imports that would have to go for all rooms to stand in one order
 in the longest chain of imports, the package's face left out."""
 
 
-main = entry("house", Options, run, EXAMPLES)
+main = command("bench house", Options, run, EXAMPLES)

@@ -13,14 +13,13 @@ from sidestep.scripts.benches import translation
 from sidestep.scripts.benches.language_speed import ROWS, STEPS, bench_speed, speed_markdown
 from sidestep.scripts.benches.skeleton import (
     Flags,
-    entry,
     known_result,
     write_figure,
     write_result,
 )
 from sidestep.scripts.sequences.lm_figures import counted_nats, window_name
 from sidestep.scripts.sequences.lm_task import LanguageTask, StreamConfig, read_text
-from sidestep.scripts.shared.console import console, progress
+from sidestep.scripts.shared.console import command, console, progress
 from sidestep.scripts.shared.curves import COLOURS, plain_axes
 from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig
@@ -240,4 +239,4 @@ def _tell(options: Options, name: str, command: str, record: dict[str, Any], bod
     console.print(body, markup=False)
 
 
-main = entry("language", Options, run, EXAMPLES)
+main = command("bench language", Options, run, EXAMPLES)

@@ -25,7 +25,6 @@ from sidestep.scripts.benches.peers import PPO, peer_trial
 from sidestep.scripts.benches.skeleton import (
     Flags,
     by_turns,
-    entry,
     known_result,
     write_figure,
     write_result,
@@ -43,7 +42,7 @@ from sidestep.scripts.benches.trials import (
     Trial,
     train_trial,
 )
-from sidestep.scripts.shared.console import console, say, table
+from sidestep.scripts.shared.console import command, console, say, table
 from sidestep.scripts.shared.curves import COLOURS, plain_axes
 from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence import MEMORIES
@@ -216,4 +215,4 @@ ended stays where it was."""
     write_result(options.out, "learning", record, page)
 
 
-main = entry("learning", Options, run, EXAMPLES)
+main = command("bench learning", Options, run, EXAMPLES)

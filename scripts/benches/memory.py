@@ -19,7 +19,6 @@ from sidestep.agents.runs import learner_config
 from sidestep.envs import best_memoryless, best_remembering
 from sidestep.scripts.benches.skeleton import (
     Flags,
-    entry,
     known_result,
     write_result,
 )
@@ -32,7 +31,7 @@ from sidestep.scripts.benches.trials import (
     Outcome,
     train_trial,
 )
-from sidestep.scripts.shared.console import console, progress, some_of, table
+from sidestep.scripts.shared.console import command, console, progress, some_of, table
 from sidestep.scripts.shared.optimum import optimum_of
 from sidestep.scripts.shared.tables import markdown_table, spread
 from sidestep.sequence import MEMORIES
@@ -265,4 +264,4 @@ over exact values finds (`best_memoryless`). Both are means over all starts.
     write_result(options.out, "memory", record, page)
 
 
-main = entry("memory", Options, run, EXAMPLES)
+main = command("bench memory", Options, run, EXAMPLES)

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sidestep.scripts.benches.skeleton import Flags, entry, interleave, ratio, shown, write_result
-from sidestep.scripts.shared.console import progress
+from sidestep.scripts.benches.skeleton import Flags, interleave, ratio, shown, write_result
+from sidestep.scripts.shared.console import command, progress
 from sidestep.sequence import GRU, LSTM, RNN
 from sidestep.sequence.limits import COUNT, NATURAL
 
@@ -276,4 +276,4 @@ def run(options: Options) -> None:
     write_result(options.out, "sequence", result, markdown, command)
 
 
-main = entry("sequence", Options, run, EXAMPLES)
+main = command("bench sequence", Options, run, EXAMPLES)

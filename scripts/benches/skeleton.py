@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar
 
 from matplotlib.figure import Figure
 
-from sidestep.scripts.shared.console import console, guarded, parse, progress, say, table
+from sidestep.scripts.shared.console import console, progress, say, table
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence.limits import Limit, check_fields
@@ -42,27 +42,6 @@ class Flags:
     def __post_init__(self) -> None:
         """Check every field that has a limit."""
         check_fields(self, self.limits)
-
-
-F = TypeVar("F", bound=Flags)
-
-
-def entry(
-    name: str, flags: type[F], run: Callable[[F], None], examples: str
-) -> Callable[[list[str] | None], None]:
-    """Make the `main` of `sidestep bench NAME`.
-
-    Args:
-        name: of the bench.
-        flags: a dataclass of its flags.
-        run: measures and writes.
-        examples: the end of `--help`.
-    """
-
-    def main(args: list[str] | None = None) -> None:
-        guarded(f"bench {name}", lambda: run(parse(flags, f"bench {name}", args, examples)))
-
-    return main
 
 
 def by_turns(

@@ -20,11 +20,11 @@ from sidestep.envs.solver.worlds import rules_of
 from sidestep.scripts.benches.skeleton import (
     Flags,
     by_turns,
-    entry,
     shown,
     write_figure,
     write_result,
 )
+from sidestep.scripts.shared.console import command
 from sidestep.scripts.shared.curves import BLUE, GREEN, ORANGE, plain_axes
 from sidestep.sequence.limits import COUNT, at_least
 
@@ -225,4 +225,4 @@ What is too large is refused, with words on what to change:
 {words}"""
 
 
-main = entry("solver", Options, run, EXAMPLES)
+main = command("bench solver", Options, run, EXAMPLES)

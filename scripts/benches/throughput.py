@@ -17,8 +17,9 @@ from sidestep.agents import EnvConfig, RunConfig, Trainer, TrainingConfig, make_
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.runs import build_agent
 from sidestep.scripts.benches.peers import PPO, peer_rate
-from sidestep.scripts.benches.skeleton import Flags, by_turns, entry, shown, write_result
+from sidestep.scripts.benches.skeleton import Flags, by_turns, shown, write_result
 from sidestep.scripts.benches.trials import ENV, LEARNERS, Learners, Memories
+from sidestep.scripts.shared.console import command
 from sidestep.sequence import MEMORIES
 from sidestep.sequence.limits import COUNT
 
@@ -100,4 +101,4 @@ def rate_rows(rates: dict[str, float]) -> tuple[list[str], list[list[str]]]:
     return ["contestant", "steps/s", "of the faster PPO's", "of RecurrentPPO's"], rows
 
 
-main = entry("throughput", Options, run, EXAMPLES)
+main = command("bench throughput", Options, run, EXAMPLES)

@@ -24,8 +24,9 @@ import torch
 from sidestep.agents import DeepSarsa
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.player import Player
-from sidestep.scripts.benches.skeleton import Flags, by_turns, entry, shown, write_result
+from sidestep.scripts.benches.skeleton import Flags, by_turns, shown, write_result
 from sidestep.scripts.benches.trials import LEARNERS
+from sidestep.scripts.shared.console import command
 from sidestep.scripts.viewer.exact_values import exact_values_of
 from sidestep.scripts.viewer.panels.moment import Curve
 from sidestep.scripts.viewer.panels.registry import BY_DEFAULT, NAMES
@@ -199,4 +200,4 @@ window draws only when something has changed: at 5 ticks a second, five times.
 """
 
 
-main = entry("view", Options, run, EXAMPLES)
+main = command("bench view", Options, run, EXAMPLES)

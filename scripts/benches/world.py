@@ -26,11 +26,11 @@ from sidestep.envs.observations.table import OBSERVATIONS
 from sidestep.scripts.benches.skeleton import (
     Flags,
     by_turns,
-    entry,
     shown,
     write_result,
 )
 from sidestep.scripts.benches.trials import ENV
+from sidestep.scripts.shared.console import command
 from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence.limits import COUNT, Limit
 
@@ -269,4 +269,4 @@ update is the first step down a gradient, counted from the end of the imports:
 {begin}"""
 
 
-main = entry("world", Options, run, EXAMPLES)
+main = command("bench world", Options, run, EXAMPLES)

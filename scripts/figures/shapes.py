@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from sidestep.scripts.shared.console import guarded, parse, say
+from sidestep.scripts.shared.console import command, say
 from sidestep.scripts.shared.curves import BLUE, GREEN, ORANGE, save_figure
 
 EXAMPLES = "  python -m sidestep.scripts.figures.shapes --out docs/figures"
@@ -104,17 +104,14 @@ def _arrow(
     axes.annotate("", xy=end, xytext=begin, arrowprops=style)
 
 
-def main(args: list[str] | None = None) -> None:
-    """Run the command."""
-    guarded("shapes", lambda: run(parse(Options, "shapes", args, EXAMPLES)))
-
-
 def run(options: Options) -> None:
     """Draw the picture."""
     options.out.mkdir(parents=True, exist_ok=True)
     save_figure(shapes_figure(), options.out / "shapes.png")
     say(f"Figure: {options.out / 'shapes.png'}")
 
+
+main = command("shapes", Options, run, EXAMPLES)
 
 if __name__ == "__main__":
     main()

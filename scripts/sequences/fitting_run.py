@@ -1,13 +1,96 @@
-"""A `Fitter` on the command line, and its curve."""
+"""Runs of `lm`, `translate` and `forecast`: begun, gone on with, fitted under a bar; a curve."""
 
-from typing import Any
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
+import torch
+import tyro
 from matplotlib.figure import Figure
+from torch import nn
 
+from sidestep.scripts.shared.console import console
 from sidestep.scripts.shared.curves import BLUE, GREY, plain_axes
 from sidestep.scripts.shared.loop_bar import run_with_bar
-from sidestep.sequence.fitting.fitter import Fitter
+from sidestep.scripts.shared.modules import NAMED
+from sidestep.sequence.fitting.fitted import begun, facts_of, resumed, resumption
+from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, check_fits
 from sidestep.sequence.fitting.runs import Progress
+
+Finish = Callable[[Fitter, Any, Path], None]
+"""Fits a task with its fitter, and leaves what it made in the run's folder."""
+
+
+@dataclass(frozen=True)
+class ResumeOptions:
+    """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """The run's folder."""
+    updates: int | None = None
+    """Train to so many updates; what the run was begun with if left out. Others bend what falls
+    over all of them: a learning rate, a teacher forcing."""
+    file: Path | None = None
+    """Where the file that it learns from is now, if it was moved."""
+
+
+class Remade(NamedTuple):
+    """What a run's record says, as far as it is needed before the file is read."""
+
+    module: Callable[[], nn.Module]
+    """Makes the architecture."""
+    layers: int
+    """Of it, which a checkpoint must have."""
+    task: Callable[[FittingConfig], Any]
+    """Makes the task again, from the file."""
+
+
+def begin(
+    command: str, name: str, out: Path | None, record: dict[str, Any], task: Any, finish: Finish
+) -> Path:
+    """Begin a run; returns its folder.
+
+    Args:
+        command: the word after `sidestep`.
+        name: of what is fitted, in the folder's name.
+        out: the folder; None: runs/COMMAND-NAME-TIME.
+        record: what config.json holds.
+        task: what is fitted; its `fitting` says how.
+        finish: fits it.
+    """
+    folder = out or Path("runs") / f"{command}-{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    fitter = Fitter(task, task.fitting, folder, facts_of(record))
+    with begun(folder, command, record, NAMED):  # only now: what fails leaves nothing behind
+        finish(fitter, task, folder)
+    return folder
+
+
+def go_on(
+    command: str,
+    options: ResumeOptions,
+    remake: Callable[[dict[str, Any]], Remade],
+    finish: Finish,
+) -> None:
+    """Go on with a run.
+
+    Args:
+        command: the word after `sidestep`.
+        options: say which, how far, and where its file is.
+        remake: reads its record.
+        finish: fits it.
+    """
+    folder = options.run
+    with resumed(folder, command) as record:
+        module, layers, task_of = remake(record)
+        config, tensors, facts = resumption(folder, record, options.updates, console.print)
+        check_fits(module, tensors, layers)
+        torch.set_num_threads(config.threads)
+        task = task_of(config)
+        fitter = Fitter(task, config, folder, facts_of(record))
+        fitter.load_state_dict(tensors, facts)
+        finish(fitter, task, folder)
 
 
 def fit(fitter: Fitter, command: str) -> str | None:

@@ -132,7 +132,7 @@ class ForecastTask:
 
     def __init__(self, series: Series, config: ForecastConfig, fitting: FittingConfig) -> None:
         """Split, scale, and make the models."""
-        device = device_of(fitting.device)
+        self.fitting, device = fitting, device_of(fitting.device)
         self.series, self.config = series, config
         self.split = Split(series.values, config)
         training = self.split.scaled[: self.split.training]

@@ -175,7 +175,7 @@ class LanguageTask:
         self.stream = Stream(self.training, rows, stream.steps)
         with seeded(fitting.seed):
             self.module: LanguageModel = LanguageModel(len(self.vocabulary), model).to(device)
-        self.seed, self.updates = fitting.seed, 0
+        self.fitting, self.updates = fitting, 0
         self.state: State | None = None
         self.samples: list[tuple[int, Tensor]] = []
 
@@ -195,7 +195,7 @@ class LanguageTask:
         figures = {}
         if len(self.validation):
             figures["loss"] = nats_per_character(self.module, self.validation)
-        generator = torch.Generator(self.prompt.device).manual_seed(self.seed)
+        generator = torch.Generator(self.prompt.device).manual_seed(self.fitting.seed)
         try:
             sample = generate(self.module, self.prompt, SAMPLE, generator=generator)
         except ValueError:  # logits that are no numbers

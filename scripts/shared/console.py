@@ -162,33 +162,56 @@ def parse(
         raise
 
 
-def run_action(
-    command: str,
-    args: list[str],
-    actions: Mapping[str, tuple[Any, Callable[[Any], object]]],
-    examples: str,
-) -> None:
-    """Run the action of a command that `args` begin with, or tell the command's help.
+Main = Callable[..., None]
+"""A command's entry: takes its words, or none to read `sys.argv`."""
+
+
+def command(
+    name: str, flags: type[T], run: Callable[[T], object], examples: str | Callable[[], str]
+) -> Main:
+    """Make the `main` of a command with flags.
+
+    Args:
+        name: the words after `sidestep`.
+        flags: a dataclass whose fields are the flags.
+        run: does it.
+        examples: as of `parse`.
+    """
+
+    def main(args: list[str] | None = None) -> None:
+        guarded(name, lambda: run(parse(flags, name, args, examples)))
+
+    return main
+
+
+def command_of_actions(
+    name: str, actions: Mapping[str, tuple[Any, Callable[[Any], object]]], examples: str
+) -> Main:
+    """Make the `main` of a command whose first word is an action, or asks for help.
 
     Where the action's flags name a `run`, the modules that this notes are imported first.
 
     Args:
-        command: the word after `sidestep`.
-        args: the words after it.
+        name: the word after `sidestep`.
         actions: of each action its name, the dataclass of its flags, and what is run with them.
         examples: shown at the end of `--help`, as written.
-
-    Raises:
-        ValueError: no such action, or flags that its dataclass refuses.
     """
-    usage = f"usage: sidestep {command} {{{','.join(actions)}}} [options]"
-    word = first_word(args, actions, "an action", f"{usage}\n\nExamples:\n{examples}")
-    if word is not None:
-        flags, action = actions[word]
-        options: Any = parse(flags, f"{command} {word}", args[1:], examples)
-        if isinstance(getattr(options, "run", None), Path):
-            import_noted(options.run)
-        action(options)
+    usage = f"usage: sidestep {name} {{{','.join(actions)}}} [options]\n\nExamples:\n{examples}"
+
+    def run(args: list[str]) -> None:
+        word = first_word(args, actions, "an action", usage)
+        if word is not None:
+            flags, action = actions[word]
+            options: Any = parse(flags, f"{name} {word}", args[1:], examples)
+            if isinstance(getattr(options, "run", None), Path):
+                import_noted(options.run)
+            action(options)
+
+    def main(args: list[str] | None = None) -> None:
+        words = sys.argv[1:] if args is None else args
+        guarded(name, lambda: run(words))
+
+    return main
 
 
 @contextlib.contextmanager
@@ -328,7 +351,7 @@ def _name(found: re.Match[str]) -> str:
     return f"{found[1]}: " if found[1].startswith("--") else ""
 
 
-def guarded(command: str, action: Callable[[], None]) -> None:
+def guarded(command: str, action: Callable[[], object]) -> None:
     """Run `action`; wrong input ends with one line on stderr and exit code 2, Ctrl-C with 130.
 
     `SIDESTEP_TRACEBACK=1` shows the traceback instead.
