@@ -1,9 +1,8 @@
 """`sidestep bench`: measure, and write what was measured to runs/bench, or to `--out`."""
 
-import importlib
 import sys
 
-from sidestep.scripts.shared.words import first_word
+from sidestep.scripts.shared.words import listed, run_named
 
 BENCHES = {
     "world": "steps per second of the world, beside Gymnasium's",
@@ -21,16 +20,9 @@ BENCHES = {
 def main(args: list[str] | None = None) -> None:
     """Run one bench; exit code 2 when there is none of that name."""
     args = sys.argv[1:] if args is None else args
-    rows = "\n".join(f"  {name:<10} {text}" for name, text in BENCHES.items())
-    try:
-        name = first_word(
-            args, BENCHES, "a bench", f"usage: sidestep bench NAME [options]\n\n{rows}"
-        )
-    except ValueError as error:
-        print(f"sidestep bench: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    if name is not None:
-        importlib.import_module(f"sidestep.scripts.benches.{name}").main(args[1:])
+    usage = f"usage: sidestep bench NAME [options]\n\n{listed(BENCHES)}"
+    package = "sidestep.scripts.benches"
+    run_named("sidestep bench", args, BENCHES, "a bench", usage, package)
 
 
 if __name__ == "__main__":

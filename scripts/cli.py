@@ -1,11 +1,10 @@
 """The command `sidestep`: finds the sub-command's file in this folder and runs its `main`."""
 
-import importlib
 import os
 import sys
 from pathlib import Path
 
-from sidestep.scripts.shared.words import first_word, tell
+from sidestep.scripts.shared.words import listed, run_named, tell
 
 COMMANDS = {
     "train": "train an agent and leave a run folder",
@@ -25,10 +24,9 @@ COMMANDS = {
 
 def usage() -> str:
     """The text of `sidestep --help`."""
-    rows = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
     return (
         "usage: sidestep COMMAND [options]\n\n"
-        f"{rows}\n\n"
+        f"{listed(COMMANDS)}\n\n"
         "`sidestep COMMAND --help` shows a command's options and examples."
     )
 
@@ -65,13 +63,7 @@ def _main(args: list[str]) -> None:
 
         tell(f"sidestep {version('sidestep')}")
         return
-    try:
-        command = first_word(args, COMMANDS, "a command", usage())
-    except ValueError as error:
-        print(f"sidestep: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    if command is not None:
-        importlib.import_module(f"sidestep.scripts.{command}").main(args[1:])
+    run_named("sidestep", args, COMMANDS, "a command", usage(), "sidestep.scripts")
 
 
 if __name__ == "__main__":

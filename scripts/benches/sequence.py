@@ -190,53 +190,38 @@ def _hundred(run: Callable[[], object]) -> Callable[[], None]:
     return repeat
 
 
-TRAINING_COLUMNS = (
-    "cell",
-    "T, B, I, H",
-    "torch.nn ms",
-    "resets ms",
-    "no resets / torch.nn",
-    "resets / torch.nn",
-    "cell loop / resets",
-    "torch cell loop / resets",
-    "products / resets",
-    "peak memory / torch.nn",
-)
-STEP_COLUMNS = ("cell", "B, I, H", "torch's cell us", "step us", "step / cell", "with reset / cell")
+Columns = dict[str, Callable[[dict[str, Any]], str]]
 
 
-def training_table(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """The cells of the first table."""
-    return [
-        [
-            row["cell"],
-            ", ".join(map(str, row["shape"])),
-            f"{row['ms']['torch']:.1f}",
-            f"{row['ms']['resets']:.1f}",
-            f"{row['plain_by_torch']:.2f}",
-            f"{row['resets_by_torch']:.2f}",
-            f"{row['cells_by_resets']:.1f}",
-            f"{row['torch_cells_by_resets']:.1f}",
-            f"{row['products_by_resets']:.2f}",
-            f"{row['memory']['resets'] / row['memory']['torch']:.2f}",
-        ]
-        for row in rows
-    ]
+def _shape(row: dict[str, Any]) -> str:
+    return ", ".join(map(str, row["shape"]))
 
 
-def step_table(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """The cells of the second table."""
-    return [
-        [
-            row["cell"],
-            ", ".join(map(str, row["shape"])),
-            f"{row['us']['torch']:.0f}",
-            f"{row['us']['step']:.0f}",
-            f"{row['step_by_torch']:.2f}",
-            f"{row['reset_by_torch']:.2f}",
-        ]
-        for row in rows
-    ]
+TRAINING: Columns = {
+    "cell": lambda row: row["cell"],
+    "T, B, I, H": _shape,
+    "torch.nn ms": lambda row: f"{row['ms']['torch']:.1f}",
+    "resets ms": lambda row: f"{row['ms']['resets']:.1f}",
+    "no resets / torch.nn": lambda row: f"{row['plain_by_torch']:.2f}",
+    "resets / torch.nn": lambda row: f"{row['resets_by_torch']:.2f}",
+    "cell loop / resets": lambda row: f"{row['cells_by_resets']:.1f}",
+    "torch cell loop / resets": lambda row: f"{row['torch_cells_by_resets']:.1f}",
+    "products / resets": lambda row: f"{row['products_by_resets']:.2f}",
+    "peak memory / torch.nn": lambda row: f"{row['memory']['resets'] / row['memory']['torch']:.2f}",
+}
+STEP: Columns = {
+    "cell": lambda row: row["cell"],
+    "B, I, H": _shape,
+    "torch's cell us": lambda row: f"{row['us']['torch']:.0f}",
+    "step us": lambda row: f"{row['us']['step']:.0f}",
+    "step / cell": lambda row: f"{row['step_by_torch']:.2f}",
+    "with reset / cell": lambda row: f"{row['reset_by_torch']:.2f}",
+}
+"""Of a table, what stands in a row's cell."""
+
+
+def _cells(rows: list[dict[str, Any]], columns: Columns) -> list[list[str]]:
+    return [[cell(row) for cell in columns.values()] for row in rows]
 
 
 def run(options: Options) -> None:
@@ -247,8 +232,8 @@ def run(options: Options) -> None:
     rounds = 3 if options.quick else options.repeats
     training = bench_training(options, rounds)
     steps = bench_step(rounds)
-    first = shown("Forward + backward", TRAINING_COLUMNS, training_table(training))
-    second = shown("One step, 64 lanes", STEP_COLUMNS, step_table(steps))
+    first = shown("Forward + backward", [*TRAINING], _cells(training, TRAINING))
+    second = shown("One step, 64 lanes", [*STEP], _cells(steps, STEP))
     markdown = "\n\n".join(
         [
             "## Recurrent layers",

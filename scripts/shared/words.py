@@ -1,8 +1,9 @@
 """What is said before anything heavy is imported: hints, and pages on standard output."""
 
 import difflib
+import importlib
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -30,6 +31,33 @@ def first_word(args: Sequence[str], known: Collection[str], what: str, usage: st
         return args[0]
     got = f"{args[0]!r}{did_you_mean(args[0], known)}" if args else "none"
     raise ValueError(f"expected {what} ({', '.join(known)}), got {got}")
+
+
+def listed(known: Mapping[str, str]) -> str:
+    """Sub-commands and what they do, a line each."""
+    return "\n".join(f"  {name:<10} {text}" for name, text in known.items())
+
+
+def run_named(
+    command: str, args: Sequence[str], known: Mapping[str, str], what: str, usage: str, package: str
+) -> None:
+    """Run the `main` of the module that the first word names; exit code 2 where there is none.
+
+    Args:
+        command: the words before, for the error.
+        args: the words after it.
+        known: modules of the package, and what they do.
+        what: one of them, for the error: "a bench".
+        usage: the page of help.
+        package: in which the modules are.
+    """
+    try:
+        word = first_word(args, known, what, usage)
+    except ValueError as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    if word is not None:
+        importlib.import_module(f"{package}.{word}").main(args[1:])
 
 
 def tell(words: str) -> None:
