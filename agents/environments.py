@@ -27,6 +27,7 @@ TRAINING_LEVELS = 8_000
 """Levels that commands train on where an id's episodes draw theirs from a pool. Of 64 levels agents
 remember the answers: of 1,000 others REINFORCE with a GRU then solves 80 %, after 8,000 levels 96 %
 (measured once, 8 and 16 million ticks)."""
+MOST_LANES, FEW_LANES = 512, 16
 MOST_TICKS = 10_000
 """Time limit where an env has none: an agent that never ends an episode must not hang."""
 
@@ -235,6 +236,11 @@ def is_native(config: EnvConfig) -> bool:
     if config.vectorization != "auto":
         return config.vectorization == "native"
     return spec_of(config).vector_entry_point is not None
+
+
+def lanes_for(episodes: int, config: EnvConfig) -> int:
+    """A good number of lanes for so many episodes: more where a lane costs nothing."""
+    return max(1, min(episodes, MOST_LANES if is_native(config) else FEW_LANES))
 
 
 def make_single(config: EnvConfig, render_mode: str | None = None) -> gym.Env[Any, Any]:

@@ -24,12 +24,18 @@ from sidestep.sequence.fitting.records import build_config, check_entry, entries
 from sidestep.sequence.fitting.runs import Report
 
 from .acting.batch import Inputs
-from .acting.evaluation import lanes_for
 from .acting.infos import read_mask
 from .acting.policy import undisturbed
 from .algorithms.learner import Agent, LearnerConfig
 from .algorithms.registry import LEARNERS, preset
-from .environments import EnvConfig, check_action_space, check_module_of, make_vector, making
+from .environments import (
+    EnvConfig,
+    check_action_space,
+    check_module_of,
+    lanes_for,
+    make_vector,
+    making,
+)
 from .networks import NetworkConfig
 from .reports import reporting
 from .runs import device_of, learner_config

@@ -12,9 +12,9 @@ from sidestep.sequence.fitting.checkpoint import check_tensors, from_arrays, to_
 from sidestep.sequence.fitting.runs import Every, Progress, RunLoop
 
 from .acting.collector import Collector
+from .acting.episodes import Recent
 from .acting.evaluation import evaluate
 from .acting.normalization import RewardScaler
-from .acting.recent import Recent
 from .algorithms.learner import Agent, LearnerConfig, Metrics
 from .settings import TrainingConfig
 

@@ -9,9 +9,8 @@ import torch
 import tyro
 
 from sidestep.agents import EnvConfig, evaluate, make_vector
-from sidestep.agents.acting.evaluation import lanes_for
 from sidestep.agents.algorithms.presets import final_episodes
-from sidestep.agents.environments import check_spaces, making
+from sidestep.agents.environments import check_spaces, lanes_for, making
 from sidestep.agents.runs import read_checkpoint, restore_agent
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.shared.comparison import comparison_figure, comparison_table

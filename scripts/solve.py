@@ -10,8 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from sidestep.agents import EnvConfig, evaluate
-from sidestep.agents.acting.evaluation import lanes_for
-from sidestep.agents.environments import qualified, spec_of
+from sidestep.agents.environments import lanes_for, qualified, spec_of
 from sidestep.envs import (
     LevelSolutions,
     Unsolvable,

@@ -23,10 +23,9 @@ from sidestep.agents import (
     evaluate,
     make_vector,
 )
-from sidestep.agents.acting.evaluation import lanes_for
 from sidestep.agents.algorithms.presets import final_episodes
 from sidestep.agents.algorithms.registry import LEARNERS, OTHER_ACTIONS, preset
-from sidestep.agents.environments import Vectorization, for_training, name_of
+from sidestep.agents.environments import Vectorization, for_training, lanes_for, name_of
 from sidestep.agents.reports import figures_of
 from sidestep.agents.runs import (
     build_agent,
@@ -52,7 +51,7 @@ from sidestep.scripts.shared.words import first_word
 from sidestep.scripts.viewer.episodes import record_episodes
 from sidestep.scripts.viewer.live import LiveFeed
 from sidestep.sequence.fitting.checkpoint import Spec, check_tensors, under
-from sidestep.sequence.fitting.lock import writing
+from sidestep.sequence.fitting.folder import writing
 from sidestep.sequence.fitting.log import read_log
 
 EXAMPLES = """\

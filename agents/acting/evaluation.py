@@ -9,13 +9,10 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from sidestep.agents.environments import EnvConfig, is_native
-
 from .batch import Episodes
 from .collector import Collector
 from .policy import Policy, undisturbed
 
-MOST_LANES, FEW_LANES = 512, 16
 ENOUGH = 10
 """Values from which on a bootstrap's interval is wide enough."""
 
@@ -116,11 +113,6 @@ def evaluate(
     if tells and result.success is None:
         return result._replace(success=np.zeros(episodes, dtype=np.bool_))
     return result
-
-
-def lanes_for(episodes: int, config: EnvConfig) -> int:
-    """A good number of lanes for so many episodes: more where a lane costs nothing."""
-    return max(1, min(episodes, MOST_LANES if is_native(config) else FEW_LANES))
 
 
 def _gather(parts: list[Episodes]) -> Evaluation:

@@ -27,8 +27,7 @@ from torch import Tensor, nn
 
 from .checkpoint import check_course, latest_checkpoint, load_checkpoint
 from .fitter import FittingConfig, load_module
-from .folder import check_run, check_there, create_folder, digest_of, read_settings
-from .lock import writing
+from .folder import check_run, check_there, create_folder, digest_of, read_settings, writing
 from .records import build_config, entries, read_record, shown
 
 

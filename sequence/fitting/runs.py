@@ -21,7 +21,7 @@ from .checkpoint import (
     remove_leftovers,
     save_checkpoint,
 )
-from .lock import writing
+from .folder import writing
 from .log import RunLog
 
 

@@ -16,7 +16,7 @@ OLD = Path(__file__).parent / "golden" / "first_format"
 HOLDER = """
 import sys
 from pathlib import Path
-from sidestep.sequence.fitting.lock import writing
+from sidestep.sequence.fitting.folder import writing
 with writing(Path(sys.argv[1])):
     print("locked", flush=True)
     sys.stdin.read()

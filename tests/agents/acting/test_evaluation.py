@@ -21,11 +21,11 @@ from sidestep.agents.acting.evaluation import (
     Evaluation,
     iqm,
     iqm_interval,
-    lanes_for,
     mean_interval,
     proportion_interval,
     student_t,
 )
+from sidestep.agents.environments import lanes_for
 
 from ..toys import MODES, Counting, Native, Scripted, length_of
 

@@ -11,8 +11,8 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from sidestep.agents import DeepSarsa, DeepSarsaConfig, Trainer, TrainingConfig, evaluate
 from sidestep.agents.acting.batch import Episodes
 from sidestep.agents.acting.collector import Collector
+from sidestep.agents.acting.episodes import Recent
 from sidestep.agents.acting.infos import as_columns, final_facts, read_flags, read_mask
-from sidestep.agents.acting.recent import Recent
 
 from ..toys import LANES, MODES, Counting, Native, Scripted
 

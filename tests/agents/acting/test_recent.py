@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from sidestep.agents.acting.batch import Episodes
-from sidestep.agents.acting.recent import Recent
+from sidestep.agents.acting.episodes import Recent
 
 
 def test_recent_episodes() -> None:

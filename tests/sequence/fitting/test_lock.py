@@ -17,14 +17,14 @@ from sidestep.agents import (
     make_vector,
 )
 from sidestep.agents.runs import build_agent
-from sidestep.sequence.fitting.lock import LOCK, writing
+from sidestep.sequence.fitting.folder import LOCK, writing
 
 TRAINING = TrainingConfig(total_steps=20, num_envs=2, evaluate_every=0)
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from sidestep.sequence.fitting.lock import writing
+from sidestep.sequence.fitting.folder import writing
 with writing(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(120)
