@@ -118,7 +118,7 @@ class ObservationEncoder:
         encoded = torch.from_numpy(np.array(obs, order="C"))  # the env may reuse its buffer
         if not math.isfinite(float(encoded.sum())):
             encoded = _finite(encoded, used)
-        rescales = bool((self.largest <= FULL_SCALES[-2]).any())
+        rescales = len(self.largest) > 0 and bool((self.largest <= FULL_SCALES[-2]).any())
         if count is not False and not self.frozen and (rescales or self.normalize):
             rows = encoded if count is True else encoded[torch.from_numpy(count)]
             self._see(rows) if rescales else self.moments.add(rows)
@@ -354,5 +354,6 @@ def _one_hot(
                 f"{first + size - 1}, got {got}"
             )
         values = np.where(outside, 0, values)
-    encoded: NDArray[np.float32] = np.eye(size, dtype=np.float32)[values]
-    return encoded
+    encoded = np.zeros((values.size, size), dtype=np.float32)
+    encoded[np.arange(values.size), values.ravel()] = 1.0
+    return encoded.reshape(*values.shape, size)

@@ -61,11 +61,12 @@ def make_drawn(config: EnvConfig) -> gym.Env[Any, Any]:
         what = _words_of(error)
         raise ValueError(f"env {config.id}: expected one that draws pictures, {what}") from error
     if env.render_mode != "rgb_array":
-        modes = ", ".join(map(str, env.metadata.get("render_modes") or ())) or "nothing"
+        modes = list(map(str, env.metadata.get("render_modes") or ()))
+        got = f"offers {', '.join(modes) or 'nothing'}"
+        got = "takes no keyword render_mode" if "rgb_array" in modes else got
         env.close()
         raise ValueError(
-            f"env {config.id}: expected one that draws pictures (rgb_array), got one that offers "
-            f"{modes}"
+            f"env {config.id}: expected one that draws pictures (rgb_array), got one that {got}"
         )
     return env
 

@@ -54,6 +54,13 @@ class Plain(Walk):
         super().__init__()
 
 
+class Untold(Walk):
+    """Says that it could draw, and takes no render_mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
 class Always(Walk):
     """Takes no render_mode, and always draws."""
 
@@ -142,6 +149,8 @@ class Negative(Walk):
 DRAWS = (Walk, Always, Bare, Growing, Grey, Shares, Transparent)
 DOES_NOT = {
     Plain: "expected one that draws pictures (rgb_array), got one that offers nothing",
+    Untold: "expected one that draws pictures (rgb_array), got one that takes no keyword "
+    "render_mode",
     HumanOnly: "expected one that draws pictures (rgb_array), got one that offers human",
     Refuses: "expected one that draws pictures, NotImplementedError: no pictures yet",
     Fails: "expected a picture from render(), got KeyError: 'sprite'",

@@ -141,6 +141,14 @@ def test_each_channel_has_a_scale_of_its_own_in_stacks_and_parts_too() -> None:
     assert encoder.largest.tolist() == [3.0, 100.0]
 
 
+def test_pictures_in_a_dict_keep_the_order_in_which_agents_of_before_saw_them() -> None:
+    space = spaces.Dict(a=spaces.Box(-1, 1, (3, 3, 4), np.float32))
+    batch = np.random.default_rng(4).normal(size=(2, 3, 3, 4)).astype(np.float32)
+    for axis, want in (("bytes", batch), ("auto", np.moveaxis(batch, -1, 1))):
+        got = ObservationEncoder(space, channels_axis=axis)({"a": batch})
+        assert got.tolist() == want.reshape(2, -1).tolist()
+
+
 def test_normalised_bytes_need_no_scale() -> None:
     encoder = ObservationEncoder(BYTES, normalize=True, codes=None)
     assert len(encoder.largest) == 0
