@@ -11,12 +11,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from sidestep.sequence.fitting.checkpoint import (
-    check_course,
-    latest_checkpoint,
-    load_checkpoint,
-    under,
-)
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.sequence.fitting.folder import (
     check_run,
     check_there,
@@ -31,6 +26,7 @@ from sidestep.sequence.fitting.records import (
     parse_json,
     shown,
 )
+from sidestep.sequence.fitting.stored import check_course, under
 
 from .algorithms.learner import Agent, LearnerConfig
 from .algorithms.registry import LEARNERS as LEARNERS

@@ -8,8 +8,9 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from sidestep.sequence.fitting.checkpoint import check_tensors, from_arrays, to_arrays, under
+from sidestep.sequence.fitting.checkpoint import from_arrays, to_arrays
 from sidestep.sequence.fitting.runs import Every, Progress, RunLoop
+from sidestep.sequence.fitting.stored import check_tensors, under
 
 from .acting.collector import Collector
 from .acting.episodes import Recent

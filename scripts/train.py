@@ -50,9 +50,9 @@ from sidestep.scripts.shared.tables import evaluation_table
 from sidestep.scripts.shared.words import first_word
 from sidestep.scripts.viewer.episodes import record_episodes
 from sidestep.scripts.viewer.live import LiveFeed
-from sidestep.sequence.fitting.checkpoint import Spec, check_tensors, under
 from sidestep.sequence.fitting.folder import writing
 from sidestep.sequence.fitting.log import read_log
+from sidestep.sequence.fitting.stored import Spec, check_tensors, under
 
 EXAMPLES = """\
   sidestep train deep-sarsa

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sidestep.agents.environments import MOST_TICKS, longest_episode
 from sidestep.sequence import flatten_state, select_state, unflatten_state
-from sidestep.sequence.fitting.checkpoint import Spec, check_tensors, under, within
+from sidestep.sequence.fitting.stored import Spec, check_tensors, under, within
 
 from .batch import (
     Episodes,

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sidestep.sequence.fitting.checkpoint import Spec, check_tensors, within
+from sidestep.sequence.fitting.stored import Spec, check_tensors, within
 
 from .batch import Episodes
 from .infos import read_flags

@@ -16,7 +16,6 @@ from sidestep.agents.acting.normalization import RunningMoments
 from sidestep.agents.networks import Network, NetworkConfig
 from sidestep.agents.settings import TrainingConfig
 from sidestep.sequence import State
-from sidestep.sequence.fitting.checkpoint import Spec, check_module, check_tensors, under, within
 from sidestep.sequence.fitting.optimise import (
     Adam,
     adam_specs,
@@ -24,6 +23,7 @@ from sidestep.sequence.fitting.optimise import (
     flatten_parameters,
     load_adam,
 )
+from sidestep.sequence.fitting.stored import Spec, check_module, check_tensors, under, within
 from sidestep.sequence.limits import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check_fields
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from sidestep.agents.acting.choosing import (
 from sidestep.agents.acting.choosing import greedy as best
 from sidestep.agents.acting.collector import Collector
 from sidestep.agents.networks import Network
-from sidestep.sequence.fitting.checkpoint import Spec
+from sidestep.sequence.fitting.stored import Spec
 from sidestep.sequence.limits import COUNT, NOT_NEGATIVE, SHARE, check_fields, one_of
 
 from .learner import Agent, LearnerConfig, Metrics

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.series import Series
-from sidestep.sequence.fitting.checkpoint import check_tensors, within
 from sidestep.sequence.fitting.fitter import FittingConfig, Loss, seeded
+from sidestep.sequence.fitting.stored import check_tensors, within
 from sidestep.sequence.limits import MANY, Limit, at_least, check_fields, one_of
 from sidestep.sequence.memory.table import CELLS
 from sidestep.sequence.models.forecasting import (

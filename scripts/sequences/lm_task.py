@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from sidestep.agents.runs import device_of
-from sidestep.sequence.fitting.checkpoint import Spec, check_tensors, within
 from sidestep.sequence.fitting.fitted import read_fitted, read_run
 from sidestep.sequence.fitting.fitter import FittingConfig, Loss, module_of, seeded
 from sidestep.sequence.fitting.records import build_config, check_named, entries, read_regular
+from sidestep.sequence.fitting.stored import Spec, check_tensors, within
 from sidestep.sequence.limits import MANY, PART, at_least, check_fields
 from sidestep.sequence.models.language import (
     LanguageConfig,

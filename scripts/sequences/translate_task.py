@@ -19,10 +19,10 @@ from sidestep.scripts.sequences.translate_data import (
     corpus_of,
     digest,
 )
-from sidestep.sequence.fitting.checkpoint import check_tensors
 from sidestep.sequence.fitting.fitted import read_fitted, read_run
 from sidestep.sequence.fitting.fitter import FittingConfig, Loss, module_of, seeded
 from sidestep.sequence.fitting.records import build_config, check_named, entries, shown
+from sidestep.sequence.fitting.stored import check_tensors
 from sidestep.sequence.models.beams import Hypothesis
 from sidestep.sequence.models.decoding import greedy
 from sidestep.sequence.models.seq2seq import Seq2Seq, sequence_log_probability, target_loss

@@ -25,10 +25,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .checkpoint import check_course, latest_checkpoint, load_checkpoint
+from .checkpoint import latest_checkpoint, load_checkpoint
 from .fitter import FittingConfig, load_module
 from .folder import check_run, check_there, create_folder, digest_of, read_settings, writing
 from .records import build_config, entries, read_record, shown
+from .stored import check_course
 
 
 def facts_of(record: dict[str, Any]) -> dict[str, Any]:

@@ -23,10 +23,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import Spec, check_module, check_tensors, under, within
 from .optimise import Adam, adam_specs, descend, flatten_parameters, load_adam
 from .records import entries
 from .runs import Progress, Report, RunLoop
+from .stored import Spec, check_module, check_tensors, under, within
 from .task import FittingConfig as FittingConfig
 from .task import Loss as Loss
 from .task import Task as Task

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import Spec
+from .stored import Spec
 
 
 def adam_specs(flat: nn.Parameter) -> dict[str, Spec]:

@@ -14,15 +14,10 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from .checkpoint import (
-    check_course,
-    check_tensors,
-    remove_checkpoint,
-    remove_leftovers,
-    save_checkpoint,
-)
+from .checkpoint import remove_checkpoint, remove_leftovers, save_checkpoint
 from .folder import writing
 from .log import RunLog
+from .stored import check_course, check_tensors
 
 
 class Every:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sidestep.agents import Trainer
 from sidestep.agents.acting.batch import map_inputs
-from sidestep.sequence.fitting.checkpoint import under
+from sidestep.sequence.fitting.stored import under
 
 from .test_training import CASES, make_trainer
 

@@ -15,11 +15,12 @@ from torch.nn.functional import dropout
 
 from sidestep.scripts.sequences.fitting_run import fit, fitting_curve, losses_of
 from sidestep.scripts.shared.loop_bar import leave, run_with_bar
-from sidestep.sequence.fitting.checkpoint import check_tensors, latest_checkpoint, load_checkpoint
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.sequence.fitting.fitted import begin_run, facts_of, load_fitted, read_run, resumption
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig, Loss, seeded
 from sidestep.sequence.fitting.log import read_log
 from sidestep.sequence.fitting.runs import Progress
+from sidestep.sequence.fitting.stored import check_tensors
 
 CONFIG = FittingConfig(updates=23, log_every=5, validate_every=7, checkpoint_every=6)
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from sidestep.sequence.fitting.checkpoint import check_tensors, latest_checkpoint, load_checkpoint
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.sequence.fitting.folder import check_run, check_there, digest_of, read_settings
 from sidestep.sequence.fitting.log import read_log
 from sidestep.sequence.fitting.runs import Every, Progress, RunLoop
+from sidestep.sequence.fitting.stored import check_tensors
 
 
 def test_every_by_hand() -> None:
