@@ -119,7 +119,9 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
         env = make_vector(where, lanes_for(episodes, where))
     try:
         agent = restore_agent(run, env if where == config.env else None)
-        warn(check_spaces(env, agent.observation_space, agent.action_space, where.in_words()))
+        if where != config.env:
+            known = agent.observation_space, agent.action_space
+            warn(check_spaces(env, *known, where.in_words()))
         tells = where.id == config.env.id and any("success" in line for line in read_log(folder))
         result = evaluate(agent, env, episodes, seed, not options.sampled, tells)
     finally:

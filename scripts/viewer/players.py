@@ -181,9 +181,9 @@ class Players:
                 assert exact is not None
                 policy = OptimalController(exact, env)
             else:
-                known = self.agent.observation_space, self.agent.action_space
-                other_bounds = check_spaces(env, *known, self.config.in_words())
-                warn(other_bounds if lane == 0 else None)
+                if self.place and lane == 0:
+                    known = self.agent.observation_space, self.agent.action_space
+                    warn(check_spaces(env, *known, self.config.in_words()))
                 policy = Player(self.agent, self.greedy)
             made.append(Session(env, policy, first + lane, lanes, exact, self.curve))
         return made

@@ -268,3 +268,49 @@ def test_keywords_beside_and_instead() -> None:
     assert own.in_words() == "A-v0 a=1 b=2 max_episode_steps=50"
     made = gym.make("FrozenLake-v1")
     assert check_spaces(made, made.observation_space, made.action_space, "x") is None
+
+
+class Wide(gym.Env[Any, Any]):
+    """One number up to `high`, two ticks long."""
+
+    action_space = spaces.Discrete(2)
+
+    def __init__(self, high: float = 1.0, render_mode: str | None = None) -> None:
+        self.observation_space = spaces.Box(0, high, (1,), np.float32)
+        self.high, self.tick, self.render_mode = high, 0, render_mode
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}  # noqa: RUF012
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.tick = 0
+        return np.array([self.high], np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        self.tick += 1
+        return np.array([self.high], np.float32), self.high, self.tick == 2, False, {}
+
+    def render(self) -> Any:
+        return np.zeros((20, 30, 3), np.uint8)
+
+
+def test_other_bounds_are_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gym.register("test/Wide-v0", entry_point=Wide)
+    try:
+        run = str(tmp_path / "run")
+        train.main(["deep-sarsa", "--env", "test/Wide-v0", *SHORT, "--out", run])
+        capsys.readouterr()
+        for main, words in (
+            (command.main, ["--episodes", "3"]),
+            (record.main, ["--out", str(tmp_path / "a.png"), "--size", "320x240"]),
+        ):
+            main([run, *words, "--env-kwargs", "high=5.0"])
+            said = capsys.readouterr()
+            line = "Observations in test/Wide-v0 high=5.0 have other bounds than in training.\n"
+            assert said.err.count(line) == 1
+            main([run, *words])
+            assert "bounds" not in capsys.readouterr().err
+    finally:
+        del gym.registry["test/Wide-v0"]
