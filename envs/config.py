@@ -48,9 +48,9 @@ class WorldConfig:
     split: str = "train"
     """Which half of the pool: train or test."""
     observation: str = "features"
-    """What the agent is shown: features, planes, window, book, or one that was registered."""
+    """What the agent is shown: features, planes, window, beacon, book, or one registered."""
     radius: int = 2
-    """Cells that `window` shows on each side of the agent."""
+    """Cells that `window` and `beacon` show on each side of the agent."""
     hide: tuple[str, ...] = ()
     """What is not shown: headings, phase."""
     visible_every: int = 1

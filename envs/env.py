@@ -69,6 +69,9 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
     `observation="window"`, uint8 (C, 2 r + 1, 2 r + 1) for `radius=r`, the agent in the middle: the
     same planes, but 0 is outside of the map, and 1 walls. Markov only if it covers the map.
 
+    `observation="beacon"`: `window`, where a goal beyond it is shown at the edge, in the cell that
+    is nearest to it.
+
     `observation="book"`, float32, the course's raw numbers; without the move phase, not Markov:
 
     | index | number | range |

@@ -2,6 +2,7 @@
 
 Both are one-hot, (C, H, W) uint8: planes of fixed things, of obstacles by heading, and then
 planes of one value each, which say when obstacles move and when they were shown (docs/world.md).
+`beacon` is a window that also tells where the goal lies.
 """
 
 from collections.abc import Sequence
@@ -139,6 +140,27 @@ def window(
                     place = plane_of(hx[i], hy[i], hidden) * area + y * side + x
                     flat[np.uint64((begin + i) * size + place)] = 1
     write_signals(cells, state, clock, area, view)
+
+
+@compiled
+def beacon(
+    state: Any,
+    clock: Any,
+    level_of: Any,
+    sites: Any,
+    ground: Any,
+    rules: Any,
+    view: Any,
+    out: Any,
+) -> None:
+    """Write `beacon`: `window`, and a goal beyond it where the window's edge is nearest to it."""
+    window(state, clock, level_of, sites, ground, rules, view, out)
+    radius = view[RADIUS]
+    for i in range(out.shape[0]):
+        goal_x, goal_y = sites[level_of[i], GOAL_X], sites[level_of[i], GOAL_Y]
+        x = min(max(goal_x - state[X, i], -radius), radius) + radius
+        y = min(max(goal_y - state[Y, i], -radius), radius) + radius
+        out[i, 2, y, x] = 1
 
 
 def planes_ground(levels: Sequence[Grid], view: View) -> NDArray[np.uint8]:

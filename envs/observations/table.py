@@ -25,7 +25,7 @@ from .features import (
 )
 from .lanes import Function, FunctionKernel
 from .markov import book_tells, features_tell, planes_tell, window_tells
-from .planes import planes, planes_ground, planes_space, window, window_ground, window_space
+from .planes import beacon, planes, planes_ground, planes_space, window, window_ground, window_space
 from .view import View
 
 
@@ -95,6 +95,9 @@ OBSERVATIONS = {
     "planes": Observation(planes_space, None, planes, planes_ground, planes_tell),
     "window": Observation(
         window_space, None, window, window_ground, window_tells, shows=Shown(near=True)
+    ),
+    "beacon": Observation(
+        window_space, None, beacon, window_ground, window_tells, shows=Shown(near=True)
     ),
     "book": Observation(book_space, book, None, no_ground, book_tells, shows=Shown(phase=False)),
 }

@@ -31,7 +31,7 @@ def line(caught: pytest.ExceptionInfo[BaseException]) -> str:
         (
             {"observation": "pixels"},
             ValueError,
-            "observation: expected one of features, planes, window, book, got 'pixels'",
+            "observation: expected one of features, planes, window, beacon, book, got 'pixels'",
         ),
         ({"observation": None}, ValueError, "observation: expected one of features, planes"),
         ({"radius": 0}, ValueError, "radius: expected an integer from 1 to 100, got 0"),

@@ -225,7 +225,7 @@ def test_runs_in_fresh_processes(tmp_path: Path, env: str, others: list[str]) ->
     words = ["train", "deep-sarsa", "--env", env, "--env-kwargs", "observation=radar", *SHORT]
     if others:
         line = refused(tmp_path, *words, "--out", "run")
-        assert "observation: expected one of features, planes, window, book, got 'radar'" in line
+        assert "expected one of features, planes, window, beacon, book, got 'radar'" in line
         assert "import the module" in line and not (tmp_path / "run").exists()
     succeeds(tmp_path, *words, "--out", "run", *others)
     as_an_older(tmp_path / "run")
@@ -255,7 +255,10 @@ def test_a_run_names_what_is_missing(
         as_fresh(evaluate.main, [str(tmp_path / "run")])
     assert caught.value.code == 2
     line = capsys.readouterr().err
-    assert "expected one of features, planes, window, book, got 'radar'; of one that an" in line
+    assert (
+        "expected one of features, planes, window, beacon, book, got 'radar'; of one that an"
+        in line
+    )
     run = [str(tmp_path / "run"), "--modules", "pieces"]
     as_fresh(evaluate.main, [*run, "--episodes", "5", "--out", str(tmp_path / "figures.json")])
     (figures,) = json.loads((tmp_path / "figures.json").read_text())

@@ -16,7 +16,7 @@ MIXED = ["S.v.\n?##.\n.>.G\n...^", "S<.\n?.G\n.^v", "S????\n....G", ">..\n.^?\nS
 
 
 @pytest.mark.parametrize("lanes", [1, NEAR - 1, NEAR + 1, BLOCK - 1, BLOCK + 3])
-@pytest.mark.parametrize("observation", ["features", "book", "planes", "window"])
+@pytest.mark.parametrize("observation", ["features", "book", "planes", "window", "beacon"])
 def test_lanes_of_several_levels(lanes: int, observation: str) -> None:
     rules: dict[str, Any] = {"observation": observation, "obstacle_period": 3, "radius": 1}
     env = MovingObstaclesVectorEnv(lanes, 23, autoreset_mode="Disabled", levels=MIXED, **rules)

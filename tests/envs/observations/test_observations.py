@@ -60,6 +60,16 @@ def expected_window(scene: Scene, config: Any) -> NDArray[np.uint8]:
     return padded[:, y : y + side, x : x + side]
 
 
+def expected_beacon(scene: Scene, config: Any) -> NDArray[np.uint8]:
+    """The window with the goal's plane made anew: a goal beyond it at the nearest edge."""
+    found, r = expected_window(scene, config).copy(), config.radius
+    cells = [(x, y) for y in range(-r, r + 1) for x in range(-r, r + 1)]
+    (x, y), goal = scene.agent, scene.level.goal
+    away = [abs(goal.x - x - dx) + abs(goal.y - y - dy) for dx, dy in cells]
+    found[2].flat[:] = [steps == min(away) for steps in away]
+    return found
+
+
 def expected_features(scene: Scene, config: Any) -> NDArray[np.float32]:
     """`features` as the docstring has them, with 0 for what is hidden."""
     (x, y), level = scene.agent, scene.level
@@ -79,6 +89,7 @@ def expected_features(scene: Scene, config: Any) -> NDArray[np.float32]:
 EXPECTED = {
     "planes": expected_planes,
     "window": expected_window,
+    "beacon": expected_beacon,
     "features": expected_features,
 }
 CONFIGS = st.fixed_dictionaries(
@@ -119,6 +130,18 @@ def test_window_by_hand() -> None:
     assert obs[2].sum() == 0  # the goal is two columns away
     assert obs[4].tolist() == [[0, 0, 0], [0, 0, 1], [0, 0, 0]]  # a patrol, to the right
     assert obs.shape == (8, 3, 3)
+
+
+def test_beacon_by_hand() -> None:
+    level = "...G\n....\nS...\n....\n...."
+    env = MovingObstaclesEnv(level=level, observation="beacon", radius=1)
+    obs, _ = env.reset(seed=0)
+    assert obs[2].tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 0]]
+    assert env.step(2)[0][2].tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 0]]
+    for action in (0, 0):
+        obs = env.step(action)[0]
+    assert obs[2].tolist() == [[0, 0, 0], [0, 0, 1], [0, 0, 0]]
+    assert env.step(2)[0][2].tolist() == [[0, 0, 0], [0, 0, 1], [0, 0, 0]]  # and there it is
 
 
 def test_first_tick_of_every_episode_is_shown() -> None:
