@@ -28,6 +28,8 @@ TRAINING_LEVELS = 8_000
 remember the answers: of 1,000 others REINFORCE with a GRU then solves 80 %, after 8,000 levels 96 %
 (measured once, 8 and 16 million ticks)."""
 MOST_LANES, FEW_LANES = 512, 16
+FEWEST, SHORT = 100, 100
+"""Episodes, and ticks of one where the env tells no limit."""
 MOST_TICKS = 10_000
 """Time limit where an env has none: an agent that never ends an episode must not hang."""
 
@@ -241,6 +243,17 @@ def is_native(config: EnvConfig) -> bool:
 def lanes_for(episodes: int, config: EnvConfig) -> int:
     """A good number of lanes for so many episodes: more where a lane costs nothing."""
     return max(1, min(episodes, MOST_LANES if is_native(config) else FEW_LANES))
+
+
+def final_episodes(config: EnvConfig) -> int:
+    """Fresh episodes of the table at a run's end: a hundred where an env steps one by one.
+
+    Where lanes are one array they are ten thousand, or as many as last a million ticks.
+    """
+    if not is_native(config):
+        return FEWEST
+    limit = config.max_episode_steps or spec_of(config).max_episode_steps or SHORT
+    return max(FEWEST, min(10_000, 1_000_000 // limit))
 
 
 def make_single(config: EnvConfig, render_mode: str | None = None) -> gym.Env[Any, Any]:

@@ -27,7 +27,8 @@ from .acting.batch import Inputs
 from .acting.infos import read_mask
 from .acting.policy import undisturbed
 from .algorithms.learner import Agent, LearnerConfig
-from .algorithms.registry import LEARNERS, preset
+from .algorithms.registry import LEARNERS, presumed_lanes
+from .algorithms.registry import preset as known_settings
 from .environments import (
     EnvConfig,
     check_action_space,
@@ -36,10 +37,9 @@ from .environments import (
     make_vector,
     making,
 )
-from .networks import NetworkConfig
 from .reports import reporting
 from .runs import device_of, learner_config
-from .settings import whole
+from .settings import whole, with_settings
 from .training import Trainer, unfinished
 
 MOST_LANES = 2**16
@@ -53,13 +53,16 @@ class Algorithm:
 
     Args:
         env: a Gymnasium id, an `EnvConfig`, or a vector env with any autoreset mode.
-        config: the learner's settings; None: the preset for the id, else the defaults.
+        config: settings; fields that it was not given are the preset's, not the class's defaults.
+        preset: default, textbook or thorough; by the env's traits, see `preset`.
         num_envs: lanes, where `env` is not a vector env already; None: the preset's.
         total_timesteps: env ticks of the whole training, over which the learning rate and
             exploration fall, in however many calls of `learn`; None: those of the first call.
         seed: of parameters, exploration and worlds.
         device: auto (the CPU) or a torch device.
         verbose: 0 is silent; from 1 on `learn` prints a line now and then.
+        settings: fields of the learner's configuration or of its network's by name, over those of
+            `config`: `DeepSARSA("CartPole-v1", learning_rate=1e-3, memory="gru")`.
 
     Raises:
         TypeError, ValueError, gymnasium.error.Error: no such env, or one that cannot be learned.
@@ -77,6 +80,8 @@ class Algorithm:
         seed: int = 0,
         device: str = "auto",
         verbose: int = 0,
+        preset: str = "default",
+        **settings: Any,
     ) -> None:
         """Make the env and the agent."""
         row = LEARNERS[self.learner]
@@ -87,25 +92,26 @@ class Algorithm:
         if total_timesteps is not None:
             total_timesteps = whole("total_timesteps", total_timesteps)
         self.env_config = EnvConfig(env) if isinstance(env, str) else env
-        env_id = _id_of(self.env_config)
-        memory = NetworkConfig.memory if config is None else config.network.memory
-        known, training = preset(self.learner, env_id, memory)
-        if isinstance(self.env_config, EnvConfig):
-            lanes = training.num_envs if num_envs is None else whole("num_envs", num_envs)
-            self.env = make_vector(self.env_config, lanes)
-        elif isinstance(env, VectorEnv):
-            check_action_space(env.single_action_space)
-            self.env = env
-        else:
+        if not isinstance(self.env_config, EnvConfig | VectorEnv):
             raise TypeError(
                 "env: expected an id, an EnvConfig or a gymnasium.vector.VectorEnv, got "
                 f"{type(env).__name__}; put a single env into SyncVectorEnv([lambda: env])"
             )
+        asked = with_settings(row.config() if config is None else config, settings)
+        memory = asked.network.memory
+        if isinstance(self.env_config, VectorEnv):
+            self.env = self.env_config
+            check_action_space(self.env.single_action_space)
+        else:
+            lanes = presumed_lanes(self.learner, self.env_config, memory, preset)
+            lanes = lanes if num_envs is None else whole("num_envs", num_envs)
+            self.env = make_vector(self.env_config, lanes)
+        known, training = known_settings(self.learner, self.env, memory, preset)
         self.training = replace(training, num_envs=self.env.num_envs, seed=seed)
         self.agent: Agent = row.agent(
             self.env.single_observation_space,
             self.env.single_action_space,
-            config or known,
+            asked.over(known),
             seed,
             device_of(device),
         )
@@ -397,6 +403,7 @@ class Algorithm:
         learner = LEARNERS[cls.learner].agent
         learner.check_architecture(one.single_observation_space, actions, config, tensors)
         lanes, seed = facts["num_envs"], facts["seed"]
+        config = replace(config)  # all its fields are given: none is a preset's
         algorithm = cls(env, config, num_envs=lanes, seed=seed, device=device, verbose=verbose)
         try:
             algorithm.agent.load_state_dict(tensors)
@@ -421,14 +428,6 @@ class REINFORCE(Algorithm):
     """REINFORCE as a library; see `Algorithm` and `ReinforceConfig`."""
 
     learner = "reinforce"
-
-
-def _id_of(env: Any) -> str:
-    """The id by which settings are known; empty where an env has none."""
-    if isinstance(env, EnvConfig):
-        return env.id
-    spec = getattr(env, "spec", None)
-    return "" if spec is None else str(spec.id)
 
 
 def _starts(lanes: int, state: Hidden | None, told: Any) -> NDArray[np.bool_]:

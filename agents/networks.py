@@ -14,10 +14,11 @@ from sidestep.sequence.memory.table import KINDS
 
 from .acting.batch import Inputs, map_inputs
 from .acting.encoding import CHANNELS_AXES, SMALL_MAP
+from .settings import Partial
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
+class NetworkConfig(Partial):
     """Sizes of the network, and its memory.
 
     Raises:

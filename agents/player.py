@@ -11,6 +11,7 @@ from sidestep.sequence import State
 
 from .acting.batch import Inputs
 from .acting.infos import read_mask
+from .acting.normalization import shown_rewards
 from .acting.policy import undisturbed
 from .algorithms.learner import Agent
 from .insight import Impression
@@ -82,6 +83,10 @@ class Player:
         self.state, self.action = state.memory, state.action
         self.random.bit_generator.state = dict(state.random)
 
+    def _shown(self, reward: float) -> torch.Tensor:
+        agent = self.agent
+        return shown_rewards(np.array([float(reward)]), agent.reward_scale, agent.reward_limit)
+
     def _inputs(
         self, encoded: torch.Tensor, episode_start: bool, reward: float, info: dict[str, Any]
     ) -> Inputs:
@@ -92,6 +97,6 @@ class Player:
             encoded,
             torch.tensor([episode_start], device=device),
             torch.tensor([self.action], device=device),
-            torch.tensor([float(reward) * self.agent.reward_scale], device=device),
+            self._shown(reward).to(device),
             None if mask is None else torch.from_numpy(mask).to(device),
         )

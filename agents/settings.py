@@ -1,9 +1,79 @@
 """How a training run goes: its length, its width, and what is kept of it."""
 
-from dataclasses import dataclass
-from typing import Any
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self, TypeVar
 
 from sidestep.sequence.limits import COUNT, NATURAL, SHARE, check_fields
+
+Config = TypeVar("Config")
+Given = TypeVar("Given", bound="Partial")
+
+
+class Partial:
+    """A configuration that remembers which of its fields it was given, and which are defaults.
+
+    So `DeepSarsaConfig(learning_rate=1e-3)` can be laid over a preset: that one field is changed,
+    and all others stay the preset's. What `dataclasses.replace` makes was given every field.
+    """
+
+    given: frozenset[str]
+    """Names of the fields that were given."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Remember the names; a dataclass's own `__init__` sets the fields."""
+        made = super().__new__(cls)
+        names = [field.name for field in fields(cls)][: len(args)]  # type: ignore[arg-type]
+        object.__setattr__(made, "given", frozenset((*names, *kwargs)))
+        return made
+
+    def over(self, known: Config) -> Config:
+        """Lay the given fields over `known`, those of configurations inside likewise.
+
+        Args:
+            known: a dataclass with at least these fields.
+
+        Raises:
+            ValueError: a field that does not go with the others.
+        """
+        changes = {}
+        for name in self.given:
+            value = getattr(self, name)
+            changes[name] = (
+                value.over(getattr(known, name)) if isinstance(value, Partial) else value
+            )
+        return replace(known, **changes)  # type: ignore[type-var]
+
+
+def with_settings(config: Given, settings: Mapping[str, Any]) -> Given:
+    """A configuration with some fields set by name, those of the network inside it too.
+
+    Args:
+        config: a learner's.
+        settings: values by the names of fields.
+
+    Raises:
+        TypeError: a name that is no field's.
+        ValueError: a value that is none of the field's.
+    """
+    own = {field.name for field in fields(config)}  # type: ignore[arg-type]
+    network = getattr(config, "network", None)
+    inner = {field.name for field in fields(network)} if network is not None else set()
+    for name in settings:
+        if name not in own | inner:
+            close = difflib.get_close_matches(name, own | inner, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            kind = type(config).__name__
+            raise TypeError(f"settings: expected fields of {kind}, got {name!r}{hint}")
+    values = {name: getattr(config, name) for name in config.given}
+    values |= {name: value for name, value in settings.items() if name in own}
+    parts = {name: value for name, value in settings.items() if name in inner}
+    if parts:
+        network = values.get("network", network)
+        kept = {name: getattr(network, name) for name in network.given}
+        values["network"] = type(network)(**{**kept, **parts})
+    return type(config)(**values)
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,18 @@ ENVS: dict[str, tuple[int | None, dict[str, Any]]] = {
 
 ENV_IDS = tuple(ENVS)
 
+RECALL: dict[str, tuple[int | None, str]] = {
+    "sidestep/Cue-v0": (1000, "sidestep.envs.recall.cue:CueEnv"),
+    "sidestep/TMaze-v0": (1000, "sidestep.envs.recall.t_maze:TMazeEnv"),
+}
+"""For each task of remembering the time limit in ticks and its class; they are no grid worlds."""
+
 
 def register() -> None:
     """Register every id that is not registered yet."""
+    for env_id, (limit, entry_point) in RECALL.items():
+        if env_id not in gym.registry:
+            gym.register(env_id, entry_point=entry_point, max_episode_steps=limit)
     for env_id, (limit, kwargs) in ENVS.items():
         if env_id not in gym.registry:
             gym.register(

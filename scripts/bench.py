@@ -7,6 +7,7 @@ from sidestep.scripts.shared.words import listed, run_named
 BENCHES = {
     "world": "steps per second of the world, beside Gymnasium's",
     "learning": "seconds of training to 95 and 99 % success, beside Stable-Baselines3",
+    "tasks": "both learners with their defaults on what everybody tries first",
     "throughput": "env steps per second while training, beside Stable-Baselines3",
     "memory": "success and regret of every learner with every memory on three worlds",
     "view": "time of a frame of the viewer, panel by panel",

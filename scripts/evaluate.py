@@ -9,8 +9,7 @@ import torch
 import tyro
 
 from sidestep.agents import EnvConfig, evaluate, make_vector
-from sidestep.agents.algorithms.presets import final_episodes
-from sidestep.agents.environments import check_spaces, lanes_for, making
+from sidestep.agents.environments import check_spaces, final_episodes, lanes_for, making
 from sidestep.agents.runs import read_checkpoint, restore_agent
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.shared.comparison import comparison_figure, comparison_table
@@ -113,7 +112,7 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
     config, episodes = run.config, options.episodes
     where = config.env.elsewhere(options.env, options.env_kwargs)
     if episodes is None:
-        episodes = final_episodes(where.id)
+        episodes = final_episodes(where)
     seed = stream_seed(config.training.seed, FINAL) if options.seed is None else options.seed
     with making(f"env {where.id}"):
         env = make_vector(where, lanes_for(episodes, where))

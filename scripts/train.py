@@ -3,13 +3,14 @@
 import argparse
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import torch
 import tyro
+from gymnasium.vector import VectorEnv
 
 from sidestep.agents import (
     Agent,
@@ -23,9 +24,20 @@ from sidestep.agents import (
     evaluate,
     make_vector,
 )
-from sidestep.agents.algorithms.presets import final_episodes
-from sidestep.agents.algorithms.registry import LEARNERS, OTHER_ACTIONS, preset
-from sidestep.agents.environments import Vectorization, for_training, lanes_for, name_of
+from sidestep.agents.algorithms.registry import (
+    LEARNERS,
+    OTHER_ACTIONS,
+    PLAIN,
+    preset,
+    presumed_lanes,
+)
+from sidestep.agents.environments import (
+    Vectorization,
+    final_episodes,
+    for_training,
+    lanes_for,
+    name_of,
+)
 from sidestep.agents.reports import figures_of
 from sidestep.agents.runs import (
     build_agent,
@@ -36,6 +48,7 @@ from sidestep.agents.runs import (
 )
 from sidestep.agents.training import FINAL, stream_seed, unfinished
 from sidestep.scripts.shared.console import (
+    USER_ERRORS,
     console,
     guarded,
     parse,
@@ -54,6 +67,8 @@ from sidestep.sequence.fitting.folder import writing
 from sidestep.sequence.fitting.log import read_log
 from sidestep.sequence.fitting.stored import Spec, check_tensors, under
 
+Env = VectorEnv[Any, Any, Any]
+
 EXAMPLES = """\
   sidestep train deep-sarsa
   sidestep train deep-sarsa --memory gru --seed 1 --out runs/gru
@@ -70,6 +85,10 @@ class Options:
     """A Gymnasium id with discrete actions; module:id imports the module first."""
     env_kwargs: tuple[str, ...] = ()
     """Keywords of the env, as name=value. Unless they name a pool, Crossing-v0 has 8,000 levels."""
+    preset: Literal["default", "textbook", "thorough"] = "default"
+    """Whose settings hold where no flag says otherwise: default, what solves most tasks soonest;
+    textbook, the rules as textbooks have them; thorough, a long run that comes nearest to the
+    optimum. The env's traits and the memory decide the rest."""
     max_episode_steps: int | None = None
     """Time limit in ticks; if left out the env's own, or 10,000 where it has none."""
     vectorization: Vectorization = "auto"
@@ -88,7 +107,8 @@ class Options:
 
     def env_config(self) -> EnvConfig:
         """The env's part of the flags."""
-        return EnvConfig(self.env, self.env_kwargs, self.max_episode_steps, self.vectorization)
+        limit = self.max_episode_steps
+        return for_training(EnvConfig(self.env, self.env_kwargs, limit, self.vectorization))
 
 
 def options_of(learner: str) -> Any:
@@ -138,46 +158,72 @@ def _main(args: list[str]) -> None:
     if word == "resume":
         resume(parse(ResumeOptions, "train resume", args[1:], EXAMPLES))
     elif word is not None:
-        train(word, parse_options(word, args[1:]))
+        begin(word, args[1:])
 
 
-def parse_options(learner: str, args: list[str]) -> Any:
-    """The flags, over the preset of learner, env and memory."""
+def begin(learner: str, args: list[str]) -> Path:
+    """Read the flags over the preset, and train; returns the run's folder."""
+    with ExitStack() as stack:
+        options, env = parse_options(learner, args, stack)
+        return train(learner, options, env)
+
+
+def parse_options(learner: str, args: list[str], stack: ExitStack) -> tuple[Any, Env]:
+    """The flags, over the preset of learner, env and memory; and the env, which presets look at.
+
+    Args:
+        learner: its name.
+        args: the words after it.
+        stack: closes the env in the end.
+    """
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--env", default=Options.env)
+    first.add_argument("--env-kwargs", nargs="*", default=())
+    first.add_argument("--max-episode-steps", default="")
+    first.add_argument("--vectorization", default=Options.vectorization)
     first.add_argument("--memory", default=NetworkConfig.memory)
+    first.add_argument("--num-envs", default="")
+    first.add_argument("--preset", default=Options.preset)
     known, _ = first.parse_known_args(args)
+    env: Env | None = None
+    refused = None
     try:
-        agent, training = preset(learner, known.env, known.memory)
-    except ValueError:  # an unknown memory: the parser below says so with the flag's name
-        agent, training = preset(learner, known.env, NetworkConfig.memory)
-    options = options_of(learner)
-    default = options(env=known.env, agent=agent, training=training)
-    return parse(options, f"train {learner}", args, EXAMPLES, default=default)
+        limit = int(known.max_episode_steps) if known.max_episode_steps.isdigit() else None
+        config = EnvConfig(known.env, tuple(known.env_kwargs), limit, known.vectorization)
+        config = for_training(config)
+        lanes = presumed_lanes(learner, config, known.memory, known.preset)
+        lanes = int(known.num_envs) if known.num_envs.isdigit() else lanes
+        env = stack.enter_context(closing(make_vector(config, lanes)))
+        agent, training = preset(learner, env, known.memory, known.preset)
+    except USER_ERRORS as error:  # the parser below says so by the flag's name, if it is one's
+        refused = error
+        agent, training = preset(learner, PLAIN)
+    default = options_of(learner)(env=known.env, agent=agent, training=training)
+    options = parse(options_of(learner), f"train {learner}", args, EXAMPLES, default=default)
+    if env is None or refused is not None:
+        raise refused or RuntimeError("no env was made")
+    if (options.env_config(), options.training.num_envs) != (config, env.num_envs):
+        env = make_vector(options.env_config(), options.training.num_envs)
+        stack.enter_context(closing(env))
+    return options, env
 
 
-def train(learner: str, options: Any) -> Path:
-    """Begin a run; returns its folder."""
+def train(learner: str, options: Any, env: Env) -> Path:
+    """Begin a run in `env`; returns its folder."""
     training = options.training
     torch.set_num_threads(training.threads)
-    run = RunConfig(
-        learner, for_training(options.env_config()), options.agent, training, tuple(NAMED)
-    )
+    run = RunConfig(learner, options.env_config(), options.agent, training, tuple(NAMED))
     folder = options.out or default_folder(learner, options.env)
-    env = make_vector(run.env, training.num_envs)
-    try:
-        agent = build_agent(run, training.seed, device_of(training.device), env=env)
-        warn(agent.unread)
-        trainer = make_trainer(agent, env, run, folder, run.identity())
-        with writing(folder, new=True):  # only now: what fails before leaves nothing behind
-            create_run(folder, run)
-            late = unfinished(run.agent, training.total_steps)
-            if late is not None:
-                say(late)
-            with feed_of(folder, options.watch) as feed:
-                finish(trainer, run, folder, options.episodes, options.gif_episodes, feed)
-    finally:
-        env.close()
+    agent = build_agent(run, training.seed, device_of(training.device), env=env)
+    warn(agent.unread)
+    trainer = make_trainer(agent, env, run, folder, run.identity())
+    with writing(folder, new=True):  # only now: what fails before leaves nothing behind
+        create_run(folder, run)
+        late = unfinished(run.agent, training.total_steps)
+        if late is not None:
+            say(late)
+        with feed_of(folder, options.watch) as feed:
+            finish(trainer, run, folder, options.episodes, options.gif_episodes, feed)
     return folder
 
 
@@ -286,7 +332,7 @@ def finish(
         if trainer.evaluation_env is not None:
             trainer.evaluation_env.close()
     if episodes is None:
-        episodes = final_episodes(run.env.id)
+        episodes = final_episodes(run.env)
     if stop:
         episodes = min(episodes, 500)
     steps, seconds = trainer.agent.steps, trainer.seconds

@@ -63,6 +63,48 @@ def epsilon_greedy(
     return np.where(explores, anything, best)
 
 
+def epsilon_bouts(
+    q: Scores,
+    epsilon: float,
+    repeat: float,
+    random: np.random.Generator,
+    last: Actions,
+    exploring: Mask,
+    mask: Mask | None = None,
+) -> tuple[Actions, Mask]:
+    """Epsilon-greedy actions of which a random one is played on for a while.
+
+    A bout of exploring plays one uniformly drawn action for 1 / (1 - repeat) ticks on average,
+    their number being geometric; bouts begin so often that lanes explore in a part `epsilon` of
+    their ticks. So a walk goes far that would stay where it is if each tick drew anew.
+
+    Args:
+        q: (B, A) action values.
+        epsilon: in [0, 1]; at 0 nothing is drawn from `random`, and no bout goes on.
+        repeat: in [0, 1), the probability that a bout goes on after a tick.
+        random: the agent's stream.
+        last: (B,) the actions before.
+        exploring: (B,) lanes whose last action was one of a bout that may go on.
+        mask: (B, A) bool, the allowed actions; None: all. A bout whose action is not allowed ends.
+
+    Returns:
+        (B,) int64 actions, and (B,) the lanes that are in a bout now.
+
+    Source: Dabney, Ostrovski & Barreto (2021), with geometric instead of zeta-distributed lengths.
+    """
+    if epsilon == 0:
+        return greedy(q, mask), np.zeros(len(q), dtype=np.bool_)
+    lanes = np.arange(len(q))
+    goes_on = exploring & (random.random(len(q)) < repeat)
+    if mask is not None:
+        goes_on &= mask[lanes, last]
+    begin = epsilon * (1 - repeat) / (1 - epsilon * repeat)
+    begins = ~goes_on & (random.random(len(q)) < begin)
+    drawn = epsilon_greedy(q, 1.0, random, mask)
+    actions = np.where(begins, drawn, greedy(q, mask))
+    return np.where(goes_on, last, actions), goes_on | begins
+
+
 def sample_categorical(
     logits: Scores, random: np.random.Generator, mask: Mask | None = None
 ) -> Actions:

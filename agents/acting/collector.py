@@ -31,7 +31,7 @@ from .batch import (
 from .choosing import Actions
 from .episodes import EpisodeCount
 from .infos import as_columns, final_facts, read_mask
-from .normalization import RewardScaler
+from .normalization import RewardScaler, shown_rewards
 from .policy import Policy
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -290,6 +290,10 @@ class Collector:
             values = everyone.index_copy(0, torch.from_numpy(self.acting).to(self.device), values)
         return torch.where(torch.from_numpy(truncated).to(values.device), values, 0.0)
 
+    def _scaled(self, reward: NDArray[Any]) -> Tensor:
+        limit = getattr(self.policy, "reward_limit", None)
+        return shown_rewards(reward, self.policy.reward_scale, limit).to(self.device)
+
     def _inputs(
         self,
         encoded: Tensor,
@@ -299,12 +303,11 @@ class Collector:
         mask: Tensor | None,
     ) -> Inputs:
         device = self.device
-        scaled = torch.from_numpy((last_reward * self.policy.reward_scale).astype(np.float32))
         return Inputs(
             encoded,
             torch.from_numpy(reset).to(device),
             torch.from_numpy(last_action).to(device),
-            scaled.to(device),
+            self._scaled(last_reward),
             mask,
         )
 
@@ -330,7 +333,7 @@ class Collector:
             rows = np.stack([getattr(tick, name) for tick in ticks])
             return torch.from_numpy(rows).to(self.device)
 
-        reward = (column("reward") * self.policy.reward_scale).float()
+        reward = self._scaled(np.stack([tick.reward for tick in ticks]))
         with_masks = same_masks(inputs, self.num_actions)
         nothing = torch.zeros(self.num_envs, device=self.device)
         values = [nothing if t.final_value is None else t.final_value for t in ticks]

@@ -1,6 +1,10 @@
 """Running mean and deviation, for observations and rewards."""
 
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -76,3 +80,18 @@ class RewardScaler:
         self.running = torch.where(valid, self.running * self.discount + reward, self.running)
         self.moments.add(self.running[valid])
         self.running = torch.where(ended, 0.0, self.running)
+
+
+def shown_rewards(reward: NDArray[Any], scale: float, limit: float | None) -> Tensor:
+    """Rewards as a learner learns from them and is shown them, float32 of the same shape.
+
+    Args:
+        reward: (...) as the env gave them.
+        scale: factor on each.
+        limit: size to which they are then cut, so that one rare reward cannot outweigh all others
+            while the running deviation has not seen it; None: they are not.
+    """
+    scaled = np.asarray(reward * scale)
+    if limit is not None:
+        scaled = scaled.clip(-limit, limit)
+    return torch.from_numpy(scaled.astype(np.float32))

@@ -43,10 +43,18 @@ class Policy(Protocol):
 
 @contextmanager
 def undisturbed(policy: Policy, random: np.random.Generator) -> Iterator[None]:
-    """Let `policy` act on `random`, with its running statistics frozen; then give both back."""
+    """Let `policy` act on `random`, with its running statistics frozen; then give both back.
+
+    So with the lanes that an agent explores in: those that act now are others.
+    """
     frozen, policy.encoder.frozen = policy.encoder.frozen, True
     stream, policy.random = policy.random, random
+    exploring = getattr(policy, "exploring", None)
+    if exploring is not None:
+        policy.exploring = exploring[:0]  # type: ignore[attr-defined]
     try:
         yield
     finally:
         policy.encoder.frozen, policy.random = frozen, stream
+        if exploring is not None:
+            policy.exploring = exploring  # type: ignore[attr-defined]

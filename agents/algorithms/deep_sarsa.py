@@ -3,13 +3,23 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from sidestep.agents.acting.batch import Rollout, select_lanes
-from sidestep.agents.acting.choosing import Actions, Mask, Scores, epsilon_greedy, linear, steps_of
+from sidestep.agents.acting.batch import Inputs, Rollout, select_lanes
+from sidestep.agents.acting.choosing import (
+    Actions,
+    Mask,
+    Scores,
+    epsilon_bouts,
+    epsilon_greedy,
+    linear,
+    steps_of,
+)
 from sidestep.agents.networks import Network
-from sidestep.sequence.limits import COUNT, SHARE, check_fields, one_of
+from sidestep.sequence.fitting.stored import Spec
+from sidestep.sequence.limits import COUNT, PART, SHARE, check_fields, one_of
 
 from .learner import Agent, LearnerConfig, Metrics
 from .losses import chosen, expected_value, masked, value_error
@@ -40,6 +50,9 @@ class DeepSarsaConfig(LearnerConfig):
     """Part of the training's steps over which it falls (0.2 after Gallici et al. 2024)."""
     epsilon_steps: int | None = None
     """Env steps over which it falls instead, however long training is; None: that part."""
+    epsilon_repeat: float = 0.0
+    """Probability that a random action is played once more, so that exploring goes far; 0: never
+    (Dabney et al. 2021)."""
     minibatches: int = 2
     """Parts, over lanes, into which a rollout is split."""
     epochs: int = 1
@@ -55,6 +68,7 @@ class DeepSarsaConfig(LearnerConfig):
             "epsilon_end": SHARE,
             "epsilon_fraction": SHARE,
             "epsilon_steps": COUNT,
+            "epsilon_repeat": PART,
             "minibatches": COUNT,
             "epochs": COUNT,
         }
@@ -90,8 +104,22 @@ class DeepSarsa(Agent):
         """Epsilon-greedy; greedy in evaluation."""
         return epsilon_greedy(output, 0.0 if greedy else self.epsilon, self.random, mask)
 
+    def draw(self, output: Scores, mask: Mask | None, greedy: bool, inputs: Inputs) -> Actions:
+        """Epsilon-greedy; with `epsilon_repeat` a lane that explores plays its action on."""
+        repeat, lanes = self.config.epsilon_repeat, len(output)
+        if greedy or repeat == 0:
+            return self.choose(output, mask, greedy)
+        if len(self.exploring) != lanes:
+            self.exploring = np.zeros(lanes, dtype=np.bool_)
+        last = inputs.last_action.cpu().numpy()
+        in_bout = self.exploring & ~inputs.reset.cpu().numpy()
+        actions, self.exploring = epsilon_bouts(
+            output, self.epsilon, repeat, self.random, last, in_bout, mask
+        )
+        return actions
+
     def values(self, output: Tensor, mask: Tensor | None) -> Tensor:
-        """The expected action value under the epsilon-greedy policy."""
+        """The expected action value under the epsilon-greedy policy, without bouts."""
         return expected_value(output, self.epsilon, mask)
 
     def scores(self, output: Tensor, mask: Tensor | None) -> tuple[Tensor, bool]:
@@ -137,6 +165,26 @@ class DeepSarsa(Agent):
             for part in order.chunk(self.config.minibatches):
                 metrics = self._learn(select_lanes(rollout, part))
         return {**metrics, "epsilon": self.epsilon}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything that learning changes, and the lanes that are in a bout of exploring."""
+        return {**super().state_dict(), **self._bouts()}
+
+    def _bouts(self) -> dict[str, Tensor]:
+        """(lanes,) bool; nothing where there are no bouts, as in saves of before there were."""
+        if self.config.epsilon_repeat == 0:
+            return {}
+        return {"exploring": torch.from_numpy(self.exploring.copy())}
+
+    def _stored(self, optimized: bool) -> dict[str, Tensor | Spec]:
+        bouts = {name: Spec(torch.bool, (None,)) for name in self._bouts()}
+        return {**super()._stored(optimized), **bouts}
+
+    def load_state_dict(self, state: dict[str, Tensor], learning: bool = True) -> None:
+        """Restore `state_dict()`."""
+        super().load_state_dict(state, learning)
+        if learning and self.config.epsilon_repeat > 0:
+            self.exploring = state["exploring"].numpy().copy()
 
     def _learn(self, rollout: Rollout) -> Metrics:
         q, _ = self.network(rollout.inputs, rollout.state)  # (T+1, B, A)

@@ -14,7 +14,7 @@ from sidestep.agents.acting.choosing import Actions, Mask, Scores, pack_random, 
 from sidestep.agents.acting.encoding import ObservationEncoder, check_picture
 from sidestep.agents.acting.normalization import RunningMoments
 from sidestep.agents.networks import Network, NetworkConfig
-from sidestep.agents.settings import TrainingConfig
+from sidestep.agents.settings import Partial, TrainingConfig
 from sidestep.sequence import State
 from sidestep.sequence.fitting.optimise import (
     Adam,
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 Metrics = dict[str, float]
 
-LEARNING = ("optimizer.", "random", "time_mean")
+LEARNING = ("optimizer.", "random", "time_mean", "exploring")
 """How the names begin of what acting does not need."""
 
 
 @dataclass(frozen=True)
-class LearnerConfig:
+class LearnerConfig(Partial):
     """What both learners share."""
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
@@ -56,6 +56,8 @@ class LearnerConfig:
     """Standardise observations with running statistics."""
     normalize_rewards: bool = False
     """Divide rewards by the running deviation of the discounted return."""
+    reward_limit: float | None = None
+    """Rewards, scaled, are cut to at most this size before learning; None leaves them."""
     reward_scale: float = 1.0
     """Rewards are multiplied by this before learning; reports show them as they were."""
 
@@ -68,6 +70,7 @@ class LearnerConfig:
             "final_learning_rate": NOT_NEGATIVE,
             "max_gradient_norm": POSITIVE,
             "rollout_steps": COUNT,
+            "reward_limit": POSITIVE,
             "reward_scale": POSITIVE,
         }
         check_fields(self, limits)
@@ -137,6 +140,8 @@ class Agent(ABC):
         self.flat = flatten_parameters(self.network)
         self.optimizer = Adam([self.flat], lr=config.learning_rate, eps=1e-5, fused=True)
         self.random = np.random.default_rng(seed)
+        self.exploring: Mask = np.zeros(0, dtype=np.bool_)
+        """(B,) lanes that play a random action on; empty where nobody has explored yet."""
         self.steps = 0
         """Env ticks learned from; the clock of every schedule."""
         self.total_steps = TrainingConfig.total_steps
@@ -215,6 +220,11 @@ class Agent(ABC):
             scale /= float(self.reward_moments.deviation())
         return scale
 
+    @property
+    def reward_limit(self) -> float | None:
+        """Size to which scaled rewards are cut; None: they are not."""
+        return self.config.reward_limit
+
     @abstractmethod
     def make_network(self) -> Network:
         """The network with this learner's head."""
@@ -275,7 +285,19 @@ class Agent(ABC):
         """
         output, state = self.network.step(inputs, state)
         mask = None if inputs.mask is None else inputs.mask.cpu().numpy()
-        return self.choose(output.cpu().numpy(), mask, greedy), state
+        return self.draw(output.cpu().numpy(), mask, greedy, inputs), state
+
+    def draw(self, output: Scores, mask: Mask | None, greedy: bool, inputs: Inputs) -> Actions:
+        """Choose actions (B,), by more than the network's output where a learner needs more.
+
+        Args:
+            output: (B, outputs) of the network.
+            mask: (B, A) bool, the allowed actions; None: all.
+            greedy: without exploration.
+            inputs: (B, ...) that the network was given.
+        """
+        del inputs
+        return self.choose(output, mask, greedy)
 
     @torch.no_grad()
     def peek(self, inputs: Inputs, state: State) -> Tensor:

@@ -2,17 +2,19 @@
 
 import inspect
 import re
-from collections.abc import Callable
 from dataclasses import is_dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sidestep.agents.environments import is_own, name_of
+from gymnasium.vector import VectorEnv
+
+from sidestep.agents.environments import EnvConfig
 from sidestep.agents.networks import NetworkConfig
 from sidestep.agents.settings import TrainingConfig
+from sidestep.agents.traits import Traits, told_traits, traits_of
 
 from .deep_sarsa import DeepSarsa, DeepSarsaConfig
 from .learner import Agent, LearnerConfig
-from .presets import REINFORCE, SARSA, SEVERAL_LEVELS, Presets, Settings
+from .presets import PRESETS, REINFORCE, SARSA, Presets, Settings, network_of
 from .reinforce import Reinforce, ReinforceConfig
 
 
@@ -35,38 +37,49 @@ LEARNERS: dict[str, Learner] = {
 }
 """Every learner by the name that it has on the command line; `register_learner` adds to it."""
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+PLAIN = Traits(vectorized=False, time_limit=None)
 OTHER_ACTIONS = ("resume",)
 """Words that follow `sidestep train` and are no learners."""
 
 
-def preset(learner: str, env_id: str, memory: str) -> Settings:
-    """The learner's configuration and the training's, for `env_id`.
+def preset(
+    learner: str,
+    env: str | EnvConfig | VectorEnv[Any, Any, Any] | Traits,
+    memory: str = NetworkConfig.memory,
+    name: str = "default",
+) -> Settings:
+    """The learner's configuration and the training's, by what the env is like.
 
     Args:
         learner: one of `LEARNERS`.
-        env_id: any id, with or without its module; this package's worlds have settings of their
-            own, other envs share some.
+        env: an id, with or without its module, or a configuration, of which one env is made and
+            closed; a vector env; or traits that were read before.
         memory: the network's memory.
+        name: default, textbook or thorough.
 
     Raises:
-        ValueError: no such learner, or no such memory.
+        ValueError: no such learner, memory or preset.
+        gymnasium.error.Error, TypeError, ValueError: an env that cannot be made, or whose
+            observations cannot be learned from.
     """
     if learner not in LEARNERS:
         raise ValueError(f"learner: expected one of {', '.join(LEARNERS)}, got {learner!r}")
-    row, name = LEARNERS[learner], name_of(env_id)
-    network = NetworkConfig(hidden_sizes=(64, 64), memory=memory)
-    several = name.startswith(SEVERAL_LEVELS)
-    if several:  # a view of 7x7 cells: too small for convolutions
-        past = memory != "none"
-        network = replace(network, hidden_sizes=(128, 128), channels=(), skip_connection=past)
-    elif memory != "none":
-        network = replace(network, hidden_sizes=network.hidden_sizes[:1])
+    if name not in PRESETS:
+        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}")
+    NetworkConfig(memory=memory)  # before an env is made: is there such a memory?
+    if isinstance(env, str):
+        env = EnvConfig(env)
+    traits = env if isinstance(env, Traits) else traits_of(env)
+    row, network = LEARNERS[learner], network_of(traits, memory)
     if row.presets is None:
         return row.config(network=network), TrainingConfig()
-    known = row.presets
-    settings = known.several_levels if several else known.own if is_own(name) else known.foreign
-    config, training = settings(name, memory)
+    config, training = getattr(row.presets, name)(traits, network)
     return replace(config, network=network), training
+
+
+def presumed_lanes(learner: str, config: EnvConfig, memory: str, name: str = "default") -> int:
+    """The lanes of the preset, before an env is made; the arguments are those of `preset`."""
+    return preset(learner, told_traits(config), memory, name)[1].num_envs
 
 
 def register_learner(name: str, learner: Learner) -> None:
@@ -127,9 +140,8 @@ def _check_presets(learner: Learner) -> None:
         return
     if not isinstance(learner.presets, Presets):
         raise TypeError(f"expected presets to be Presets, got {learner.presets!r}")
-    settings: Callable[[str, str], Settings]
-    for settings, name in zip(learner.presets, ("sidestep/", SEVERAL_LEVELS, ""), strict=True):
-        config, training = settings(name, "none")
+    for rule in learner.presets:
+        config, training = rule(PLAIN, NetworkConfig())
         if not isinstance(config, learner.config) or not isinstance(training, TrainingConfig):
             raise TypeError(
                 f"expected presets of {learner.config.__name__} and TrainingConfig, got "

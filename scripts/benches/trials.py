@@ -79,7 +79,7 @@ def train_trial(
         tests: where the trained agent is measured; none given: in `env`.
         every: env steps between evaluations.
     """
-    agent_config, base = preset(learner, env.id, memory)
+    agent_config, base = preset(learner, env, memory)
     training = TrainingConfig(
         total_steps=total_steps or base.total_steps,
         num_envs=base.num_envs,

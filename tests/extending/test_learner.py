@@ -24,6 +24,7 @@ from sidestep.agents import (
     register_learner,
 )
 from sidestep.agents.acting.batch import Inputs
+from sidestep.agents.algorithms.presets import PRESETS
 from sidestep.agents.algorithms.registry import LEARNERS, preset
 from sidestep.agents.environments import EnvConfig
 from sidestep.agents.insight import look
@@ -64,15 +65,20 @@ def test_settings_are_its_own(pieces: Any) -> None:
     assert type(config) is pieces.TinyConfig and config.network.memory == "gru"
     assert training == TrainingConfig()
     known = Presets(
-        own=lambda name, memory: (pieces.TinyConfig(temperature=1), TrainingConfig(seed=1)),
-        several_levels=lambda name, memory: (pieces.TinyConfig(), TrainingConfig(seed=2)),
-        foreign=lambda name, memory: (pieces.TinyConfig(), TrainingConfig(seed=3)),
+        lambda traits, network: (
+            pieces.TinyConfig(temperature=2 if network.remembers else 1),
+            TrainingConfig(seed=1 + traits.is_quick),
+        ),
+        textbook=lambda traits, network: (pieces.TinyConfig(), TrainingConfig(seed=3)),
+        thorough=lambda traits, network: (pieces.TinyConfig(), TrainingConfig(seed=4)),
     )
     del LEARNERS["tiny"]
     register_learner("tiny", pieces.TINY._replace(presets=known))
-    for seed, env_id in enumerate(("sidestep/Book-v0", "sidestep/Crossing-v0", "CartPole-v1"), 1):
-        assert preset("tiny", env_id, "none")[1].seed == seed
-    assert preset("tiny", "sidestep/Book-v0", "none")[0].temperature == 1  # type: ignore
+    book, quick = "sidestep/Book-v0", "sidestep/Glimpse-v0"
+    assert [preset("tiny", env_id)[1].seed for env_id in (book, quick)] == [1, 2]
+    assert [preset("tiny", book, "none", name)[1].seed for name in PRESETS] == [1, 3, 4]
+    for memory, temperature in (("none", 1), ("gru", 2)):
+        assert preset("tiny", book, memory)[0].temperature == temperature  # type: ignore
 
 
 def test_as_a_library(pieces: Any) -> None:

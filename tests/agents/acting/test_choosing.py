@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from sidestep.agents.acting.choosing import (
+    epsilon_bouts,
     epsilon_greedy,
     greedy,
     linear,
@@ -115,3 +116,58 @@ def test_packed_random_repeats_the_stream() -> None:
     other = pack_random(np.random.Generator(np.random.PCG64DXSM()))
     with pytest.raises(ValueError, match="expected PCG64, got PCG64DXSM"):
         unpack_random(other)
+
+
+def test_bouts_explore_in_a_part_epsilon_of_all_ticks_and_last_as_long_as_they_should() -> None:
+    random, lanes, ticks = np.random.default_rng(0), 200, 500
+    q = np.tile(np.array([0.0, 1.0, 0.5, 0.2], np.float32), (lanes, 1))
+    last, exploring = np.zeros(lanes, np.int64), np.zeros(lanes, np.bool_)
+    inside = np.zeros((ticks, lanes), np.bool_)
+    played = np.zeros((ticks, lanes), np.int64)
+    for t in range(ticks):
+        last, exploring = epsilon_bouts(q, 0.2, 0.9, random, last, exploring)
+        inside[t], played[t] = exploring, last
+    settled = slice(100, None)
+    assert inside[settled].mean() == pytest.approx(0.2, abs=0.01)
+    assert (played[~inside] == 1).all()  # the best, where nothing is explored
+    same = (played[1:] == played[:-1])[inside[1:] & inside[:-1]].mean()
+    begins = 0.2 * 0.1 / 0.82  # of a lane that does not go on; it may draw the same again
+    assert same == pytest.approx((0.9 + 0.1 * begins / 4) / (0.9 + 0.1 * begins), abs=0.01)
+    counts = np.bincount(played[settled][inside[settled]], minlength=4) / inside[settled].sum()
+    assert counts == pytest.approx(0.25, abs=0.04)
+
+
+def test_bouts_by_hand() -> None:
+    class Told:
+        """Uniform numbers and integers as they are told."""
+
+        def __init__(self, *numbers: Any) -> None:
+            self.numbers = list(numbers)
+
+        def random(self, size: Any, dtype: Any = None) -> Any:
+            return np.array(self.numbers.pop(0))
+
+        def integers(self, count: int, size: Any) -> Any:
+            return np.array(self.numbers.pop(0))
+
+    q = np.array([[0, 1], [0, 1], [0, 1], [1, 0]], np.float32)
+    last, exploring = np.array([0, 0, 0, 1]), np.array([True, True, False, False])
+    # bouts go on below 0.5 and begin below 0.4 * 0.5 / 0.8 = 0.25; then actions are drawn
+    told = Told([0.4, 0.6, 0.4, 0.4], [0.9, 0.2, 0.3, 0.2], [0.0] * 4, [1, 0, 0, 1])
+    actions, now = epsilon_bouts(q, 0.4, 0.5, told, last, exploring)  # type: ignore[arg-type]
+    assert actions.tolist() == [0, 0, 1, 1]  # goes on; ended, begins; best; begins
+    assert now.tolist() == [True, True, False, True]
+
+
+def test_a_bout_ends_where_its_action_is_not_allowed_and_without_epsilon() -> None:
+    random, q = np.random.default_rng(0), np.array([[5.0, 1.0, 0.0]] * 400, np.float32)
+    last, exploring = np.zeros(400, np.int64), np.ones(400, np.bool_)
+    mask = np.tile([False, True, True], (400, 1))
+    actions, _ = epsilon_bouts(q, 0.5, 0.99, random, last, exploring, mask)
+    assert set(actions.tolist()) == {1, 2}
+    state = random.bit_generator.state
+    actions, now = epsilon_bouts(q, 0.0, 0.99, random, last + 2, exploring, mask)
+    assert set(actions.tolist()) == {1} and not now.any()
+    assert random.bit_generator.state == state
+    actions, now = epsilon_bouts(q, 1.0, 0.0, random, last, exploring)
+    assert now.all() and np.bincount(actions, minlength=3) == pytest.approx(400 / 3, rel=0.3)

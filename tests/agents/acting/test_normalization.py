@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from sidestep.agents import (
@@ -18,8 +20,9 @@ from sidestep.agents import (
 )
 from sidestep.agents.acting.collector import Collector
 from sidestep.agents.acting.encoding import ObservationEncoder
-from sidestep.agents.acting.normalization import RewardScaler, RunningMoments
+from sidestep.agents.acting.normalization import RewardScaler, RunningMoments, shown_rewards
 from sidestep.agents.environments import make_vector
+from sidestep.agents.player import Player
 
 from ..toys import LANES, MODES, Counting, Native, Scripted, rows_of
 
@@ -156,3 +159,47 @@ def test_a_training_counts_what_it_learns_from(batch: str) -> None:
     assert agent.steps >= 300 and float(agent.reward_moments.count) == agent.steps
     waits = float(agent.encoder.moments.count) - agent.steps
     assert waits == 0 if batch == "episodes" else 0 < waits <= 8  # lanes that have chosen already
+
+
+def test_rewards_are_scaled_and_then_cut_by_hand() -> None:
+    reward = np.array([-3.0, 0.5, 100.0])
+    assert shown_rewards(reward, 2.0, None).tolist() == [-6.0, 1.0, 200.0]
+    assert shown_rewards(reward, 2.0, 4.0).tolist() == [-4.0, 1.0, 4.0]
+    assert shown_rewards(reward, 0.5, 4.0).dtype == torch.float32
+
+
+class Rich(gym.Env[Any, Any]):
+    """Pays 1000 on the third tick of an episode of three, else 1."""
+
+    observation_space, action_space = spaces.Box(0, 1, (1,)), spaces.Discrete(2)
+
+    def reset(self, **options: Any) -> Any:
+        self.ticks = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        self.ticks += 1
+        return (
+            np.zeros(1, np.float32),
+            1000.0 if self.ticks == 3 else 1.0,
+            self.ticks == 3,
+            False,
+            {},
+        )
+
+
+def test_learning_and_a_player_are_shown_the_same_cut_rewards() -> None:
+    env = SyncVectorEnv([Rich])
+    config = DeepSarsaConfig(reward_scale=0.5, reward_limit=10.0, rollout_steps=3)
+    agent = DeepSarsa(env.single_observation_space, env.single_action_space, config)
+    collector = Collector(env, agent)
+    agent.begin(collector, 0)
+    rollout = agent.collect(collector)
+    assert rollout.reward[:, 0].tolist() == [0.5, 0.5, 10.0]
+    assert rollout.inputs.last_reward[1:, 0].tolist() == [0.5, 0.5, 10.0]
+    assert collector.drain()[0].returns.tolist() == [1002.0]  # as the env gave them
+    player = Player(agent)
+    for reward, shown in ((1.0, 0.5), (1000.0, 10.0), (-50.0, -10.0)):
+        player.act(np.zeros(1, np.float32), False, reward, {})
+        assert player.impression is not None
+        assert player.impression.inputs.last_reward.tolist() == [shown]

@@ -11,6 +11,7 @@ from torch import Tensor, tensor
 
 from sidestep.agents import Collector, DeepSarsa, DeepSarsaConfig, NetworkConfig
 from sidestep.agents.acting.batch import Inputs, Rollout
+from sidestep.agents.acting.policy import undisturbed
 
 from ..toys import LANES, MODES, Native
 
@@ -225,3 +226,39 @@ def test_after_a_reset_the_action_comes_from_the_observation_of_the_reset(mode: 
         assert torch.equal(best, rollout.action)  # at the seam too: o_T with a_T
         begins += int((inputs.reset[:-1] & rollout.valid).sum())
     assert begins > LANES
+
+
+def test_bouts_are_stored_and_go_on_where_they_stood() -> None:
+    """A copy that is restored in the midst of them plays the same actions."""
+    config = DeepSarsaConfig(epsilon_start=0.5, epsilon_end=0.5, epsilon_repeat=0.75)
+    agents = [DeepSarsa(spaces.Discrete(STATES), spaces.Discrete(A), config) for _ in range(2)]
+    lanes = 64
+
+    def play(agent: DeepSarsa, last: Any, reset: bool = False) -> Any:
+        inputs = Inputs(
+            torch.eye(STATES)[:1].expand(lanes, -1),
+            torch.full((lanes,), reset),
+            torch.from_numpy(last),
+            torch.zeros(lanes),
+        )
+        return agent.act(inputs, ())[0]
+
+    last = play(agents[0], np.zeros(lanes, np.int64), reset=True)
+    for _ in range(3):
+        last = play(agents[0], last)
+    stored = agents[0].state_dict()
+    assert 16 < stored["exploring"].sum() < 48  # about half of them
+    with undisturbed(agents[0], np.random.default_rng(9)):
+        play(agents[0], last, reset=True)  # of somebody else's lanes
+    assert torch.equal(agents[0].state_dict()["exploring"], stored["exploring"])
+    agents[1].load_state_dict(stored)
+    for _ in range(3):
+        actions = [play(agent, last) for agent in agents]
+        assert actions[0].tolist() == actions[1].tolist()
+        last = actions[0]
+    agents[1].exploring[:] = True
+    play(agents[1], last, reset=True)
+    assert agents[1].exploring.mean() < 0.5  # a new episode begins without a bout
+    assert "exploring" not in make_agent().state_dict()
+    with pytest.raises(ValueError, match="exploring"):
+        agents[0].load_state_dict({k: v for k, v in stored.items() if k != "exploring"})

@@ -1,54 +1,121 @@
-"""Settings by learner, env and memory: what was measured stays, and nothing falls through."""
+"""Settings by what an env is like: each rule, and that nothing asks for a name."""
 
 from dataclasses import replace
+from typing import Any
 
+import gymnasium as gym
 import pytest
 
-from sidestep.agents import DeepSARSA, DeepSarsaConfig, EnvConfig, NetworkConfig, make_vector
-from sidestep.agents.algorithms.presets import final_episodes
+from sidestep.agents import (
+    DeepSARSA,
+    DeepSarsaConfig,
+    EnvConfig,
+    ReinforceConfig,
+    TrainingConfig,
+    make_vector,
+)
+from sidestep.agents.algorithms.presets import LONGER, PRESETS
 from sidestep.agents.algorithms.registry import LEARNERS, preset
+from sidestep.agents.environments import final_episodes
+from sidestep.agents.traits import Traits
 from sidestep.sequence import MEMORIES
 
-M, K = 1_000_000, 1_000
-PUBLISHED = {  # steps, lanes, and steps over which exploration falls: of the tables in results.md
-    ("deep-sarsa", "sidestep/MovingObstacles-v0", "none"): (2 * M, 256, 200 * K),
-    ("deep-sarsa", "sidestep/MovingObstacles-v0", "rnn"): (3 * M, 256, 200 * K),
-    ("deep-sarsa", "sidestep/MovingObstacles-v0", "gru"): (2 * M, 256, 200 * K),
-    ("deep-sarsa", "sidestep/Book-v0", "none"): (2 * M, 256, 200 * K),
-    ("deep-sarsa", "sidestep/Glimpse-v0", "none"): (3 * M, 64, 200 * K),
-    ("deep-sarsa", "sidestep/Glimpse-v0", "lstm"): (3 * M, 64, 200 * K),
-    ("deep-sarsa", "sidestep/Glimpse-v0", "rnn"): (3 * M, 64, 1 * M),
-    ("deep-sarsa", "sidestep/Glimpse-v0", "gru"): (3 * M, 64, 1 * M),
-    ("deep-sarsa", "sidestep/Glimpse-v0", "attention"): (3 * M, 64, 1 * M),
-    ("deep-sarsa", "sidestep/Crossing-v0", "gru"): (2 * M, 128, 500 * K),
-    ("deep-sarsa", "CartPole-v1", "none"): (300 * K, 32, 100 * K),
-    ("deep-sarsa", "Acrobot-v1", "gru"): (300 * K, 16, 100 * K),
-    ("reinforce", "sidestep/MovingObstacles-v0", "rnn"): (2 * M, 128, 1 * M),
-    ("reinforce", "sidestep/Glimpse-v0", "gru"): (3 * M, 128, 1 * M),
-    ("reinforce", "sidestep/Crossing-v0", "none"): (2 * M, 128, 1 * M),
-    ("reinforce", "CartPole-v1", "none"): (600 * K, 32, 300 * K),
-}
+QUICK = Traits(vectorized=True, time_limit=100, shape=(15,), unscaled=False)
+FOREIGN = Traits(vectorized=False, time_limit=500, shape=(6,), unscaled=True)
+VIEW = QUICK._replace(shape=(9, 7, 7))
+MANY = [QUICK, FOREIGN, VIEW, FOREIGN._replace(vectorized=True), FOREIGN._replace(time_limit=None)]
 
 
-@pytest.mark.parametrize("key", PUBLISHED, ids=" ".join)
-def test_published_schedules_are_the_same_in_steps(key: tuple[str, str, str]) -> None:
-    config, training = preset(*key)
-    total = training.total_steps
-    assert (total, training.num_envs, config.exploration_steps(total)) == PUBLISHED[key]
-    assert config.exploration_steps(total // 10) == PUBLISHED[key][2] // 10
-    assert config.network.memory == key[2]
+def settings(learner: str, traits: Traits, memory: str = "none", name: str = "default") -> Any:
+    """Of a configuration of that learner, which is checked on the way."""
+    config, training = preset(learner, traits, memory, name)
+    assert type(config) is LEARNERS[learner].config and type(training) is TrainingConfig
+    assert config.network.memory == memory
+    return config, training
 
 
-def test_every_learner_has_a_row_and_others_are_refused() -> None:
-    for learner, row in LEARNERS.items():
-        for env_id in ("sidestep/Glimpse-v0", "sidestep/Crossing-v0", "CartPole-v1"):
-            for memory in MEMORIES:
-                assert type(preset(learner, env_id, memory)[0]) is row.config
+@pytest.mark.parametrize("learner", LEARNERS)
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_learner_memory_and_kind_of_env_has_settings(learner: str, name: str) -> None:
+    for memory in MEMORIES:
+        for traits in MANY:
+            settings(learner, traits, memory, name)
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_rewards_of_any_size_are_scaled_and_schedules_are_parts_of_the_training(
+    learner: str,
+) -> None:
+    for memory in ("none", "gru"):
+        config, training = settings(learner, FOREIGN, memory)
+        assert config.normalize_rewards and config.reward_scale == 1
+        assert config.reward_limit == 10
+        steps = config.exploration_steps(training.total_steps)
+        assert config.exploration_steps(10 * training.total_steps) == 10 * steps > 0
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_unscaled_numbers_are_standardised_and_others_are_not(learner: str) -> None:
+    for traits in MANY:
+        assert settings(learner, traits)[0].normalize_observations is traits.unscaled
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_lanes_are_many_where_they_cost_little(learner: str) -> None:
+    quick, slow = settings(learner, QUICK)[1], settings(learner, FOREIGN)[1]
+    assert quick.num_envs >= 4 * slow.num_envs
+    assert quick.evaluation_episodes > slow.evaluation_episodes
+    long = settings(learner, FOREIGN._replace(vectorized=True))
+    assert long == settings(learner, FOREIGN)  # episodes of 500 ticks are not quick
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_with_a_memory_a_rollout_holds_what_is_to_be_remembered(learner: str) -> None:
+    for memory in ("rnn", "gru", "lstm", "attention"):
+        config, training = settings(learner, FOREIGN, memory)
+        assert config.rollout_steps >= 100
+        assert config.network.hidden_sizes == (64,)
+        assert training.num_envs * config.rollout_steps >= 2048
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_a_small_view_is_read_cell_by_cell_and_past_the_memory(learner: str) -> None:
+    plain, remembers = (settings(learner, VIEW, m)[0].network for m in ("none", "gru"))
+    assert plain.channels == () and plain.hidden_sizes == (128, 128)
+    assert not plain.skip_connection and remembers.skip_connection
+    large = settings(learner, QUICK._replace(shape=(4, 84, 84)))[0].network
+    assert large.channels == (16, 32)
+
+
+def test_textbook_settings_are_the_textbooks_rules() -> None:
+    for traits in MANY:
+        sarsa, training = settings("deep-sarsa", traits, name="textbook")
+        assert training.num_envs == sarsa.rollout_steps == 1 and sarsa.trace_decay == 0
+        assert (sarsa.target, sarsa.loss) == ("sarsa", "squared")
+        policy, training = settings("reinforce", traits, name="textbook")
+        assert training.num_envs == 1 and (policy.batch, policy.baseline) == ("episodes", "none")
+        assert policy.entropy_start == policy.entropy_end == 0 and policy.trace_decay == 1
+        assert not sarsa.normalize_rewards and not policy.normalize_rewards
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_thorough_trainings_are_longer(learner: str) -> None:
+    for traits in MANY:
+        _, default = settings(learner, traits)
+        _, thorough = settings(learner, traits, name="thorough")
+        assert thorough.total_steps >= LONGER * default.total_steps
+
+
+def test_what_there_is_not_is_refused() -> None:
     for name in ("ppo", "", "Deep SARSA"):
         with pytest.raises(ValueError, match=r"expected one of deep-sarsa, reinforce, got"):
-            preset(name, "CartPole-v1", "none")
+            preset(name, "CartPole-v1")
     with pytest.raises(ValueError, match=r"memory: expected one of none, rnn"):
         preset("reinforce", "CartPole-v1", "elman")
+    with pytest.raises(ValueError, match=r"preset: expected one of default, textbook, thorough"):
+        preset("reinforce", "CartPole-v1", name="best")
+    with pytest.raises(gym.error.Error, match="NoSuch"):
+        preset("reinforce", "NoSuchEnv-v0")
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
@@ -56,23 +123,35 @@ def test_every_learner_has_a_row_and_others_are_refused() -> None:
 @pytest.mark.parametrize(
     ("module", "env_id"),
     [("sidestep.envs", "sidestep/Glimpse-v0"), ("sidestep.envs", "sidestep/Crossing-v0"),
-     ("gymnasium", "Acrobot-v1"), ("a.b", "CartPole-v1")],
+     ("gymnasium", "Acrobot-v1"), ("gymnasium", "CartPole-v1")],
 )  # fmt: skip
-def test_a_module_before_the_id_changes_nothing(
+def test_a_module_before_the_id_and_a_name_of_ones_own_change_nothing(
     learner: str, memory: str, module: str, env_id: str
 ) -> None:
-    assert preset(learner, f"{module}:{env_id}", memory) == preset(learner, env_id, memory)
-    assert final_episodes(f"{module}:{env_id}") == final_episodes(env_id)
+    known = preset(learner, env_id, memory)
+    assert preset(learner, f"{module}:{env_id}", memory) == known
+    spec = gym.spec(env_id)
+    other = replace(spec, id="Other-v3")
+    gym.registry["Other-v3"] = other
+    try:
+        assert preset(learner, "Other-v3", memory) == known
+        assert final_episodes(EnvConfig("Other-v3")) == final_episodes(EnvConfig(env_id))
+    finally:
+        del gym.registry["Other-v3"]
 
 
-def test_the_table_at_the_end_is_as_long_for_a_module_and_its_id() -> None:
-    assert final_episodes("sidestep.envs:sidestep/Book-v0") == 10_000
-    assert final_episodes("gymnasium:CartPole-v1") == 100
+def test_the_table_at_the_end_is_long_where_that_costs_little() -> None:
+    lengths = {"sidestep.envs:sidestep/Book-v0": 10_000, "sidestep/Crossing-v0": 10_000,
+               "gymnasium:CartPole-v1": 2_000, "Acrobot-v1": 100}  # fmt: skip
+    for env_id, episodes in lengths.items():
+        assert final_episodes(EnvConfig(env_id)) == episodes
+    slow = EnvConfig("sidestep/Book-v0", vectorization="sync")
+    assert final_episodes(slow) == 100
 
 
-def test_the_library_uses_the_presets_of_any_env_that_tells_its_id() -> None:
-    for env_id, learner in (("Acrobot-v1", "deep-sarsa"), ("sidestep/Glimpse-v0", "deep-sarsa")):
-        config, training = preset(learner, env_id, "none")
+def test_the_library_uses_the_presets_of_any_env() -> None:
+    for env_id in ("Acrobot-v1", "sidestep/Glimpse-v0"):
+        config, training = preset("deep-sarsa", env_id)
         module = "sidestep.envs" if env_id.startswith("sidestep") else "gymnasium"
         envs = (env_id, EnvConfig(f"{module}:{env_id}"), make_vector(EnvConfig(env_id), 3))
         for env in envs:
@@ -81,6 +160,9 @@ def test_the_library_uses_the_presets_of_any_env_that_tells_its_id() -> None:
             lanes = 3 if env is envs[2] else training.num_envs
             assert model.training == replace(training, num_envs=lanes)
             model.env.close()
-    network = NetworkConfig(memory="gru")
-    model = DeepSARSA("gymnasium:Acrobot-v1", DeepSarsaConfig(network=network))
-    assert model.env.num_envs == 16
+
+
+def test_the_default_configurations_are_no_presets() -> None:
+    """The classes' own defaults are those of runs and saves that tell no more."""
+    assert DeepSarsaConfig().rollout_steps == 4 and DeepSarsaConfig().epsilon_repeat == 0
+    assert ReinforceConfig().batch == "episodes" and ReinforceConfig().reward_limit is None

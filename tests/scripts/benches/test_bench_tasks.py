@@ -1,0 +1,82 @@
+"""`sidestep bench tasks`: the command's own settings, each run once, rows of medians and worst."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidestep.agents.algorithms.registry import preset
+from sidestep.agents.environments import for_training, spec_of
+from sidestep.scripts.benches import tasks
+from sidestep.scripts.benches.tasks import NEEDS, TASKS, Job, Options, config_of
+
+
+def test_every_task_can_be_configured_as_the_command_would() -> None:
+    for name, task in TASKS.items():
+        if any(part in task.env.id for part in NEEDS):
+            continue
+        spec_of(task.env)
+        for memory in task.memories:
+            config = config_of(Job(name, "reinforce", memory, 3), Options())
+            agent, training = preset("reinforce", for_training(task.env), memory)
+            assert config.agent == agent and config.training.seed == 3
+            assert config.training.total_steps == training.total_steps
+            assert config.training.num_envs == training.num_envs
+    crossing = config_of(Job("Crossing-v0", "reinforce", "gru", 0), Options())
+    assert "8000" in crossing.env.kwargs[-1]
+    short = config_of(Job("Taxi-v4", "deep-sarsa", "none", 0), Options(total_steps=7))
+    assert short.training.total_steps == 7
+
+
+def test_a_run_is_made_once_and_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--tasks", "Taxi-v4", "Cue-v0, 10", "--learners", "reinforce", "--seeds", "1",
+             "--total-steps", "600", "--out", str(tmp_path)]  # fmt: skip
+    tasks.main(words)
+    record = json.loads((tmp_path / "results" / "tasks.json").read_text())
+    keys = ["Taxi-v4, reinforce, none, 0", "Cue-v0, 10, reinforce, gru, 0",
+            "Cue-v0, 10, reinforce, lstm, 0"]  # fmt: skip
+    assert list(record["runs"]) == keys
+    for key in keys:
+        row = record["runs"][key]
+        assert row["steps"] >= 600 and row["seconds"] > 0 and row["optimum"] is None
+    assert record["runs"][keys[0]]["success"] is None
+    assert 0 <= record["runs"][keys[1]]["success"] <= 1
+    page = (tmp_path / "results.md").read_text()
+    assert "| Taxi-v4 | reinforce | none | " in page and "| optimum 7.9 |" in page
+    monkeypatch.setattr(tasks, "measured", lambda *_: pytest.fail("trained again"))
+    tasks.main(words)
+    assert json.loads((tmp_path / "results" / "tasks.json").read_text())["runs"] == record["runs"]
+    capsys.readouterr()
+
+
+def test_rows_are_medians_and_worst_seeds() -> None:
+    def run(greedy: float, success: float) -> dict[str, Any]:
+        return {"steps": 1000, "seconds": 2.0, "greedy": greedy, "sampled": greedy - 1.0,
+                "success": success}  # fmt: skip
+
+    found = {f"Cue-v0, 10, reinforce, gru, {n}": run(g, g / 10) for n, g in enumerate((3, 9, 5))}
+    (row,) = tasks._rows(found)
+    assert row == ["Cue-v0, 10", "reinforce", "gru", "1,000", "2", "5", "3", "4", "2", "30.0%",
+                   "1 is the most"]  # fmt: skip
+
+
+def test_what_is_missing_is_left_out_with_a_word(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "find_spec", lambda name: None)
+    options = Options(tasks=("LunarLander-v3", "DoorKey-5x5", "Taxi-v4"), seeds=1)
+    assert {job.task for job in tasks._jobs(options)} == {"Taxi-v4"}
+    printed = capsys.readouterr().out
+    assert "LunarLander-v3: left out, Box2D is not installed" in printed
+    assert "DoorKey-5x5: left out, minigrid is not installed" in printed
+
+
+def test_wrong_tasks_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        tasks.main(["--tasks", "Pong"])
+    assert caught.value.code == 2 and "Pong" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="preset: expected one of default, textbook, thorough"):
+        Options(preset="best")
