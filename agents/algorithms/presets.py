@@ -23,6 +23,8 @@ Rule = Callable[[Traits, NetworkConfig], Settings]
 PRESETS = ("default", "textbook", "thorough")
 LONGER = 5
 """A thorough training is so many times as long as the default one."""
+LONG = 1_000
+"""Ticks: episodes that may last longer are not learned from whole."""
 
 
 class Presets(NamedTuple):
@@ -59,29 +61,52 @@ def training_of(traits: Traits, total_steps: int, num_envs: int) -> TrainingConf
 
 
 def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
-    scaled = DeepSarsaConfig(
+    config = DeepSarsaConfig(
         discount=0.99,
+        trace_decay=0.9,
         final_learning_rate=3e-5,
+        minibatches=4,
         normalize_observations=traits.unscaled,
         normalize_rewards=True,
         reward_limit=10.0,
     )
+    if traits.is_quick:
+        return _sarsa_quick(traits, network, replace(config, normalize_rewards=False))
     if network.remembers:
-        config = replace(scaled, trace_decay=0.95, learning_rate=1e-3, minibatches=4)
-        return _recurrent(traits, config)
-    if traits.is_quick:
-        config = replace(scaled, rollout_steps=4, epsilon_start=0.3, epsilon_end=0.0)
-        config = replace(config, epsilon_fraction=1.0, minibatches=1, discount=0.95)
-        return config, training_of(traits, 2_000_000, 64)
-    config = replace(scaled, rollout_steps=8, minibatches=1, epsilon_fraction=0.2)
-    return replace(config, epsilon_end=0.02), training_of(traits, 500_000, 16)
+        config = replace(config, rollout_steps=128, minibatches=8, trace_decay=0.95)
+        config = replace(config, epsilon_end=0.02)
+        return config, training_of(traits, 1_000_000, 16)
+    config = replace(
+        config,
+        learning_rate=1e-3,
+        rollout_steps=64,
+        epochs=4,
+        epsilon_end=0.0,
+        epsilon_fraction=0.5,
+        epsilon_repeat=0.95,
+        max_gradient_norm=10.0,
+    )
+    return config, training_of(traits, 500_000, 16)
 
 
-def _recurrent(traits: Traits, config: LearnerConfig) -> Settings:
-    """Long rollouts: what is to be remembered must lie within one, its reward too."""
-    if traits.is_quick:
-        return replace(config, rollout_steps=32), training_of(traits, 3_000_000, 64)
-    return replace(config, rollout_steps=128), training_of(traits, 1_000_000, 16)
+def _sarsa_quick(traits: Traits, network: NetworkConfig, config: DeepSarsaConfig) -> Settings:
+    """Where many short episodes cost little.
+
+    Exploring little and ever less brings values near those of acting greedily: an agent that
+    expects to stumble keeps away from where it pays to pass.
+    """
+    if traits.is_picture:
+        slow = network.remembers
+        config = replace(config, rollout_steps=16, trace_decay=0.9, minibatches=8, discount=0.95)
+        config = replace(config, epsilon_fraction=0.25, learning_rate=1e-3 if slow else 3e-3)
+        return config, training_of(traits, 8_000_000, 128)
+    if network.remembers:  # a glimpse pays ticks later
+        config = replace(config, rollout_steps=32, discount=0.95, learning_rate=1e-3)
+        config = replace(config, trace_decay=0.95)
+        return replace(config, epsilon_fraction=1 / 3), training_of(traits, 3_000_000, 64)
+    config = replace(config, rollout_steps=4, trace_decay=0.8, discount=0.9)
+    config = replace(config, epsilon_start=0.1, epsilon_end=0.0, epsilon_fraction=1.0)
+    return config, training_of(traits, 2_000_000, 64)
 
 
 def _sarsa_textbook(traits: Traits, network: NetworkConfig) -> Settings:
@@ -127,11 +152,25 @@ def _reinforce_default(traits: Traits, network: NetworkConfig) -> Settings:
         normalize_rewards=True,
         reward_limit=10.0,
     )
-    if network.remembers:
-        return _recurrent(traits, config)
     if traits.is_quick:
-        return config, training_of(traits, 2_000_000, 64)
-    return config, training_of(traits, 500_000, 16)
+        return _reinforce_quick(traits, network, replace(config, normalize_rewards=False))
+    if not network.remembers:
+        return config, training_of(traits, 500_000, 16)
+    if traits.time_limit is None or traits.time_limit > LONG:
+        return replace(config, rollout_steps=128), training_of(traits, 1_000_000, 16)
+    config = replace(config, batch="episodes", trace_decay=1.0, normalize_advantages=True)
+    return config, training_of(traits, 1_000_000, 8)
+
+
+def _reinforce_quick(traits: Traits, network: NetworkConfig, config: ReinforceConfig) -> Settings:
+    """Where many short episodes cost little."""
+    if traits.is_picture:  # with whole episodes it reaches less in the same time
+        config = replace(config, trace_decay=0.9, discount=0.97, learning_rate=1e-3)
+        config = replace(config, entropy_start=0.05, entropy_fraction=0.5)
+        return config, training_of(traits, 16_000_000, 128)
+    config = replace(config, batch="episodes", trace_decay=1.0, learning_rate=3e-3)
+    config = replace(config, entropy_start=0.1, entropy_fraction=0.5)
+    return config, training_of(traits, 3_000_000 if network.remembers else 2_000_000, 128)
 
 
 def _reinforce_textbook(traits: Traits, network: NetworkConfig) -> Settings:

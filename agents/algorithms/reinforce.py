@@ -1,6 +1,6 @@
 """REINFORCE: the policy gradient of whole episodes, or of rollouts with a bootstrapped cut."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -18,6 +18,7 @@ from sidestep.agents.acting.choosing import (
 from sidestep.agents.acting.choosing import greedy as best
 from sidestep.agents.acting.collector import Collector
 from sidestep.agents.networks import Network
+from sidestep.agents.settings import Config
 from sidestep.sequence.fitting.stored import Spec
 from sidestep.sequence.limits import COUNT, NOT_NEGATIVE, SHARE, check_fields, one_of
 
@@ -79,12 +80,25 @@ class ReinforceConfig(LearnerConfig):
         if self.batch == "rollout" and self.baseline != "value":
             raise ValueError(
                 "batch rollout: expected baseline value, from which its cut bootstraps, "
-                f"got {self.baseline}"
+                f"got {self.baseline}, which goes with batch episodes and trace_decay 1"
             )
         if self.batch == "rollout" and self.discount_weighting:
             raise ValueError("discount_weighting: expected batch episodes, got rollout")
         if self.trace_decay < 1 and self.baseline != "value":
             raise ValueError(f"trace_decay below 1: expected baseline value, got {self.baseline}")
+
+    def over(self, known: Config) -> Config:
+        """Lay the given fields over `known`, whose rollouts give way where these do not allow them.
+
+        A baseline other than the learned value, and the weighing by discount^t, are of whole
+        episodes; unless told otherwise they are then what is learned from.
+        """
+        whole = self.baseline != "value" or self.discount_weighting
+        if not whole or not isinstance(known, ReinforceConfig):
+            return super().over(known)
+        episodes = {"batch": "episodes", "trace_decay": 1.0}
+        free = {name: value for name, value in episodes.items() if name not in self.given}
+        return super().over(replace(known, **free))
 
     def exploration_steps(self, total_steps: int) -> int:
         """Env steps over which the entropy bonus falls in a training of `total_steps`."""

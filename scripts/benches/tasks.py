@@ -19,9 +19,9 @@ from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.environments import final_episodes, for_training, lanes_for, make_vector
 from sidestep.agents.runs import build_agent
 from sidestep.agents.training import FINAL, stream_seed
-from sidestep.scripts.benches.skeleton import Flags, entry, known_result, shown, write_result
+from sidestep.scripts.benches.skeleton import Flags, known_result, shown, write_result
 from sidestep.scripts.benches.trials import LEARNERS, Learners
-from sidestep.scripts.shared.console import progress, say, some_of
+from sidestep.scripts.shared.console import command, progress, say, some_of
 from sidestep.scripts.shared.optimum import optimum_of
 from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence.limits import COUNT, one_of
@@ -244,4 +244,4 @@ thread.
     )
 
 
-main = entry("tasks", Options, run, EXAMPLES)
+main = command("bench tasks", Options, run, EXAMPLES)

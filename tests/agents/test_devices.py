@@ -16,8 +16,9 @@ MEMORIES = ("none", "rnn", "lstm", "gru", "attention")
 
 
 def moved(trainer: Trainer) -> Trainer:
-    """The trainer with its agent's network on another device."""
+    """The trainer with its agent's network, and the vector of it, on another device."""
     trainer.agent.network.to("meta")
+    trainer.agent.flat = torch.nn.Parameter(trainer.agent.flat.to("meta"))
     trainer.agent.device = torch.device("meta")
     return trainer
 

@@ -103,3 +103,16 @@ def test_settings_keep_what_was_given_before() -> None:
     assert more == ReinforceConfig(
         NetworkConfig(memory="lstm", memory_size=5), discount=0.5, trace_decay=0.75
     )
+
+
+def test_a_baseline_of_whole_episodes_takes_them_instead_of_a_presets_rollouts() -> None:
+    known = ReinforceConfig(batch="rollout", trace_decay=0.95, discount=0.9)
+    for some in (ReinforceConfig(baseline="time"), ReinforceConfig(discount_weighting=True)):
+        got = some.over(known)
+        assert (got.batch, got.trace_decay, got.discount) == ("episodes", 1.0, 0.9)
+    assert ReinforceConfig(entropy_end=0.5).over(known).batch == "rollout"
+    with pytest.raises(ValueError, match="got mean, which goes with batch episodes and trace_dec"):
+        ReinforceConfig(baseline="mean", batch="rollout")
+    model = REINFORCE("Acrobot-v1", baseline="mean")
+    assert model.agent.config.batch == "episodes" and model.agent.config.trace_decay == 1
+    model.env.close()

@@ -70,12 +70,16 @@ def test_lanes_are_many_where_they_cost_little(learner: str) -> None:
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
-def test_with_a_memory_a_rollout_holds_what_is_to_be_remembered(learner: str) -> None:
+def test_with_a_memory_what_is_learned_from_holds_what_is_to_be_remembered(learner: str) -> None:
     for memory in ("rnn", "gru", "lstm", "attention"):
-        config, training = settings(learner, FOREIGN, memory)
-        assert config.rollout_steps >= 100
+        config, _ = settings(learner, FOREIGN, memory)
         assert config.network.hidden_sizes == (64,)
-        assert training.num_envs * config.rollout_steps >= 2048
+        whole = getattr(config, "batch", "") == "episodes"
+        assert whole == (learner == "reinforce") and (whole or config.rollout_steps >= 100)
+        for limit in (None, 10_000):  # whole episodes could be that long
+            config, _ = settings(learner, FOREIGN._replace(time_limit=limit), memory)
+            assert getattr(config, "batch", "rollout") == "rollout"
+            assert config.rollout_steps >= 100
 
 
 @pytest.mark.parametrize("learner", LEARNERS)

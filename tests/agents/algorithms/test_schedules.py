@@ -39,7 +39,8 @@ KINDS = [
 
 def model_of(kind: Any, config: Any, options: dict[str, Any], **keywords: Any) -> Any:
     network = NetworkConfig((7,), "gru", 5)
-    settings = config(network=network, rollout_steps=8, final_learning_rate=0.0, **options)
+    rates = {"learning_rate": 3e-3, "final_learning_rate": 0.0}
+    settings = config(network=network, rollout_steps=8, **rates, **options)
     return kind(Native(AutoresetMode.SAME_STEP, 5), settings, **keywords)
 
 
@@ -86,9 +87,9 @@ def test_without_a_stated_total_the_first_call_states_it_and_nothing_jumps_back(
     rates: list[float] = []
     for _ in range(4):
         model.learn(300, lambda _: rates.append(rate_of(model)))
-    assert model.total_timesteps == 300 and model.agent.epsilon == 0.05
+    assert model.total_timesteps == 300 and model.agent.epsilon == 0
     assert all(after <= before for before, after in pairwise(rates))
-    assert rates[-1] == pytest.approx(1e-4)
+    assert rates[-1] == pytest.approx(3e-5)
     model.learn(300, lambda _: rates.append(rate_of(model)), reset_num_timesteps=True)
     assert model.num_timesteps < 340 and rates.count(3e-3) == 2  # a new schedule, from its start
 
@@ -189,7 +190,9 @@ def of_before(folder: Path) -> RunConfig:
 def test_runs_begun_before_are_read_evaluated_and_resumed(learner: str, tmp_path: Path) -> None:
     folder, other = tmp_path / "old", tmp_path / "new"
     name = "epsilon" if learner == "deep-sarsa" else "entropy"
+    start, end = (1.0, 0.05) if learner == "deep-sarsa" else (0.1, 0.005)
     words = f"--num-envs 4 --hidden-sizes 7 --{name}-steps 700 --gif-episodes 0 --episodes 4"
+    words += f" --{name}-start {start} --{name}-end {end}"
     small = [learner, *words.split(), "--final-learning-rate", "None", "--evaluate-every", "0"]
     train.main([*small, "--total-steps", "300", "--out", str(folder)])
     train.main([*small, "--total-steps", "600", "--out", str(other)])
@@ -197,7 +200,6 @@ def test_runs_begun_before_are_read_evaluated_and_resumed(learner: str, tmp_path
     assert config.agent.exploration_steps(300) == 700
     agent: Any = load_agent(folder)[0]
     value = agent.epsilon if learner == "deep-sarsa" else agent.entropy_coefficient
-    start, end = (1.0, 0.05) if learner == "deep-sarsa" else (0.1, 0.005)
     assert value == pytest.approx(start + (end - start) * agent.steps / 700)
     evaluate.main([str(folder), "--episodes", "4", "--sampled"])
     train.main(["resume", str(folder), "--total-steps", "600", "--gif-episodes", "0",
