@@ -11,6 +11,7 @@ from .algorithms.learner import Agent as Agent
 from .algorithms.learner import LearnerConfig as LearnerConfig
 from .algorithms.presets import Presets as Presets
 from .algorithms.registry import Learner as Learner
+from .algorithms.registry import preset as preset
 from .algorithms.registry import register_learner as register_learner
 from .algorithms.reinforce import Reinforce as Reinforce
 from .algorithms.reinforce import ReinforceConfig as ReinforceConfig
@@ -25,3 +26,4 @@ from .runs import RunConfig as RunConfig
 from .runs import load_agent as load_agent
 from .settings import TrainingConfig as TrainingConfig
 from .training import Trainer as Trainer
+from .traits import Traits as Traits
