@@ -58,7 +58,7 @@ def with_settings(config: Given, settings: Mapping[str, Any]) -> Given:
         ValueError: a value that is none of the field's.
     """
     own = {field.name for field in fields(config)}  # type: ignore[arg-type]
-    network = getattr(config, "network", None)
+    network: Any = getattr(config, "network", None)
     inner = {field.name for field in fields(network)} if network is not None else set()
     for name in settings:
         if name not in own | inner:

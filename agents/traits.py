@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
 from .acting.encoding import ObservationEncoder
@@ -82,10 +83,12 @@ def _limit_of(env: Any) -> int | None:
     if isinstance(base, SyncVectorEnv):
         return _limit_of(base.envs[0])
     if isinstance(base, AsyncVectorEnv):
-        (spec, *_) = base.get_attr("spec")
-        return spec and spec.max_episode_steps
-    told = getattr(base, "max_episode_steps", None)
-    return told if told is not None else env.spec and env.spec.max_episode_steps
+        spec: EnvSpec | None = base.get_attr("spec")[0]
+        return None if spec is None else spec.max_episode_steps
+    told: int | None = getattr(base, "max_episode_steps", None)
+    if told is None and env.spec is not None:
+        told = env.spec.max_episode_steps
+    return told
 
 
 def _traits(vectorized: bool, limit: int | None, space: spaces.Space[Any]) -> Traits:

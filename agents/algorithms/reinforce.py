@@ -1,7 +1,7 @@
 """REINFORCE: the policy gradient of whole episodes, or of rollouts with a bootstrapped cut."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -96,7 +96,7 @@ class ReinforceConfig(LearnerConfig):
         whole = self.baseline != "value" or self.discount_weighting
         if not whole or not isinstance(known, ReinforceConfig):
             return super().over(known)
-        episodes = {"batch": "episodes", "trace_decay": 1.0}
+        episodes: dict[str, Any] = {"batch": "episodes", "trace_decay": 1.0}
         free = {name: value for name, value in episodes.items() if name not in self.given}
         return super().over(replace(known, **free))
 

@@ -71,7 +71,7 @@ class CueEnv(gym.Env[Observation, int]):
         right = 2 * int(action) - 1 == self.cue
         return self._observe(), 1.0 if right else -1.0, True, False, {"is_success": right}
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """The tick in a line, if the render mode asks for it."""
         shown = f"{self.cue:+d}" if self.tick == 0 else "?" if self.tick == self.delay else "."
         return f"tick {self.tick} of {self.delay}: {shown}" if self.render_mode else None

@@ -82,7 +82,7 @@ class TMazeEnv(gym.Env[Observation, int]):
             self.cell = max(self.cell - 1, 0)
         return self._observe(), 0.0 if self.cell != before else -0.1, False, False, {}
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """The corridor in a line, the agent `@` in it, if the render mode asks for it."""
         line = ["."] * self.length + ["T"]
         line[0] = "^" if self.goal_is_up else "v"

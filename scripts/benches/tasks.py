@@ -210,8 +210,8 @@ def _rows(found: dict[str, dict[str, Any]]) -> list[list[str]]:
     """A row for each task, learner and memory: medians and worst seeds."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for key, row in found.items():
-        *task, learner, memory, _ = key.split(", ")
-        groups.setdefault((", ".join(task), learner, memory), []).append(row)
+        *words, learner, memory, _ = key.split(", ")
+        groups.setdefault((", ".join(words), learner, memory), []).append(row)
     rows = []
     for (task, learner, memory), runs in groups.items():
         middle = {
