@@ -8,6 +8,7 @@ BENCHES = {
     "world": "steps per second of the world, beside Gymnasium's",
     "learning": "seconds of training to 95 and 99 % success, beside Stable-Baselines3",
     "tasks": "both learners with their defaults on what everybody tries first",
+    "ablations": "what each setting of the presets does on the default world",
     "throughput": "env steps per second while training, beside Stable-Baselines3",
     "memory": "success and regret of every learner with every memory on three worlds",
     "view": "time of a frame of the viewer, panel by panel",
