@@ -80,7 +80,7 @@ def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
         config,
         learning_rate=1e-3,
         rollout_steps=64,
-        epochs=8,
+        epochs=8 if traits.unscaled else 4,  # one-hot, nothing is like anything else
         epsilon_end=0.0,
         epsilon_fraction=0.5,
         epsilon_repeat=0.95,

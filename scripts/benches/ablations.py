@@ -1,7 +1,7 @@
 """`sidestep bench ablations`: what each setting of the presets does, one changed at a time.
 
-On the default world, where the optimum is known: the regret says how far from it a setting ends, the
-length of episodes whether it dawdles. Runs that are in the record already are not made again.
+On the default world, where the optimum is known: the regret says how far from it a setting ends,
+the length of episodes whether it dawdles. Runs that are in the record already are not made again.
 """
 
 import statistics
