@@ -1,6 +1,7 @@
 """The world: a grid whose obstacles move, as Gymnasium environments.
 
-Importing this module registers the ids of `ENV_IDS`; `gym.make("sidestep.envs:ID")` imports it.
+Importing this module registers the ids of `ENV_IDS` and `RECALL_IDS`; `gym.make("sidestep.envs:ID")`
+imports it.
 """
 
 from .checker.check import FaultyVectorEnv as FaultyVectorEnv
@@ -16,6 +17,7 @@ from .observations.table import Shown as Shown
 from .observations.table import register_observation as register_observation
 from .observations.view import View as View
 from .registration import ENV_IDS as ENV_IDS
+from .registration import RECALL_IDS as RECALL_IDS
 from .registration import register as _register
 from .rules.grid import Cell as Cell
 from .rules.grid import Grid as Grid

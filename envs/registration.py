@@ -39,6 +39,8 @@ RECALL: dict[str, tuple[int | None, str]] = {
 }
 """For each task of remembering the time limit in ticks and its class; they are no grid worlds."""
 
+RECALL_IDS = tuple(RECALL)
+
 
 def register() -> None:
     """Register every id that is not registered yet."""

@@ -146,7 +146,7 @@ def _reinforce_default(traits: Traits, network: NetworkConfig) -> Settings:
         learning_rate=2e-3,
         final_learning_rate=3e-5,
         max_gradient_norm=0.5,
-        entropy_start=0.01,
+        entropy_start=0.03,
         entropy_end=0.0,
         normalize_observations=traits.unscaled,
         normalize_rewards=True,
@@ -169,8 +169,11 @@ def _reinforce_quick(traits: Traits, network: NetworkConfig, config: ReinforceCo
         config = replace(config, entropy_start=0.05, entropy_fraction=0.5)
         return config, training_of(traits, 16_000_000, 128)
     config = replace(config, batch="episodes", trace_decay=1.0, learning_rate=3e-3)
-    config = replace(config, entropy_start=0.1, entropy_fraction=0.5)
-    return config, training_of(traits, 3_000_000 if network.remembers else 2_000_000, 128)
+    if network.remembers:
+        config = replace(config, entropy_start=0.1, entropy_fraction=0.5)
+        return config, training_of(traits, 3_000_000, 128)
+    config = replace(config, entropy_start=0.05, entropy_fraction=0.5)
+    return config, training_of(traits, 2_000_000, 32)
 
 
 def _reinforce_textbook(traits: Traits, network: NetworkConfig) -> Settings:
