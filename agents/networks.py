@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sidestep.sequence import MEMORIES, State, make_memory, pack_episodes
-from sidestep.sequence.limits import COUNT, Limit, check_fields, one_of
+from sidestep.sequence.layers.initialisation import remember_for
+from sidestep.sequence.limits import COUNT, Limit, at_least, check_fields, one_of
 from sidestep.sequence.memory.table import KINDS
 
 from .acting.batch import Inputs, map_inputs
@@ -50,6 +51,9 @@ class NetworkConfig(Partial):
     codes: int | None = field(default=None, metadata={"before": 0})
     """How many codes Boxes of integers hold, each of them one-hot; 0: numbers. None: those whose
     bounds allow 3 to 16 values hold codes, and bytes are scaled by the largest that came so far."""
+    memory_span: int | None = None
+    """Ticks that units of a gated memory (lstm, gru) keep what they hold at first, 1 to so many;
+    None: few (Tallec & Ollivier 2018)."""
     skip_connection: bool = False
     """Give the head what the encoder makes of this tick too, past the memory."""
 
@@ -72,8 +76,14 @@ class NetworkConfig(Partial):
             "memory_size": COUNT,
             "memory_layers": COUNT,
             "memory_window": COUNT,
+            "memory_span": at_least(2),
         }
         check_fields(self, limits)
+        if self.memory_span is not None and not self.is_gated:
+            raise ValueError(
+                "memory_span: expected a memory with a gate that keeps, such as lstm or gru, got "
+                f"memory={self.memory!r}"
+            )
         if self.skip_connection and not self.remembers:
             raise ValueError(
                 f"skip_connection: expected a memory to pass by, got memory={self.memory!r}"
@@ -83,6 +93,12 @@ class NetworkConfig(Partial):
     def remembers(self) -> bool:
         """Whether the network has anything of the past, as its memory's row says."""
         return KINDS[self.memory].remembers
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether the memory has a gate that decides how long a unit keeps what it holds."""
+        layer = KINDS[self.memory].layer
+        return layer is not None and bool(layer.span_gates)
 
 
 class Network(nn.Module):
@@ -124,6 +140,9 @@ class Network(nn.Module):
             num_layers=config.memory_layers,
             window=config.memory_window,
         )
+        if config.memory_span is not None:
+            layer: Any = self.memory
+            remember_for(layer, layer.gates, layer.span_gates, config.memory_span)
         past = self.encoder.output_size if config.skip_connection else 0
         self.head = nn.Linear(self.memory.output_size + past, outputs)
         with torch.no_grad():

@@ -1,7 +1,7 @@
 """The world: a grid whose obstacles move, as Gymnasium environments.
 
-Importing this module registers the ids of `ENV_IDS` and `RECALL_IDS`; `gym.make("sidestep.envs:ID")`
-imports it.
+Importing this module registers the ids of `ENV_IDS` and `RECALL_IDS`;
+`gym.make("sidestep.envs:ID")` imports it.
 """
 
 from .checker.check import FaultyVectorEnv as FaultyVectorEnv

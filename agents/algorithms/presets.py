@@ -23,6 +23,8 @@ Rule = Callable[[Traits, NetworkConfig], Settings]
 PRESETS = ("default", "textbook", "thorough")
 LONGER = 5
 """A thorough training is so many times as long as the default one."""
+ROLLOUT = 128
+"""Ticks of a rollout with a memory."""
 LONG = 1_000
 """Ticks: episodes that may last longer are not learned from whole."""
 
@@ -41,6 +43,8 @@ class Presets(NamedTuple):
 def network_of(traits: Traits, memory: str) -> NetworkConfig:
     """The network that presets share: how wide, and whether it convolves and skips its memory."""
     network = NetworkConfig(memory=memory)
+    if network.is_gated and not traits.is_quick:  # as long as the rollouts below
+        network = replace(network, memory_span=ROLLOUT)
     if traits.is_small_picture:  # a view of 7x7 cells is too small for convolutions
         past = network.remembers
         return replace(network, hidden_sizes=(128, 128), channels=(), skip_connection=past)
@@ -73,7 +77,7 @@ def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
     if traits.is_quick:
         return _sarsa_quick(traits, network, replace(config, normalize_rewards=False))
     if network.remembers:
-        config = replace(config, rollout_steps=128, minibatches=8, trace_decay=0.95)
+        config = replace(config, rollout_steps=ROLLOUT, minibatches=8, trace_decay=0.95)
         config = replace(config, epsilon_end=0.02)
         return config, training_of(traits, 1_000_000, 16)
     config = replace(
@@ -157,7 +161,7 @@ def _reinforce_default(traits: Traits, network: NetworkConfig) -> Settings:
     if not network.remembers:
         return config, training_of(traits, 500_000, 16)
     if traits.time_limit is None or traits.time_limit > LONG:
-        return replace(config, rollout_steps=128), training_of(traits, 1_000_000, 16)
+        return replace(config, rollout_steps=ROLLOUT), training_of(traits, 1_000_000, 16)
     config = replace(config, batch="episodes", trace_decay=1.0, normalize_advantages=True)
     return config, training_of(traits, 1_000_000, 8)
 

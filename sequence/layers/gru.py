@@ -55,6 +55,7 @@ class GRU(Recurrent):
     part_names = ("h",)
     record = GRUStep
     gate_words = MappingProxyType({"r": "uses past", "z": "keeps"})
+    span_gates = ((1, 1),)  # z, which keeps
 
     def __init__(
         self,

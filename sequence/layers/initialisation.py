@@ -99,6 +99,34 @@ def _fill(
                 nn.init.xavier_uniform_(block, generator=generator)
 
 
+def remember_for(
+    layer: nn.Module,
+    gates: int,
+    span_gates: Iterable[tuple[int, int]],
+    span: int,
+    generator: torch.Generator | None = None,
+) -> None:
+    """Set gates so that units keep what they hold for 1 to `span` steps at first, each its own.
+
+    The bias of what keeps is log u, that of what lets in -log u, u drawn from U(1, span).
+
+    Args:
+        layer: with torch.nn's names; biases of every layer and direction are set.
+        gates: blocks of H entries in a bias.
+        span_gates: number of the block and sign of each gate; () for a layer that has none.
+        span: in steps, at least 2.
+        generator: the source of randomness; None takes torch's global one.
+
+    Source: Tallec & Ollivier (2018), arXiv 1804.11188, section 3.
+    """
+    for name, bias in layer.named_parameters():
+        if name.startswith("bias_ih"):
+            blocks = bias.detach().view(gates, -1)
+            u = torch.empty(blocks.shape[1]).uniform_(1, span, generator=generator)
+            for number, sign in span_gates:
+                blocks[number] = sign * u.log()
+
+
 def reinitialise(module: nn.Module, names: Iterable[str], *options: Any) -> None:
     """Draw parameters of a recurrent layer anew, those that are made by a parametrisation too.
 

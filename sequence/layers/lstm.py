@@ -48,6 +48,7 @@ class LSTM(Recurrent):
     record = LSTMStep
     gate_words = MappingProxyType({"i": "lets in", "f": "keeps", "o": "shows"})
     forget_gate = 1
+    span_gates = ((1, 1), (0, -1))  # what keeps, and what lets in
 
     def __init__(
         self,

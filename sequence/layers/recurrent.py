@@ -51,6 +51,7 @@ class Recurrent(nn.Module):
     part_names: ClassVar[tuple[str, ...]]
     record: ClassVar[Any]
     forget_gate: ClassVar[int | None] = None
+    span_gates: ClassVar[tuple[tuple[int, int], ...]] = ()  # see `remember_for`
     gate_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """For each field of `record` that lies in [0, 1], what the gate does when it is open."""
 

@@ -283,3 +283,26 @@ def test_the_policy_begins_nearly_uniform() -> None:
 def test_wrong_configurations(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         NetworkConfig(**options)
+
+
+def test_a_span_of_memory_is_what_units_keep_at_first() -> None:
+    """Without input and past, a unit keeps for log-uniform many ticks, and lets in the rest."""
+    torch.manual_seed(0)
+    for memory, keeps, lets_in in (("lstm", 1, 0), ("gru", 1, None)):
+        config = NetworkConfig((4,), memory, 500, 2, memory_span=100)
+        network = Network((3,), 2, 2, config)
+        for name, bias in network.memory.named_parameters():
+            if not name.startswith("bias_ih"):
+                continue
+            blocks = bias.detach().view(-1, 500)
+            times = 1 / (1 - torch.sigmoid(blocks[keeps]))  # of what is kept with sigmoid(b) a tick
+            assert times.min() >= 2 and times.max() <= 101 + 1e-2  # 1 + u
+            assert abs(float(times.mean()) - 51.5) < 4  # u uniform in 1..100
+            for number in set(range(len(blocks))) - {keeps}:
+                want = -blocks[keeps] if number == lets_in else torch.zeros(500)
+                assert torch.equal(blocks[number], want)
+    for memory in ("none", "rnn", "attention"):
+        with pytest.raises(ValueError, match="memory_span: expected a memory with a gate that kee"):
+            NetworkConfig(memory=memory, memory_span=100)
+    with pytest.raises(ValueError, match="memory_span: expected at least 2, got 1"):
+        NetworkConfig(memory="gru", memory_span=1)

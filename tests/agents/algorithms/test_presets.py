@@ -83,6 +83,15 @@ def test_with_a_memory_what_is_learned_from_holds_what_is_to_be_remembered(learn
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
+def test_gated_memories_begin_with_keeping_for_as_long_as_a_rollout(learner: str) -> None:
+    spans = [settings(learner, FOREIGN, memory)[0].network.memory_span for memory in MEMORIES]
+    assert dict(zip(MEMORIES, spans, strict=True)) == {
+        "none": None, "rnn": None, "lstm": 128, "gru": 128, "attention": None
+    }  # fmt: skip
+    assert settings(learner, QUICK, "gru")[0].network.memory_span is None
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
 def test_a_small_view_is_read_cell_by_cell_and_past_the_memory(learner: str) -> None:
     plain, remembers = (settings(learner, VIEW, m)[0].network for m in ("none", "gru"))
     assert plain.channels == () and plain.hidden_sizes == (128, 128)
