@@ -93,7 +93,7 @@ def _limit_of(env: Any) -> int | None:
 
 def _traits(vectorized: bool, limit: int | None, space: spaces.Space[Any]) -> Traits:
     shape = ObservationEncoder(space, codes=None).shape  # as networks read it by default
-    return Traits(vectorized, limit, shape, len(shape) == 1 and _unscaled(space))
+    return Traits(vectorized, limit, shape, len(shape) != 3 and _unscaled(space))
 
 
 def _unscaled(space: spaces.Space[Any]) -> bool:

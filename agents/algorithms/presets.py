@@ -108,8 +108,8 @@ def _sarsa_quick(traits: Traits, network: NetworkConfig, config: DeepSarsaConfig
         config = replace(config, rollout_steps=32, discount=0.95, learning_rate=1e-3)
         config = replace(config, trace_decay=0.95)
         return replace(config, epsilon_fraction=1 / 3), training_of(traits, 3_000_000, 64)
-    config = replace(config, rollout_steps=4, trace_decay=0.8, discount=0.9)
-    config = replace(config, epsilon_start=0.1, epsilon_end=0.0, epsilon_fraction=1.0)
+    config = replace(config, rollout_steps=4, trace_decay=0.8, discount=0.95)
+    config = replace(config, epsilon_start=0.3, epsilon_end=0.0, epsilon_fraction=1.0)
     return config, training_of(traits, 2_000_000, 64)
 
 

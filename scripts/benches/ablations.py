@@ -27,15 +27,15 @@ EXAMPLES = """\
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "deep-sarsa": {
         "the preset": {},
-        "discount 0.95": {"discount": 0.95},
+        "discount 0.9": {"discount": 0.9},
         "discount 0.99": {"discount": 0.99},
         "lambda 0": {"trace_decay": 0.0},
         "lambda 0.95": {"trace_decay": 0.95},
         "two minibatches": {"minibatches": 2},
         "two epochs": {"epochs": 2},
         "epsilon 1 to 0 over half": {"epsilon_start": 1.0, "epsilon_fraction": 0.5},
-        "epsilon 0.3 to 0": {"epsilon_start": 0.3},
-        "epsilon 0.1 to 0.05": {"epsilon_end": 0.05},
+        "epsilon 0.1 to 0": {"epsilon_start": 0.1},
+        "epsilon 0.3 to 0.05": {"epsilon_end": 0.05},
         "a rate of 1e-3": {"learning_rate": 1e-3},
         "the action played next": {"target": "sarsa"},
         "squared errors": {"loss": "squared"},

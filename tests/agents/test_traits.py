@@ -69,6 +69,7 @@ def test_an_own_limit_and_keywords_count() -> None:
         (spaces.Box(0, 9, (3,), np.int64), False),
         (spaces.Box(-np.inf, np.inf, (2,)), True),
         (spaces.Box(-9, 9, (3, 8, 8)), False),  # a picture
+        (spaces.Box(-9, 9, (4, 4)), True),  # a table of numbers
         (spaces.Dict(a=spaces.Discrete(3), b=spaces.Box(-2, 0, ())), True),
         (spaces.Tuple((spaces.MultiBinary(3), spaces.Box(0, 1, (2,)))), False),
     ],
