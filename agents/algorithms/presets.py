@@ -170,7 +170,7 @@ def _reinforce_quick(traits: Traits, network: NetworkConfig, config: ReinforceCo
     """Where many short episodes cost little."""
     if traits.is_picture:  # with whole episodes it reaches less in the same time
         config = replace(config, trace_decay=0.9, discount=0.97, learning_rate=1e-3)
-        config = replace(config, entropy_start=0.05, entropy_fraction=0.5)
+        config = replace(config, entropy_start=0.05, max_gradient_norm=1.0)
         return config, training_of(traits, 16_000_000, 128)
     config = replace(config, batch="episodes", trace_decay=1.0, learning_rate=3e-3)
     if network.remembers:
