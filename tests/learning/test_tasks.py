@@ -19,7 +19,7 @@ CASES = [
     ("deep-sarsa", EnvConfig("CliffWalking-v1", max_episode_steps=500), "none", 200_000, -20.0),
     ("deep-sarsa", EnvConfig(CUE, ("delay=30",)), "gru", 300_000, 0.95),
     ("reinforce", EnvConfig(CUE, ("delay=10",)), "lstm", 200_000, 0.95),
-    ("deep-sarsa", EnvConfig(MAZE, ("length=10",)), "lstm", 300_000, 3.9),
+    ("reinforce", EnvConfig(MAZE, ("length=10",)), "gru", 300_000, 3.9),
 ]
 
 
