@@ -245,6 +245,14 @@ def lanes_for(episodes: int, config: EnvConfig) -> int:
     return max(1, min(episodes, MOST_LANES if is_native(config) else FEW_LANES))
 
 
+def told_limit(config: EnvConfig) -> int | None:
+    """The time limit in ticks that is told before an env is made; None: none is."""
+    spec = spec_of(config)
+    told = {**spec.kwargs, **config.keywords()}.get("max_episode_steps")
+    limits = (config.max_episode_steps, told, spec.max_episode_steps)
+    return next((limit for limit in limits if isinstance(limit, int) and limit > 0), None)
+
+
 def final_episodes(config: EnvConfig) -> int:
     """Fresh episodes of the table at a run's end: a hundred where an env steps one by one.
 
@@ -252,7 +260,7 @@ def final_episodes(config: EnvConfig) -> int:
     """
     if not is_native(config):
         return FEWEST
-    limit = config.max_episode_steps or spec_of(config).max_episode_steps or SHORT
+    limit = told_limit(config) or SHORT
     return max(FEWEST, min(10_000, 1_000_000 // limit))
 
 

@@ -8,7 +8,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
 from .acting.encoding import ObservationEncoder
-from .environments import EnvConfig, is_native, make_single, spec_of
+from .environments import EnvConfig, is_native, make_single, told_limit
 
 
 class Traits(NamedTuple):
@@ -50,10 +50,7 @@ def told_traits(config: EnvConfig) -> Traits:
     Raises:
         gymnasium.error.Error, ValueError: no such id, or a module that fails when it is imported.
     """
-    spec = spec_of(config)
-    told = {**spec.kwargs, **config.keywords()}.get("max_episode_steps")
-    limits = (config.max_episode_steps, told, spec.max_episode_steps)
-    return Traits(is_native(config), next((n for n in limits if isinstance(n, int)), None))
+    return Traits(is_native(config), told_limit(config))
 
 
 def traits_of(env: EnvConfig | VectorEnv[Any, Any, Any]) -> Traits:

@@ -69,7 +69,7 @@ def epsilon_bouts(
     repeat: float,
     random: np.random.Generator,
     last: Actions,
-    exploring: Mask,
+    exploring: Mask | None,
     mask: Mask | None = None,
 ) -> tuple[Actions, Mask]:
     """Epsilon-greedy actions of which a random one is played on for a while.
@@ -84,7 +84,8 @@ def epsilon_bouts(
         repeat: in [0, 1), the probability that a bout goes on after a tick.
         random: the agent's stream.
         last: (B,) the actions before.
-        exploring: (B,) lanes whose last action was one of a bout that may go on.
+        exploring: (B,) lanes whose last action was one of a bout that may go on; None: it is not
+            known, and lanes are in a bout with probability `epsilon`.
         mask: (B, A) bool, the allowed actions; None: all. A bout whose action is not allowed ends.
 
     Returns:
@@ -95,10 +96,12 @@ def epsilon_bouts(
     if epsilon == 0:
         return greedy(q, mask), np.zeros(len(q), dtype=np.bool_)
     lanes = np.arange(len(q))
+    begin = epsilon * (1 - repeat) / (1 - epsilon * repeat)
+    if exploring is None:
+        exploring, begin = np.zeros(len(q), dtype=np.bool_), epsilon
     goes_on = exploring & (random.random(len(q)) < repeat)
     if mask is not None:
         goes_on &= mask[lanes, last]
-    begin = epsilon * (1 - repeat) / (1 - epsilon * repeat)
     begins = ~goes_on & (random.random(len(q)) < begin)
     drawn = epsilon_greedy(q, 1.0, random, mask)
     actions = np.where(begins, drawn, greedy(q, mask))

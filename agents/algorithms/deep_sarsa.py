@@ -88,6 +88,8 @@ class DeepSarsa(Agent):
 
     name = "deep-sarsa"
     config: DeepSarsaConfig
+    exploring: Mask = np.zeros(0, dtype=np.bool_)
+    """(B,) lanes that play a random action on; empty where that is not known."""
 
     @property
     def epsilon(self) -> float:
@@ -109,10 +111,10 @@ class DeepSarsa(Agent):
         repeat, lanes = self.config.epsilon_repeat, len(output)
         if greedy or repeat == 0:
             return self.choose(output, mask, greedy)
-        if len(self.exploring) != lanes:
-            self.exploring = np.zeros(lanes, dtype=np.bool_)
+        in_bout = None
+        if len(self.exploring) == lanes:
+            in_bout = self.exploring & ~inputs.reset.cpu().numpy()
         last = inputs.last_action.cpu().numpy()
-        in_bout = self.exploring & ~inputs.reset.cpu().numpy()
         actions, self.exploring = epsilon_bouts(
             output, self.epsilon, repeat, self.random, last, in_bout, mask
         )

@@ -140,8 +140,6 @@ class Agent(ABC):
         self.flat = flatten_parameters(self.network)
         self.optimizer = Adam([self.flat], lr=config.learning_rate, eps=1e-5, fused=True)
         self.random = np.random.default_rng(seed)
-        self.exploring: Mask = np.zeros(0, dtype=np.bool_)
-        """(B,) lanes that play a random action on; empty where nobody has explored yet."""
         self.steps = 0
         """Env ticks learned from; the clock of every schedule."""
         self.total_steps = TrainingConfig.total_steps

@@ -71,11 +71,11 @@ def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
         final_learning_rate=3e-5,
         minibatches=4,
         normalize_observations=traits.unscaled,
-        normalize_rewards=True,
-        reward_limit=10.0,
+        normalize_rewards=not traits.is_quick,
+        reward_limit=None if traits.is_quick else 10.0,
     )
     if traits.is_quick:
-        return _sarsa_quick(traits, network, replace(config, normalize_rewards=False))
+        return _sarsa_quick(traits, network, config)
     if network.remembers:
         config = replace(config, rollout_steps=ROLLOUT, minibatches=8, trace_decay=0.95)
         config = replace(config, epsilon_end=0.02)
@@ -153,11 +153,11 @@ def _reinforce_default(traits: Traits, network: NetworkConfig) -> Settings:
         entropy_start=0.03,
         entropy_end=0.0,
         normalize_observations=traits.unscaled,
-        normalize_rewards=True,
-        reward_limit=10.0,
+        normalize_rewards=not traits.is_quick,
+        reward_limit=None if traits.is_quick else 10.0,
     )
     if traits.is_quick:
-        return _reinforce_quick(traits, network, replace(config, normalize_rewards=False))
+        return _reinforce_quick(traits, network, config)
     if not network.remembers:
         return config, training_of(traits, 500_000, 16)
     if traits.time_limit is None or traits.time_limit > LONG:

@@ -171,3 +171,13 @@ def test_a_bout_ends_where_its_action_is_not_allowed_and_without_epsilon() -> No
     assert random.bit_generator.state == state
     actions, now = epsilon_bouts(q, 1.0, 0.0, random, last, exploring)
     assert now.all() and np.bincount(actions, minlength=3) == pytest.approx(400 / 3, rel=0.3)
+
+
+def test_where_bouts_are_not_known_lanes_explore_as_often_as_epsilon_says() -> None:
+    """As in `predict` and at a player's controls, where nothing is carried between calls."""
+    random, q = np.random.default_rng(0), np.tile(np.array([0.0, 1.0], np.float32), (20_000, 1))
+    actions, now = epsilon_bouts(q, 0.3, 0.95, random, np.zeros(20_000, np.int64), None)
+    assert now.mean() == pytest.approx(0.3, abs=0.01)
+    assert (actions == 0).mean() == pytest.approx(0.15, abs=0.01)
+    begun = epsilon_bouts(q, 0.3, 0.95, random, actions, np.zeros(20_000, np.bool_))[1]
+    assert begun.mean() == pytest.approx(0.3 * 0.05 / (1 - 0.3 * 0.95), abs=0.005)

@@ -50,6 +50,8 @@ def test_rewards_of_any_size_are_scaled_and_schedules_are_parts_of_the_training(
         config, training = settings(learner, FOREIGN, memory)
         assert config.normalize_rewards and config.reward_scale == 1
         assert config.reward_limit == 10
+        quick, _ = settings(learner, QUICK, memory)  # as they are: neither scaled nor cut
+        assert not quick.normalize_rewards and quick.reward_limit is None
         steps = config.exploration_steps(training.total_steps)
         assert config.exploration_steps(10 * training.total_steps) == 10 * steps > 0
 
@@ -158,6 +160,8 @@ def test_the_table_at_the_end_is_long_where_that_costs_little() -> None:
                "gymnasium:CartPole-v1": 2_000, "Acrobot-v1": 100}  # fmt: skip
     for env_id, episodes in lengths.items():
         assert final_episodes(EnvConfig(env_id)) == episodes
+    long = EnvConfig("sidestep/Crossing-v0", ("max_episode_steps=1000",))
+    assert final_episodes(long) == 1_000
     slow = EnvConfig("sidestep/Book-v0", vectorization="sync")
     assert final_episodes(slow) == 100
 

@@ -165,8 +165,8 @@ def test_pools_that_are_too_large(fields: dict[str, int], message: str) -> None:
 
 
 def test_the_largest_pools_are_taken() -> None:
-    LevelPool(count=100_000)
-    LevelPool(count=10_000, width=100, height=100)
+    assert LevelPool(count=100_000).count == 100_000
+    assert LevelPool(count=10_000, width=100, height=100).width == 100
 
 
 def test_a_test_split_has_no_level_of_any_training_split() -> None:
