@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from . import normalised, steps
+from .cuda.dispatch import on_gpu
 from .derivative import (
     chunks,
     input_grad,
@@ -162,8 +163,7 @@ def _n_last(weight: Tensor) -> Tensor:
     return torch.cat([weight[third:], weight[:third]])
 
 
-@torch.library.custom_op("sidestep::gru", mutates_args=())
-def gru(
+def _forward(
     x: Tensor,
     h0: Tensor,
     w_ih: Tensor,
@@ -198,6 +198,10 @@ def gru(
     return states, slots
 
 
+gru = torch.library.custom_op("sidestep::gru", _forward, mutates_args=())
+gru.register_kernel("cuda")(on_gpu("gru", 3, _forward))
+
+
 @gru.register_fake
 def _(
     x: Tensor,
@@ -213,8 +217,7 @@ def _(
     return x.new_empty(steps, batch, hidden), x.new_empty(steps, batch, 4 * hidden)
 
 
-@torch.library.custom_op("sidestep::gru_backward", mutates_args=())
-def gru_backward(
+def _backward(
     grad: Tensor,
     x: Tensor,
     h0: Tensor,
@@ -239,6 +242,10 @@ def gru_backward(
         _n_last(bias[: 3 * hidden]),
         bias[hidden:].clone(),
     )
+
+
+gru_backward = torch.library.custom_op("sidestep::gru_backward", _backward, mutates_args=())
+gru_backward.register_kernel("cuda")(on_gpu("gru_backward", 3, _backward, at=1))
 
 
 def _walk_back(

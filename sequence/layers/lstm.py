@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from . import normalised, steps
+from .cuda.dispatch import on_gpu
 from .derivative import (
     chunks,
     input_grad,
@@ -137,8 +138,7 @@ def _from_slots(weight: Tensor) -> Tensor:
     return torch.cat([i, f, g, o])
 
 
-@torch.library.custom_op("sidestep::lstm", mutates_args=())
-def lstm(
+def _forward(
     x: Tensor,
     h0: Tensor,
     c0: Tensor,
@@ -170,6 +170,10 @@ def lstm(
     return hs, cs, slots
 
 
+lstm = torch.library.custom_op("sidestep::lstm", _forward, mutates_args=())
+lstm.register_kernel("cuda")(on_gpu("lstm", 4, _forward))
+
+
 @lstm.register_fake
 def _(
     x: Tensor,
@@ -186,8 +190,7 @@ def _(
     return h, c, x.new_empty(steps, batch, 4 * hidden)
 
 
-@torch.library.custom_op("sidestep::lstm_backward", mutates_args=())
-def lstm_backward(
+def _backward(
     grad_h: Tensor | None,
     grad_c: Tensor | None,
     x: Tensor,
@@ -219,6 +222,10 @@ def lstm_backward(
         _from_slots(weight_grad(deltas, read_states(hs, h0, reset))),
         _from_slots(deltas.sum((0, 1))),
     )
+
+
+lstm_backward = torch.library.custom_op("sidestep::lstm_backward", _backward, mutates_args=())
+lstm_backward.register_kernel("cuda")(on_gpu("lstm_backward", 4, _backward, at=2))
 
 
 def _walk_back(

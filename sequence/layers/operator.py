@@ -15,6 +15,8 @@ or None: True where an episode starts at t, the state is cleared before x[t] is 
 gradient crosses. Tensors share one floating dtype and device. They give the states after each step,
 (T, B, H).
 
+On a GPU the loop is one kernel for all of time where there is a plan for the sizes (see `cuda`).
+
 An operator knows its first derivative, in reverse mode. Inside torch.func's transforms and for
 dual tensors the cells run one step after another instead, in ordinary operations: slower, and right
 at every order (`transformed`). A second derivative by `create_graph=True`, which cannot be foreseen
@@ -51,7 +53,8 @@ class Resets:
             self.any: list[bool] = [False] * steps
         else:
             self.rows = reset.unsqueeze(-1).unbind(0)  # T of (B, 1)
-            self.any = reset.any(1).tolist()
+            # A look at the pattern would make the host wait for a device: there, clear always.
+            self.any = reset.any(1).tolist() if reset.is_cpu else [True] * steps
 
     def clear(self, t: int, state: Tensor) -> Tensor:
         """The state (B, H) that step t reads: cleared in the rows where an episode starts."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from . import normalised, steps
+from .cuda.dispatch import on_gpu
 from .derivative import chunks, input_grad, no_second_derivative, read_states, weight_grad
 from .operator import Resets, add_biases, project, transformed
 from .recurrent import Recurrent
@@ -132,8 +133,7 @@ def rnn_recurrence(
     return states
 
 
-@torch.library.custom_op("sidestep::rnn", mutates_args=())
-def rnn(
+def _forward(
     x: Tensor,
     h0: Tensor,
     w_ih: Tensor,
@@ -154,6 +154,10 @@ def rnn(
     return states
 
 
+rnn = torch.library.custom_op("sidestep::rnn", _forward, mutates_args=())
+rnn.register_kernel("cuda")(on_gpu("rnn", 1, _forward))
+
+
 @rnn.register_fake
 def _(
     x: Tensor,
@@ -167,8 +171,7 @@ def _(
     return x.new_empty(x.shape[0], x.shape[1], h0.shape[1])
 
 
-@torch.library.custom_op("sidestep::rnn_backward", mutates_args=())
-def rnn_backward(
+def _backward(
     grad: Tensor,
     x: Tensor,
     h0: Tensor,
@@ -188,6 +191,10 @@ def rnn_backward(
         weight_grad(deltas, read_states(states, h0, reset)),
         deltas.sum((0, 1)),
     )
+
+
+rnn_backward = torch.library.custom_op("sidestep::rnn_backward", _backward, mutates_args=())
+rnn_backward.register_kernel("cuda")(on_gpu("rnn_backward", 1, _backward, at=1))
 
 
 def _walk_back(

@@ -1,0 +1,150 @@
+"""The recurrence forward in time: one skeleton for every cell and plan.
+
+A program owns BB rows and HS units. Where HS covers all of H it is alone with its rows: the state
+stays in registers (the plan `tile`). Else the state goes through memory, and the programs of a row
+tile meet at a barrier after each step (`split`) or end there (`step`, a launch a step).
+"""
+
+import triton
+import triton.language as tl
+
+from .common import (
+    dot,
+    load_gates,
+    load_state,
+    load_weights,
+    store_gates,
+    wait_for_all,
+)
+from .pointwise import advance
+
+
+@triton.jit
+def add_products(h, weights, sums, GATES: tl.constexpr, PRECISION: tl.constexpr):
+    """Each gate's sum (BB, HS) plus its product h W^T, h (BB, K)."""
+    w_0, w_1, w_2, w_3 = weights
+    a, b, c, d = sums
+    a = dot(h, w_0, a, PRECISION)
+    if GATES > 1:
+        b = dot(h, w_1, b, PRECISION)
+        c = dot(h, w_2, c, PRECISION)
+    if GATES > 3:
+        d = dot(h, w_3, d, PRECISION)
+    return a, b, c, d
+
+
+@triton.jit
+def load_bias(bias, units, H: tl.constexpr, GATES: tl.constexpr, BB: tl.constexpr):
+    """The bias of the products with h, as the sums (BB, HS) they begin with; zeros for None."""
+    a = tl.zeros((BB, units.shape[0]), tl.float32)
+    b, c, d = a, a, a
+    if bias is not None:
+        rows = load_gates(bias + units, units < H, H, GATES)
+        a, b, c, d = a + rows[0][None, :], a + rows[1][None, :], a + rows[2][None, :], d
+        if GATES > 3:
+            d += rows[3][None, :]
+    return a, b, c, d
+
+
+@triton.jit(do_not_specialize=["begin", "end", "B"])
+def forward(  # noqa: C901  (its branches are constants of a kernel)
+            slots, states, cells, first, first_c, w, bias, reset, counters, begin, end, B,
+            CELL: tl.constexpr, GATES: tl.constexpr, SLOTS: tl.constexpr, H: tl.constexpr,
+            BB: tl.constexpr, HS: tl.constexpr, BK: tl.constexpr, RESIDENT: tl.constexpr,
+            KIND: tl.constexpr, PRECISION: tl.constexpr, LOOKS: tl.constexpr):  # fmt: skip
+    """Steps begin..end.
+
+    Args:
+        slots: (T, B, SLOTS * H), in its first GATES * H columns the sums of x, in torch's order;
+            they become the slots that the backward pass reads. For the RNN the states themselves.
+        states: (T, B, H), written.
+        cells: (T, B, H), written; None but for the LSTM.
+        first: (B, H) the state before all.
+        first_c: as `first`, of the cells, or None.
+        w: (GATES * H, H), torch's W_hh.
+        bias: (GATES * H,), added to the products with h, or None.
+        reset: (T, B) boolean, or None.
+        counters: a zero for each row tile (int32), or None without a barrier.
+        begin: the first step.
+        end: past the last.
+        B: rows of the batch.
+        CELL: of `pointwise.advance`.
+        GATES: products with h.
+        SLOTS: what is saved of a step.
+        H: units.
+        BB: rows of a program.
+        HS: units of a program.
+        BK: units that a product takes at a time; all in one where `RESIDENT`.
+        RESIDENT: W is loaded once, not in every step.
+        KIND: of the plan: who else has units of the same rows, and how they meet.
+        PRECISION: of float32 products.
+        LOOKS: at the barrier's counter, at most.
+    """
+    local = tl.arange(0, BB)
+    units = tl.program_id(1) * HS + tl.arange(0, HS)
+    ks = tl.arange(0, BK)
+    wide = B.to(tl.int64)
+    top = tl.program_id(0).to(tl.int64) * BB  # a step's base takes 64 bits, the rest 32
+    alive = top + local < B  # (BB,)
+    mine = alive[:, None] & (units < H)[None, :]  # (BB, HS)
+    off_h = local[:, None] * H + units[None, :]
+    off_s = local[:, None] * (SLOTS * H) + units[None, :]
+    off_k = local[:, None] * H + ks[None, :]
+    w_at = w + units[None, :] * H + ks[:, None]  # (BK, HS) of W^T
+    ALONE: tl.constexpr = KIND == "tile"
+    SYNC: tl.constexpr = KIND == "split"
+    WHOLE: tl.constexpr = H % HS == 0 and H % BK == 0
+    w_mask = (units < H)[None, :] & (ks < H)[:, None]
+    if RESIDENT:
+        weights = load_weights(w_at, w_mask, H, GATES, 0, WHOLE)
+    start = load_bias(bias, units, H, GATES, BB)
+    h = load_state(first, states, begin, top, wide, off_h, mine, H).to(tl.float32)
+    c = h
+    if cells is not None:
+        c = load_state(first_c, cells, begin, top, wide, off_h, mine, H).to(tl.float32)
+    doubt = 0.0
+    for t in range(begin, end):
+        row = t * wide + top
+        from_x = load_gates(slots + row * (SLOTS * H) + off_s, mine, H, GATES)
+        reads = alive
+        if reset is not None:
+            cleared = tl.load(reset + row + local, mask=alive, other=0) != 0
+            reads = alive & (cleared == 0)  # a cleared row is not even read
+            h = tl.where(cleared[:, None], 0.0, h)
+            c = tl.where(cleared[:, None], 0.0, c)
+        sums = start
+        if RESIDENT:
+            if ALONE:
+                h_k = h
+            else:
+                h_k = load_state(
+                    first, states, t, top, wide, off_k, reads[:, None] & (ks < H)[None, :], H
+                )
+            sums = add_products(h_k, weights, sums, GATES, PRECISION)
+        elif ALONE:
+            pieces = load_weights(w_at, w_mask, H, GATES, 0, WHOLE)
+            sums = add_products(h, pieces, sums, GATES, PRECISION)
+        else:
+            for k in range(0, H, BK):
+                more = k + ks < H
+                mask = reads[:, None] & more[None, :]
+                h_k = load_state(first, states, t, top, wide, off_k + k, mask, H)
+                pieces = load_weights(
+                    w_at + k, (units < H)[None, :] & more[:, None], H, GATES, 0, WHOLE
+                )
+                sums = add_products(h_k, pieces, sums, GATES, PRECISION)
+        h, c, s_0, s_1, s_2, s_3 = advance(CELL, from_x, sums, h, c)
+        if SYNC:
+            h += doubt
+        rounded = h.to(states.dtype.element_ty)  # the next step reads what is written
+        h = rounded.to(tl.float32)
+        tl.store(states + row * H + off_h, rounded, mask=mine)
+        if cells is not None:
+            kept = c.to(cells.dtype.element_ty)
+            c = kept.to(tl.float32)
+            tl.store(cells + row * H + off_h, kept, mask=mine)
+        if SLOTS > 1:
+            store_gates(slots + row * (SLOTS * H) + off_s, s_0, s_1, s_2, s_3, mine, H, SLOTS)
+        if SYNC:
+            target = (t + 1 - begin) * tl.num_programs(1)
+            doubt = wait_for_all(counters + tl.program_id(0), target, LOOKS)

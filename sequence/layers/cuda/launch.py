@@ -1,0 +1,120 @@
+"""Launch the kernels by a plan, on tensors as the operators hold them.
+
+Under TRITON_INTERPRET=1 they run on the CPU's tensors too: that is how they are tested without a
+device (not the barrier, as the interpreter runs one program after another).
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .backward import backward
+from .forward import forward
+from .plans import Plan
+
+LOOKS = 1 << 22
+"""At a barrier's counter, about a microsecond each, before a program gives up."""
+
+
+class Cell(NamedTuple):
+    """What the skeletons ask of a cell."""
+
+    name: str
+    gates: int
+    """Products with the state."""
+    slots: int
+    """What is saved of a step, in pieces of H."""
+
+
+GRU, LSTM = Cell("gru", 3, 4), Cell("lstm", 4, 4)
+RNN, RELU = Cell("rnn", 1, 1), Cell("relu", 1, 1)
+
+
+def run_forward(
+    cell: Cell,
+    plan: Plan,
+    precision: str,
+    slots: Tensor,
+    states: Tensor,
+    cells: Tensor | None,
+    h0: Tensor,
+    c0: Tensor | None,
+    w_hh: Tensor,
+    bias: Tensor | None,
+    reset: Tensor | None,
+) -> None:
+    """Fill `states`, `cells` and `slots`, in which the sums of x stand; see `forward.forward`."""
+    steps, batch, hidden = states.shape
+    if not states.numel():
+        return
+    tensors = (slots, states, cells, *plain(h0, c0, w_hh, bias, reset))
+    _launch(forward, cell, plan, precision, tensors, steps, (), batch, hidden, states)
+
+
+def run_backward(
+    cell: Cell,
+    plan: Plan,
+    precision: str,
+    grad: Tensor | None,
+    grad_c: Tensor | None,
+    slots: Tensor,
+    states: Tensor,
+    cells: Tensor | None,
+    h0: Tensor,
+    c0: Tensor | None,
+    w_hh: Tensor,
+    reset: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Walk back; see `backward.backward`.
+
+    Returns:
+        The gradients of the sums (T, B, slots * H), what each step read (T, B, H), and the
+        gradients of h and c before all (B, H).
+    """
+    steps, batch, hidden = states.shape
+    deltas, read = torch.empty_like(slots), torch.empty_like(states)
+    carried = torch.float32 if plan.kind == "step" else h0.dtype
+    d_h = torch.empty(h0.shape, dtype=carried, device=h0.device)
+    d_c = None if c0 is None else torch.empty_like(d_h)
+    if d_h.numel():
+        given = (*plain(grad, grad_c), slots, states, cells, *plain(h0, c0, w_hh, reset))
+        tensors = (*given, deltas, read, d_h, d_c)
+        passes = steps if plan.kind == "tile" else steps + 1
+        _launch(backward, cell, plan, precision, tensors, passes, (steps,), batch, hidden, states)
+    return deltas, read, d_h.to(h0.dtype), None if d_c is None else d_c.to(h0.dtype)
+
+
+def plain(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
+    """The tensors, contiguous."""
+    return tuple(None if t is None else t.contiguous() for t in tensors)
+
+
+def _launch(
+    kernel: Any,
+    cell: Cell,
+    plan: Plan,
+    precision: str,
+    tensors: tuple[Tensor | None, ...],
+    passes: int,
+    sizes: tuple[int, ...],
+    batch: int,
+    hidden: int,
+    like: Tensor,
+) -> None:
+    """One launch for all passes, or one for each."""
+    grid = (-(-batch // plan.rows), -(-hidden // plan.units))
+    constants = (cell.name, cell.gates, cell.slots, hidden, plan.rows, plan.units, plan.depth)
+    options = {"num_warps": plan.warps, "num_stages": plan.stages}
+    counters = None
+    if (
+        plan.kind == "split"
+    ):  # of this call alone: streams do not share them, and a graph clears them each time
+        counters = torch.zeros(grid[0], dtype=torch.int32, device=like.device)
+        options["launch_cooperative_grid"] = True  # all programs at once, or an error
+    pieces = [(k, k + 1) for k in range(passes)] if plan.kind == "step" else [(0, passes)]
+    for begin, end in pieces:
+        kernel[grid](
+            *tensors, counters, begin, end, *sizes, batch,
+            *constants, plan.resident, plan.kind, precision, LOOKS, **options,
+        )  # fmt: skip

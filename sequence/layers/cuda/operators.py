@@ -1,0 +1,163 @@
+"""The operators' forward and backward on a GPU: products over all of time, and the kernels.
+
+Weights, biases and gradients are taken and given in torch's order of rows: nothing is put together
+or turned round but the GRU's gradients of W_hh and b_hh.
+"""
+
+import torch
+from torch import Tensor
+
+from sidestep.sequence.layers.derivative import input_grad, weight_grad
+from sidestep.sequence.layers.operator import project
+
+from .launch import GRU, LSTM, RELU, RNN, run_backward, run_forward
+from .plans import Plan
+
+
+def gru(
+    plan: Plan,
+    precision: str,
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
+    reset: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """As `sidestep::gru`."""
+    steps, batch, _ = x.shape
+    hidden = h0.shape[1]
+    slots, states = x.new_empty(steps, batch, 4 * hidden), x.new_empty(steps, batch, hidden)
+    project(x, w_ih, b_ih, slots[..., : 3 * hidden])
+    run_forward(GRU, plan, precision, slots, states, None, h0, None, w_hh, b_hh, reset)
+    return states, slots
+
+
+def gru_backward(
+    plan: Plan,
+    precision: str,
+    grad: Tensor,
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    reset: Tensor | None,
+    states: Tensor,
+    slots: Tensor,
+    need_x: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """As `sidestep::gru_backward`."""
+    deltas, read, d_h0, _ = run_backward(
+        GRU, plan, precision, grad, None, slots, states, None, h0, None, w_hh, reset
+    )
+    hidden = h0.shape[1]
+    from_x, from_h = deltas[..., hidden:], deltas[..., : 3 * hidden]  # r, z, n and u, r, z
+    bias = deltas.sum((0, 1))  # (4H,)
+    d_w_hh = weight_grad(from_h, read)
+    return (
+        input_grad(x, from_x, w_ih, need_x),
+        d_h0,
+        weight_grad(from_x, x),
+        torch.cat([d_w_hh[hidden:], d_w_hh[:hidden]]),
+        bias[hidden:],
+        torch.cat([bias[hidden : 3 * hidden], bias[:hidden]]),
+    )
+
+
+def lstm(
+    plan: Plan,
+    precision: str,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    bias: Tensor | None,
+    reset: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As `sidestep::lstm`."""
+    steps, batch, _ = x.shape
+    hidden = h0.shape[1]
+    slots, hs = x.new_empty(steps, batch, 4 * hidden), x.new_empty(steps, batch, hidden)
+    cs = torch.empty_like(hs)
+    project(x, w_ih, bias, slots)
+    run_forward(LSTM, plan, precision, slots, hs, cs, h0, c0, w_hh, None, reset)
+    return hs, cs, slots
+
+
+def lstm_backward(
+    plan: Plan,
+    precision: str,
+    grad_h: Tensor | None,
+    grad_c: Tensor | None,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    reset: Tensor | None,
+    hs: Tensor,
+    cs: Tensor,
+    slots: Tensor,
+    need_x: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """As `sidestep::lstm_backward`."""
+    deltas, read, d_h0, d_c0 = run_backward(
+        LSTM, plan, precision, grad_h, grad_c, slots, hs, cs, h0, c0, w_hh, reset
+    )
+    assert d_c0 is not None
+    return (
+        input_grad(x, deltas, w_ih, need_x),
+        d_h0,
+        d_c0,
+        weight_grad(deltas, x),
+        weight_grad(deltas, read),
+        deltas.sum((0, 1)),
+    )
+
+
+def rnn(
+    plan: Plan,
+    precision: str,
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    bias: Tensor | None,
+    reset: Tensor | None,
+    relu: bool,
+) -> Tensor:
+    """As `sidestep::rnn`."""
+    states = x.new_empty(x.shape[0], x.shape[1], h0.shape[1])
+    project(x, w_ih, bias, states)
+    cell = RELU if relu else RNN
+    run_forward(cell, plan, precision, states, states, None, h0, None, w_hh, None, reset)
+    return states
+
+
+def rnn_backward(
+    plan: Plan,
+    precision: str,
+    grad: Tensor,
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    reset: Tensor | None,
+    states: Tensor,
+    relu: bool,
+    need_x: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """As `sidestep::rnn_backward`."""
+    cell = RELU if relu else RNN
+    deltas, read, d_h0, _ = run_backward(
+        cell, plan, precision, grad, None, states, states, None, h0, None, w_hh, reset
+    )
+    return (
+        input_grad(x, deltas, w_ih, need_x),
+        d_h0,
+        weight_grad(deltas, x),
+        weight_grad(deltas, read),
+        deltas.sum((0, 1)),
+    )
