@@ -59,7 +59,7 @@ class Algorithm:
         total_timesteps: env ticks of the whole training, over which the learning rate and
             exploration fall, in however many calls of `learn`; None: those of the first call.
         seed: of parameters, exploration and worlds.
-        device: auto (the CPU) or a torch device.
+        device: auto (what is faster) or a torch device.
         verbose: 0 is silent; from 1 on `learn` prints a line now and then.
         settings: fields of the learner's configuration or of its network's by name, over those of
             `config`: `DeepSARSA("CartPole-v1", learning_rate=1e-3, memory="gru")`.
@@ -108,13 +108,10 @@ class Algorithm:
             self.env = make_vector(self.env_config, lanes)
         known, training = known_settings(self.learner, self.env, memory, preset)
         self.training = replace(training, num_envs=self.env.num_envs, seed=seed)
-        self.agent: Agent = row.agent(
-            self.env.single_observation_space,
-            self.env.single_action_space,
-            asked.over(known),
-            seed,
-            device_of(device),
-        )
+        spaces = self.env.single_observation_space, self.env.single_action_space
+        laid = asked.over(known)
+        there = device_of(device, lambda: row.agent.work(*spaces, laid, self.env.num_envs))
+        self.agent: Agent = row.agent(*spaces, laid, seed, there)
         if self.agent.unread is not None:
             warnings.warn(self.agent.unread, stacklevel=2)
         self.verbose = verbose
@@ -345,7 +342,7 @@ class Algorithm:
             path: as given to `save`.
             env: needed where the saved agent was trained in a vector env without an id, or in one
                 of a `module:id` that is not imported: a file imports no modules.
-            device: auto (the CPU) or a torch device.
+            device: auto (what is faster) or a torch device.
             verbose: as for a new one.
 
         Raises:

@@ -127,6 +127,7 @@ class Network(nn.Module):
         """Make the layers; parameters are drawn from torch's global generator."""
         super().__init__()
         self.config, self.num_actions, self.rank = config, num_actions, len(shape)
+        self.shape = shape
         self.remembers = config.remembers
         self.convolution = _convolution(shape, config.channels if self.rank == 3 else ())
         with torch.no_grad():
@@ -148,6 +149,17 @@ class Network(nn.Module):
         with torch.no_grad():
             self.head.weight.mul_(output_scale)
             self.head.bias.zero_()
+
+    @property
+    def products(self) -> int:
+        """Multiply-adds of one tick of one lane."""
+        dense = sum(p.numel() for p in self.parameters() if p.dim() == 2)
+        height, width = self.shape[-2:] if self.rank == 3 else (1, 1)
+        for layer in self.convolution.children():
+            if isinstance(layer, nn.Conv2d):
+                height, width = -(-height // layer.stride[0]), -(-width // layer.stride[1])
+                dense += layer.weight.numel() * height * width
+        return dense
 
     def initial_state(self, batch: int) -> State:
         """The memory's cleared state for `batch` lanes."""
@@ -188,8 +200,9 @@ class Network(nn.Module):
         parts = [self._features(inputs.obs)]
         present = ~inputs.reset.unsqueeze(-1)
         if self.config.last_action:
-            actions = F.one_hot(inputs.last_action, self.num_actions)
-            parts.append(actions.float() * present)
+            numbers = torch.arange(self.num_actions, device=inputs.last_action.device)
+            one_hot = inputs.last_action.unsqueeze(-1) == numbers  # torch's own reads the numbers
+            parts.append((one_hot & present).float())
         if self.config.last_reward:
             parts.append(inputs.last_reward.unsqueeze(-1) * present)
         x: Tensor = self.encoder(parts[0] if len(parts) == 1 else torch.cat(parts, -1))

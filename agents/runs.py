@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
+from sidestep.sequence.devices import device_of as device_of
 from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.sequence.fitting.folder import (
     check_run,
@@ -201,6 +201,7 @@ def load_agent(
     folder: Path | str,
     checkpoint: Path | str | None = None,
     modules: Collection[str] = (),
+    device: str = "cpu",
 ) -> tuple[Agent, RunConfig]:
     """The trained agent of a run, ready to act; its running statistics are frozen.
 
@@ -209,6 +210,7 @@ def load_agent(
         checkpoint: the JSON file of one checkpoint; None: the latest.
         modules: that may be imported for the run's env, where its id is `module:id`; one that is
             imported already need not be named.
+        device: where its network lives, wherever it was trained.
 
     Raises:
         FileNotFoundError: no run, or no checkpoint in it.
@@ -216,40 +218,42 @@ def load_agent(
             an env in a module that was neither named nor imported.
     """
     run = read_checkpoint(Path(folder), checkpoint, modules)
-    return restore_agent(run), run.config
+    return restore_agent(run, device=device), run.config
 
 
-def restore_agent(run: Restored, env: VectorEnv[Any, Any, Any] | None = None) -> Agent:
+def restore_agent(
+    run: Restored, env: VectorEnv[Any, Any, Any] | None = None, device: str = "cpu"
+) -> Agent:
     """The agent of a checkpoint that was read, ready to act; its running statistics are frozen.
 
     Args:
         run: what was read.
         env: of the run's configuration, with any number of lanes, whose spaces the agent has; None
             makes one for the time being.
+        device: where its network lives, wherever it was trained.
 
     Raises:
-        ValueError: a checkpoint of another architecture, or an env that cannot be made.
+        ValueError: a checkpoint of another architecture, an env that cannot be made, or a device
+            that is not there.
     """
-    agent = build_agent(run.config, 0, tensors=under(run.tensors, "agent."), env=env)
+    agent = build_agent(run.config, 0, device_of(device), under(run.tensors, "agent."), env)
     agent.load_state_dict(under(run.tensors, "agent."), learning=False)
     agent.schedule(run.facts.get("total_steps") or run.config.training.total_steps)
     agent.encoder.frozen = True
     return agent
 
 
-def device_of(name: str) -> str:
-    """The torch device of the flag.
+def training_device(config: RunConfig, env: VectorEnv[Any, Any, Any]) -> str:
+    """Where a run is trained: the device that it names, or by `auto` the faster one.
 
     Raises:
         ValueError: a device that is not there.
     """
-    if name == "auto":
-        return "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device: expected one that is there, got {name!r} ({error})") from None
-    return name
+    learner, training = LEARNERS[config.learner].agent, config.training
+    spaces = env.single_observation_space, env.single_action_space
+    return device_of(
+        training.device, lambda: learner.work(*spaces, config.agent, training.num_envs)
+    )
 
 
 def build_agent(

@@ -101,7 +101,8 @@ class TrainingConfig:
     tensorboard: bool = False
     """Write TensorBoard event files too (the extra of that name)."""
     device: str = "auto"
-    """auto: the CPU, which is faster for networks this small; else a torch device."""
+    """auto: a GPU where there is one and lanes and network are large enough that it is faster, else
+    the CPU; or a torch device."""
     threads: int = 1
     """torch's threads; more pay only from some thousand rows an update on."""
 

@@ -43,6 +43,8 @@ class Options:
     """Act with the exploration of the training's end instead of greedily."""
     checkpoint: str = "last"
     """last, best, or the name of one in the folder."""
+    device: str = "cpu"
+    """Where the network runs, wherever it was trained: a torch device, or auto, the CPU."""
     out: Path | None = None
     """Also write the figures to this JSON file."""
     env: str | None = None
@@ -117,7 +119,7 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
     with making(f"env {where.id}"):
         env = make_vector(where, lanes_for(episodes, where))
     try:
-        agent = restore_agent(run, env if where == config.env else None)
+        agent = restore_agent(run, env if where == config.env else None, options.device)
         if where != config.env:
             known = agent.observation_space, agent.action_space
             warn(check_spaces(env, *known, where.in_words()))

@@ -42,9 +42,9 @@ from sidestep.agents.reports import figures_of
 from sidestep.agents.runs import (
     build_agent,
     create_run,
-    device_of,
     read_checkpoint,
     read_config,
+    training_device,
 )
 from sidestep.agents.training import FINAL, stream_seed, unfinished
 from sidestep.scripts.shared.console import (
@@ -133,6 +133,8 @@ class ResumeOptions:
     total_steps: int | None = None
     """Train to so many steps; as far as before if left out. Other steps bend what falls over all of
     them: the learning rate, and exploration as a part of them."""
+    device: str | None = None
+    """Where to go on, auto or a torch device; where the run was begun if left out."""
     episodes: int | None = None
     """Fresh greedy episodes of the table at the end."""
     gif_episodes: int = 6
@@ -214,7 +216,7 @@ def train(learner: str, options: Any, env: Env) -> Path:
     torch.set_num_threads(training.threads)
     run = RunConfig(learner, options.env_config(), options.agent, training, tuple(NAMED))
     folder = options.out or default_folder(learner, options.env)
-    agent = build_agent(run, training.seed, device_of(training.device), env=env)
+    agent = build_agent(run, training.seed, training_device(run, env), env=env)
     warn(agent.unread)
     trainer = make_trainer(agent, env, run, folder, run.identity())
     with writing(folder, new=True):  # only now: what fails before leaves nothing behind
@@ -245,7 +247,7 @@ def _resume(options: ResumeOptions) -> None:
     )
     before = facts.get("total_steps") or training.total_steps
     asked = before if options.total_steps is None else options.total_steps
-    training = replace(training, total_steps=asked)
+    training = replace(training, total_steps=asked, device=options.device or training.device)
     if training.total_steps <= facts["steps"] and has_ended(folder, last):
         raise ValueError(
             f"total_steps: expected more than the {facts['steps']} already made, "
@@ -256,10 +258,10 @@ def _resume(options: ResumeOptions) -> None:
     torch.set_num_threads(training.threads)
     env = make_vector(run.env, training.num_envs)
     try:
-        device = device_of(training.device)
+        trained = replace(run, training=training)
+        device = training_device(trained, env)
         agent = build_agent(run, training.seed, device, under(tensors, "agent."), env)
         warn(agent.unread)
-        trained = replace(run, training=training)
         trainer = make_trainer(agent, env, trained, folder, facts["run"])
         if not trainer.load_state_dict(tensors, facts):
             console.print("This env cannot restore its state: new episodes begin on fresh seeds.")

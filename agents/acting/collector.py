@@ -3,6 +3,9 @@
 It hides the three autoreset modes. In NEXT_STEP a lane that ended spends one tick on its restart
 (`valid` False there); in the two other modes the next tick belongs to the next episode already.
 Hidden state, the chosen action and last reward are carried here, and nowhere else.
+
+Where the network lives on a device, a tick sends it one packed copy and waits for one, the answer
+that actions are chosen by (two where a cut episode's last observation is looked at apart).
 """
 
 from typing import Any, NamedTuple
@@ -33,6 +36,7 @@ from .episodes import EpisodeCount
 from .infos import as_columns, final_facts, read_mask
 from .normalization import RewardScaler, shown_rewards
 from .policy import Policy
+from .transfer import upload
 
 LARGEST = float(np.finfo(np.float32).max)
 FEW = 0.75
@@ -108,17 +112,15 @@ class Collector:
         obs, info = self.env.reset(seed=seed)
         lanes = self.num_envs
         self.acting: NDArray[np.int64] | None = None  # lanes that the policy plays; None: all
+        self.rows: Tensor | None = None  # those lanes, where the network is
         self.ended = np.zeros(lanes, dtype=np.bool_)
         self.count.begin()
         if self.rewards is not None:
             self.rewards.begin()
-        self.inputs = self._inputs(
-            self.policy.encoder(obs, self.device, count=learned),
-            np.ones(lanes, dtype=np.bool_),
-            np.zeros(lanes, dtype=np.int64),
-            np.zeros(lanes),
-            self._mask(as_columns(info)),
-        )
+        self.action = np.zeros(lanes, dtype=np.int64)
+        encoded = self.policy.encoder(obs, count=learned)
+        self.mask = mask = self._mask(as_columns(info))
+        self.inputs, _ = self._sent(encoded, np.ones(lanes, dtype=np.bool_), np.zeros(lanes), mask)
         self.state = self.policy.initial_state(lanes)
         self._choose()
 
@@ -150,8 +152,14 @@ class Collector:
         learned = ~over if waits else everywhere  # lanes that act on what comes now
         learned = learned if alive is None else learned & alive & ~ended
         encoded, mask, last = self._observe(obs, info, over, truncated, learned)
-        final_value = None if last is None else self._peek(*last, reward, truncated)
-        self.inputs = self._inputs(encoded, restarted, self.action, reward, mask)
+        self.mask, cut = mask, None if last is None else truncated
+        self.inputs, there = self._sent(encoded, restarted, reward, mask, cut)
+        final_value = None
+        if last is not None and there is not None:
+            final = self.inputs._replace(reset=torch.zeros_like(self.inputs.reset))
+            if last[0] is not encoded:
+                final, _ = self._sent(last[0], np.zeros_like(restarted), reward, last[1])
+            final_value = self._peek(final, there)
         self.state, self.ended = self.next_state, over
         self._choose()
         return Tick(reward, terminated & valid, truncated, valid, final_value)
@@ -216,17 +224,15 @@ class Collector:
         inputs = self._of_acting(self.inputs)
         self.action, self.next_state = self.policy.act(inputs, self.state, self.greedy)
         if self.acting is not None:
-            chosen, mask = self.action, self.inputs.mask
+            chosen = self.action
             self.action = np.zeros(self.num_envs, dtype=np.int64)
-            if mask is not None:
-                self.action = mask.cpu().numpy().argmax(-1)
+            if self.mask is not None:
+                self.action = self.mask.numpy().argmax(-1)
             self.action[self.acting] = chosen
 
     def _of_acting(self, inputs: Inputs) -> Inputs:
-        if self.acting is None:
-            return inputs
-        rows = torch.from_numpy(self.acting).to(self.device)
-        return map_inputs(inputs, lambda x: x.index_select(0, rows))
+        rows = self.rows
+        return inputs if rows is None else map_inputs(inputs, lambda x: x.index_select(0, rows))
 
     def _play_only(self, lanes: NDArray[np.bool_]) -> None:
         """Drop the others' memories once `lanes` (B,) are few: they are played by rote until reset.
@@ -236,9 +242,10 @@ class Collector:
         acting = np.arange(self.num_envs) if self.acting is None else self.acting
         if lanes.sum() > FEW * len(acting):
             return
-        kept = torch.from_numpy(np.flatnonzero(lanes[acting])).to(self.device)
-        self.next_state = select_state(self.next_state, kept)
         self.acting = np.flatnonzero(lanes)
+        indices = map(torch.from_numpy, (np.flatnonzero(lanes[acting]), self.acting))
+        kept, self.rows = upload(list(indices), self.device)
+        self.next_state = select_state(self.next_state, kept)
 
     def _rewards(self, reward: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
         """The rewards (B,) that are learned from, else 0: what a restart brings means nothing."""
@@ -261,7 +268,7 @@ class Collector:
         learned: NDArray[np.bool_],
     ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor | None] | None]:
         """Observations and mask to act on, and those at the ends of cut episodes, if needed."""
-        encoder, device, mask = self.policy.encoder, self.device, self._mask(info)
+        encoder, mask = self.policy.encoder, self._mask(info)
         peeks = self.peek is not None and bool(truncated.any())
         last, used = None, learned
         if peeks and self.mode is AutoresetMode.NEXT_STEP:
@@ -269,52 +276,46 @@ class Collector:
         elif peeks and self.mode is AutoresetMode.SAME_STEP:
             last = self._final_obs(info["final_obs"], truncated), self._mask(final_facts(info, {}))
         elif peeks:  # before the reset, which may write into the same arrays
-            last = encoder(obs, device, count=False, used=truncated), mask
+            last = encoder(obs, count=False, used=truncated), mask
         if self.mode is AutoresetMode.DISABLED and over.any():
             obs, begun = self.env.reset(options={"reset_mask": over.copy()})
             mask = merge_masks(self._mask(as_columns(begun)), mask, over)
-        encoded = encoder(obs, device, learned, used)
+        encoded = encoder(obs, count=learned, used=used)
         if peeks and self.mode is AutoresetMode.NEXT_STEP:
             last = encoded, mask
         return encoded, mask, last
 
-    def _peek(
-        self, last: Tensor, mask: Tensor | None, reward: NDArray[Any], truncated: NDArray[np.bool_]
-    ) -> Tensor:
+    def _peek(self, inputs: Inputs, truncated: Tensor) -> Tensor:
         """The values (B,) of the episodes' last observations where truncated, else 0."""
-        no_reset = np.zeros(self.num_envs, dtype=np.bool_)
-        inputs = self._of_acting(self._inputs(last, no_reset, self.action, reward, mask))
-        values: Tensor = self.peek(inputs, self.next_state)
-        if self.acting is not None:
-            everyone = values.new_zeros(self.num_envs)
-            values = everyone.index_copy(0, torch.from_numpy(self.acting).to(self.device), values)
-        return torch.where(torch.from_numpy(truncated).to(values.device), values, 0.0)
+        values: Tensor = self.peek(self._of_acting(inputs), self.next_state)
+        if self.rows is not None:
+            values = values.new_zeros(self.num_envs).index_copy(0, self.rows, values)
+        return torch.where(truncated, values, 0.0)
 
     def _scaled(self, reward: NDArray[Any]) -> Tensor:
         limit = getattr(self.policy, "reward_limit", None)
-        return shown_rewards(reward, self.policy.reward_scale, limit).to(self.device)
+        return shown_rewards(reward, self.policy.reward_scale, limit)
 
-    def _inputs(
+    def _sent(
         self,
         encoded: Tensor,
         reset: NDArray[np.bool_],
-        last_action: Actions,
-        last_reward: NDArray[Any],
+        reward: NDArray[Any],
         mask: Tensor | None,
-    ) -> Inputs:
-        device = self.device
-        return Inputs(
-            encoded,
-            torch.from_numpy(reset).to(device),
-            torch.from_numpy(last_action).to(device),
-            self._scaled(last_reward),
-            mask,
-        )
+        truncated: NDArray[np.bool_] | None = None,
+    ) -> tuple[Inputs, Tensor | None]:
+        """What the network is given, where it lives; `truncated` with it, if it is asked for."""
+        begun, action = torch.from_numpy(reset), torch.from_numpy(self.action)
+        inputs = Inputs(encoded, begun, action, self._scaled(reward), mask)
+        parts = [*inputs, None if truncated is None else torch.from_numpy(truncated)]
+        there = iter(upload([part for part in parts if part is not None], self.device))
+        *sent, cut = [None if part is None else next(there) for part in parts]
+        return Inputs._make(sent), cut
 
     def _mask(self, info: dict[str, Any]) -> Tensor | None:
         """(B, A) bool from `info["action_mask"]`; lanes without one may do anything."""
         mask = read_mask(info, self.num_envs, self.num_actions)
-        return None if mask is None else torch.from_numpy(mask).to(self.device)
+        return None if mask is None else torch.from_numpy(mask)
 
     def _final_obs(self, final_obs: NDArray[Any], truncated: NDArray[np.bool_]) -> Tensor:
         """The last observations of the episodes that were cut (SAME_STEP); 0 in other lanes."""
@@ -322,31 +323,26 @@ class Collector:
         rows = np.flatnonzero(truncated)
         empty: Any = create_empty_array(space, len(rows))
         batch = concatenate(space, [final_obs[row] for row in rows], empty)
-        result = torch.zeros(self.num_envs, *encoder.shape, device=self.device)
-        result[torch.from_numpy(rows)] = encoder(batch, self.device, count=False)
+        result = torch.zeros(self.num_envs, *encoder.shape)
+        result[torch.from_numpy(rows)] = encoder(batch, count=False)
         return result
 
     def _pack(
         self, inputs: list[Inputs], actions: list[Actions], ticks: list[Tick], start: Any
     ) -> Rollout:
         def column(name: str) -> Tensor:
-            rows = np.stack([getattr(tick, name) for tick in ticks])
-            return torch.from_numpy(rows).to(self.device)
+            return torch.from_numpy(np.stack([getattr(tick, name) for tick in ticks]))
 
-        reward = self._scaled(np.stack([tick.reward for tick in ticks]))
+        columns = [
+            torch.from_numpy(np.stack(actions)),
+            self._scaled(np.stack([tick.reward for tick in ticks])),
+            *map(column, ("terminated", "truncated", "valid")),
+        ]
         with_masks = same_masks(inputs, self.num_actions)
         nothing = torch.zeros(self.num_envs, device=self.device)
         values = [nothing if t.final_value is None else t.final_value for t in ticks]
-        return Rollout(
-            inputs=stack_inputs(with_masks),
-            action=torch.from_numpy(np.stack(actions)).to(self.device),
-            reward=reward,
-            terminated=column("terminated"),
-            truncated=column("truncated"),
-            valid=column("valid"),
-            final_value=torch.stack(values),
-            state=start,
-        )
+        sent = upload(columns, self.device)
+        return Rollout._make([stack_inputs(with_masks), *sent, torch.stack(values), start])
 
     def state_dict(self) -> dict[str, Tensor]:
         """Everything carried from tick to tick, as plain tensors."""
@@ -398,7 +394,7 @@ class Collector:
         def there(prefix: str) -> dict[str, Tensor]:
             return {name: leaf.to(self.device) for name, leaf in under(state, prefix).items()}
 
-        self.inputs = Inputs(**there("inputs."))
+        self.inputs, self.mask = Inputs(**there("inputs.")), state.get("inputs.mask")
         self.state = unflatten_state(there("state."))
         self.next_state = unflatten_state(there("next_state."))
         self.action = state["action"].numpy().copy()

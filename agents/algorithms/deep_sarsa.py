@@ -1,5 +1,6 @@
 """Deep SARSA: on-policy temporal differences with a network, epsilon-greedy, many lanes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +18,7 @@ from sidestep.agents.acting.choosing import (
     linear,
     steps_of,
 )
+from sidestep.agents.acting.transfer import upload
 from sidestep.agents.networks import Network
 from sidestep.sequence.fitting.stored import Spec
 from sidestep.sequence.limits import COUNT, PART, SHARE, check_fields, one_of
@@ -113,8 +115,8 @@ class DeepSarsa(Agent):
             return self.choose(output, mask, greedy)
         in_bout = None
         if len(self.exploring) == lanes:
-            in_bout = self.exploring & ~inputs.reset.cpu().numpy()
-        last = inputs.last_action.cpu().numpy()
+            in_bout = self.exploring & ~inputs.reset.numpy()
+        last = inputs.last_action.numpy()
         actions, self.exploring = epsilon_bouts(
             output, self.epsilon, repeat, self.random, last, in_bout, mask
         )
@@ -158,15 +160,16 @@ class DeepSarsa(Agent):
     def update(self, rollout: Rollout) -> Metrics:
         """Go through the rollout `epochs` times in `minibatches`; one optimizer step for each."""
         lanes = rollout.reward.shape[1]
-        metrics: Metrics = {}
+        figures: Mapping[str, Tensor | float] = {}
         for _ in range(self.config.epochs):
             if self.config.minibatches == 1:
-                metrics = self._learn(rollout)
+                figures = self._learn(rollout)
                 continue
-            order = torch.from_numpy(self.random.permutation(lanes)).to(self.device)
+            drawn = torch.from_numpy(self.random.permutation(lanes))
+            (order,) = upload([drawn], self.device)
             for part in order.chunk(self.config.minibatches):
-                metrics = self._learn(select_lanes(rollout, part))
-        return {**metrics, "epsilon": self.epsilon}
+                figures = self._learn(select_lanes(rollout, part))
+        return {**self.read(figures), "epsilon": self.epsilon}
 
     def state_dict(self) -> dict[str, Tensor]:
         """Everything that learning changes, and the lanes that are in a bout of exploring."""
@@ -188,11 +191,11 @@ class DeepSarsa(Agent):
         if learning and self.config.epsilon_repeat > 0:
             self.exploring = state["exploring"].numpy().copy()
 
-    def _learn(self, rollout: Rollout) -> Metrics:
+    def _learn(self, rollout: Rollout) -> Mapping[str, Tensor | float]:
         q, _ = self.network(rollout.inputs, rollout.state)  # (T+1, B, A)
         target = self.targets(rollout, q.detach())
         prediction = chosen(q[:-1], rollout.action[:-1])  # (T, B)
         count = rollout.valid.sum().clamp(min=1)
         loss = value_error(prediction, target, rollout.valid, self.config.loss) / count
-        norm = self.descend(loss)
-        return {"loss": loss.item(), "gradient_norm": norm, "value": prediction.mean().item()}
+        norm = self.step_down(loss)
+        return {"loss": loss, "gradient_norm": norm, "value": prediction.mean()}

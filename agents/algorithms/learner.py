@@ -1,8 +1,9 @@
 """What every learner is: a network, an optimizer, a random stream, and `act`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -13,15 +14,19 @@ from sidestep.agents.acting.batch import Inputs, Rollout
 from sidestep.agents.acting.choosing import Actions, Mask, Scores, pack_random, unpack_random
 from sidestep.agents.acting.encoding import ObservationEncoder, check_picture
 from sidestep.agents.acting.normalization import RunningMoments
+from sidestep.agents.acting.transfer import download
 from sidestep.agents.networks import Network, NetworkConfig
 from sidestep.agents.settings import Partial, TrainingConfig
 from sidestep.sequence import State
+from sidestep.sequence.devices import Work
 from sidestep.sequence.fitting.optimise import (
     Adam,
+    DeviceDescent,
     adam_specs,
     descend,
     flatten_parameters,
     load_adam,
+    stored_adam,
 )
 from sidestep.sequence.fitting.stored import Spec, check_module, check_tensors, under, within
 from sidestep.sequence.limits import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check_fields
@@ -135,10 +140,11 @@ class Agent(ABC):
         self.encoder = encoder_of(observation_space, config)
         self.reward_moments = RunningMoments(())
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # the CPU's alone: no device's is changed
             self.network = self.make_network().to(self.device)
         self.flat = flatten_parameters(self.network)
         self.optimizer = Adam([self.flat], lr=config.learning_rate, eps=1e-5, fused=True)
+        self._unread = DeviceDescent.of(self.flat, self.optimizer)
         self.random = np.random.default_rng(seed)
         self.steps = 0
         """Env ticks learned from; the clock of every schedule."""
@@ -149,7 +155,8 @@ class Agent(ABC):
         """Name shapes, memory, size, and how far it is."""
         return (
             f"{type(self).__name__}(observation={self.encoder.shape}, actions={self.num_actions}, "
-            f"memory={self.config.network.memory!r}, parameters={self.flat.numel():,}, "
+            f"memory={self.config.network.memory!r}, "
+            f"parameters={sum(p.numel() for p in self.network.parameters()):,}, "
             f"steps={self.steps:,})"
         )
 
@@ -177,11 +184,35 @@ class Agent(ABC):
         layers = network.memory_layers if network.remembers else 0
         if max(layers, len(network.hidden_sizes), len(network.channels)) > len(weights) + 2:
             raise ValueError(f"checkpoint: expected {layers} layers of memory, got fewer tensors")
+        bare = cls._bare(observation_space, action_space, config)
+        check_module(bare.make_network, weights, "network.")
+
+    @classmethod
+    def work(
+        cls,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        config: LearnerConfig,
+        lanes: int,
+    ) -> Work:
+        """What a tick of so many lanes computes, by which `auto` chooses a device."""
+        bare = cls._bare(observation_space, action_space, config)
+        with torch.device("meta"):
+            return Work(lanes * bare.make_network().products, "tick")
+
+    @classmethod
+    def _bare(
+        cls,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        config: LearnerConfig,
+    ) -> Self:
+        """An agent that can make its network, and has none."""
         bare = cls.__new__(cls)
         bare.config, bare.observation_space = config, observation_space
         bare.action_space = discrete(action_space)
         bare.encoder = encoder_of(observation_space, config)
-        check_module(bare.make_network, weights, "network.")
+        return bare
 
     @property
     def unread(self) -> str | None:
@@ -204,6 +235,7 @@ class Agent(ABC):
         self.optimizer.param_groups[0]["params"] = [self.flat]
         if parted in self.optimizer.state:
             self.optimizer.state[self.flat] = self.optimizer.state.pop(parted)
+        self._unread = DeviceDescent.of(self.flat, self.optimizer)
 
     @property
     def num_actions(self) -> int:
@@ -282,8 +314,12 @@ class Agent(ABC):
             (B,) int64 actions, and the next state.
         """
         output, state = self.network.step(inputs, state)
-        mask = None if inputs.mask is None else inputs.mask.cpu().numpy()
-        return self.draw(output.cpu().numpy(), mask, greedy, inputs), state
+        if not output.is_cpu:  # all that the choice may look at, in one copy
+            known = {k: v for k, v in inputs._asdict().items() if v is not None and k != "obs"}
+            output, *here = download([output, *known.values()])
+            inputs = inputs._replace(**dict(zip(known, here, strict=True)))
+        mask = None if inputs.mask is None else inputs.mask.numpy()
+        return self.draw(output.numpy(), mask, greedy, inputs), state
 
     def draw(self, output: Scores, mask: Mask | None, greedy: bool, inputs: Inputs) -> Actions:
         """Choose actions (B,), by more than the network's output where a learner needs more.
@@ -292,7 +328,7 @@ class Agent(ABC):
             output: (B, outputs) of the network.
             mask: (B, A) bool, the allowed actions; None: all.
             greedy: without exploration.
-            inputs: (B, ...) that the network was given.
+            inputs: (B, ...) that the network was given; all but `obs` on the CPU.
         """
         del inputs
         return self.choose(output, mask, greedy)
@@ -312,6 +348,29 @@ class Agent(ABC):
         limit, place = self.config.max_gradient_norm, f"after {self.steps} steps"
         return descend(loss, self.flat, self.optimizer, limit, place)
 
+    def step_down(self, loss: Tensor) -> Tensor | float:
+        """Do what `descend` does without waiting for a device; `read` must follow.
+
+        Returns:
+            The gradient's norm before clipping, () on a device.
+        """
+        if self._unread is None:
+            return self.descend(loss)
+        return self._unread.descend(loss, self.config.max_gradient_norm)
+
+    def read(self, figures: Mapping[str, Tensor | float]) -> Metrics:
+        """Bring an update's figures to the host, in one copy: the end of every update.
+
+        Args:
+            figures: numbers, or tensors () that nobody has waited for.
+
+        Raises:
+            FloatingPointError: as `descend` does; the parameters are those of the last good step.
+        """
+        if self._unread is None:
+            return {k: v.item() if isinstance(v, Tensor) else v for k, v in figures.items()}
+        return self._unread.read(figures, f"after {self.steps} steps")
+
     def schedule(self, total_steps: int) -> None:
         """State how long training is, and set the learning rate for the present `steps`.
 
@@ -328,7 +387,8 @@ class Agent(ABC):
     def state_dict(self) -> dict[str, Tensor]:
         """Everything that learning changes, as plain tensors."""
         state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        state |= {f"optimizer.{k}": v for k, v in self.optimizer.state[self.flat].items()}
+        adam = stored_adam(self.optimizer, self.flat, self.network)
+        state |= {f"optimizer.{k}": v for k, v in adam.items()}
         state |= {f"obs_moments.{k}": v for k, v in self.encoder.moments.state_dict().items()}
         state |= {f"reward_moments.{k}": v for k, v in self.reward_moments.state_dict().items()}
         if len(self.encoder.largest):
@@ -367,7 +427,7 @@ class Agent(ABC):
         }
         own["random"] = Spec(torch.uint8, (None,))
         if optimized:
-            own |= {f"optimizer.{k}": spec for k, spec in adam_specs(self.flat).items()}
+            own |= {f"optimizer.{k}": spec for k, spec in adam_specs(self.network).items()}
         return own
 
     def load_state_dict(self, state: dict[str, Tensor], learning: bool = True) -> None:
@@ -385,4 +445,4 @@ class Agent(ABC):
         self.steps = int(state["steps"])
         if learning:
             self.random = unpack_random(state["random"])
-            load_adam(self.optimizer, self.flat, under(state, "optimizer."))
+            load_adam(self.optimizer, self.flat, self.network, under(state, "optimizer."))

@@ -188,14 +188,18 @@ class Reinforce(Agent):
         metrics: Metrics = {}
         if c.baseline == "value":
             loss = loss + c.value_coefficient * value_error(value[:-1], returns, valid, "squared")
+        norm = self.step_down(loss / count)
+        known = self.read(
+            {"loss": loss, "count": count, "entropy": entropy, "steps": steps, "norm": norm}
+        )
+        if c.baseline == "value":  # after the step: it waits for a device
             metrics["explained_variance"] = explained_variance(value.detach()[:-1], returns, valid)
-        norm = self.descend(loss / count)
         return {
             **metrics,
-            "loss": loss.item() / count.item(),
-            "entropy": entropy.item() / steps.item(),
+            "loss": known["loss"] / known["count"],
+            "entropy": known["entropy"] / known["steps"],
             "entropy_coefficient": self.entropy_coefficient,
-            "gradient_norm": norm,
+            "gradient_norm": known["norm"],
         }
 
     def returns(self, rollout: Rollout, value: Tensor) -> Tensor:

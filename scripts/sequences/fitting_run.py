@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -34,6 +34,8 @@ class ResumeOptions:
     over all of them: a learning rate, a teacher forcing."""
     file: Path | None = None
     """Where the file that it learns from is now, if it was moved."""
+    device: str | None = None
+    """Where to go on, auto or a torch device; where the run was begun if left out."""
 
 
 class Remade(NamedTuple):
@@ -85,6 +87,7 @@ def go_on(
     with resumed(folder, command) as record:
         module, layers, task_of = remake(record)
         config, tensors, facts = resumption(folder, record, options.updates, console.print)
+        config = replace(config, device=options.device or config.device)
         check_fits(module, tensors, layers)
         torch.set_num_threads(config.threads)
         task = task_of(config)

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.series import Series
+from sidestep.sequence.devices import device_of, work_of
 from sidestep.sequence.fitting.fitter import FittingConfig, Loss, seeded
 from sidestep.sequence.fitting.stored import check_tensors, within
 from sidestep.sequence.limits import MANY, Limit, at_least, check_fields, one_of
@@ -132,16 +132,18 @@ class ForecastTask:
 
     def __init__(self, series: Series, config: ForecastConfig, fitting: FittingConfig) -> None:
         """Split, scale, and make the models."""
-        self.fitting, device = fitting, device_of(fitting.device)
+        self.fitting = fitting
         self.series, self.config = series, config
         self.split = Split(series.values, config)
         training = self.split.scaled[: self.split.training]
         self.persistence = Persistence(training)
         self.window = WindowForecaster(training, config.window)
         with seeded(fitting.seed):
-            self.module: LatentForecaster = LatentForecaster(config.cell, config.hidden_size).to(
-                device
-            )
+            self.module = LatentForecaster(config.cell, config.hidden_size)
+        device = device_of(
+            fitting.device, lambda: work_of(self.module, config.rows * config.length)
+        )
+        self.module.to(device)
         scaled = torch.from_numpy(self.split.scaled).float().to(device)
         self.training, self.known = scaled[: self.split.training], scaled[: self.split.validation]
         self.random = np.random.default_rng(fitting.seed)

@@ -12,7 +12,7 @@ from unicodedata import normalize
 import torch
 from torch import Tensor
 
-from sidestep.agents.runs import device_of
+from sidestep.sequence.devices import device_of, work_of
 from sidestep.sequence.fitting.fitted import read_fitted, read_run
 from sidestep.sequence.fitting.fitter import FittingConfig, Loss, module_of, seeded
 from sidestep.sequence.fitting.records import build_config, check_named, entries, read_regular
@@ -161,20 +161,20 @@ class LanguageTask:
         self, text: str, model: LanguageConfig, stream: StreamConfig, fitting: FittingConfig
     ) -> None:
         """Encode the text and make the model."""
-        device = device_of(fitting.device)
         self.vocabulary = Vocabulary.of(text)
-        self.training, self.validation = (
-            part.to(device) for part in split_text(self.vocabulary.encode(text), stream)
-        )
+        parts = split_text(self.vocabulary.encode(text), stream)
+        rows = max(1, min(stream.rows, (len(parts[0]) - 1) // stream.steps))
+        with seeded(fitting.seed):
+            self.module = LanguageModel(len(self.vocabulary), model)
+        device = device_of(fitting.device, lambda: work_of(self.module, rows * stream.steps))
+        self.module.to(device)
+        self.training, self.validation = (part.to(device) for part in parts)
         prompt = text[: text.find("\n") + 1][:80] or text[:1]
         if stream.prompt is not None:
             prompt = read_prompt(stream.prompt, self.vocabulary)
         with naming_prompt():
             self.prompt = self.vocabulary.encode(prompt).to(device)
-        rows = max(1, min(stream.rows, (len(self.training) - 1) // stream.steps))
         self.stream = Stream(self.training, rows, stream.steps)
-        with seeded(fitting.seed):
-            self.module: LanguageModel = LanguageModel(len(self.vocabulary), model).to(device)
         self.fitting, self.updates = fitting, 0
         self.state: State | None = None
         self.samples: list[tuple[int, Tensor]] = []

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sidestep.agents.runs import device_of
 from sidestep.scripts.sequences.translate_data import (
     OF_FILES,
     TASKS,
@@ -19,6 +18,7 @@ from sidestep.scripts.sequences.translate_data import (
     corpus_of,
     digest,
 )
+from sidestep.sequence.devices import Work, device_of, work_of
 from sidestep.sequence.fitting.fitted import read_fitted, read_run
 from sidestep.sequence.fitting.fitter import FittingConfig, Loss, module_of, seeded
 from sidestep.sequence.fitting.records import build_config, check_named, entries, shown
@@ -62,21 +62,33 @@ class TranslationTask:
     ) -> None:
         """Make the model."""
         self.corpus, self.data, self.fitting = corpus, data, fitting
-        self.languages, self.device = corpus.languages, device_of(fitting.device)
+        self.languages = corpus.languages
         with seeded(fitting.seed):
-            self.model: Seq2Seq = make_model(self.languages, model).to(self.device)
-        self.module: nn.Module = self.model
+            self.model: Seq2Seq = make_model(self.languages, model)
+        self.device = device_of(fitting.device, lambda: self._work(model))
+        self.module: nn.Module = self.model.to(self.device)
+
+    def _work(self, model: Seq2SeqConfig) -> Work:
+        """What an update computes, or a step, where each reads what the one before gave."""
+        data = self.data
+        forced = min(data.teacher_forcing, data.final_teacher_forcing)
+        if model.input_feeding or forced < 1:
+            return work_of(self.model, data.batch_size, "tick")
+        pairs = self.corpus.train(self.fitting.seed, 0, data.batch_size)
+        symbols = sum(len(pair.source) + len(pair.target) for pair in pairs)
+        return work_of(self.model, symbols // 2)
 
     def loss(self, update: int) -> Loss:
         """Cross-entropy of the next batch; see `target_loss`."""
         data = self.data
         pairs = self.corpus.train(self.fitting.seed, update, data.batch_size)
-        batch = make_batch(pairs, self.languages.source, self.languages.target).to(self.device)
+        batch = make_batch(pairs, self.languages.source, self.languages.target)
+        count = int((batch.target[1:] != PAD).sum())  # while it is on the host: nothing waits
+        batch = batch.to(self.device)
         forcing = teacher_forcing_at(
             update, self.fitting.updates, data.teacher_forcing, data.final_teacher_forcing
         )
         logits, _ = self.model(batch.source, batch.source_lengths, batch.target, forcing)
-        count = int((batch.target[1:] != PAD).sum())
         return Loss(target_loss(logits, batch.target) * count, count)
 
     def validate(self) -> dict[str, float]:

@@ -56,6 +56,8 @@ class Flags:
     modules: tuple[str, ...] = ()
     """Modules to import first: of a run's env whose id is `module:id`, or that register what the
     run is made of, or a panel."""
+    device: str = "cpu"
+    """Where the network runs, wherever it was trained: a torch device, or auto, the CPU."""
     lanes: int = 1
     """Worlds side by side, up to 64; a click enlarges one."""
     choices: ClassVar[dict[str, Callable[[], Sequence[str]]]] = {"panels": names}
@@ -139,7 +141,7 @@ class Players:
         path = None
         if flags.checkpoint != "last":
             path = flags.run / f"{flags.checkpoint.removesuffix('.json')}.json"
-        agent, run = load_agent(flags.run, path, flags.modules)
+        agent, run = load_agent(flags.run, path, flags.modules, flags.device)
         curve = Curve.of(read_log(flags.run), run.training.total_steps)
         where = run.env.elsewhere(flags.env, flags.env_kwargs)
         title = f"{flags.run.name} ({agent.name})"

@@ -23,7 +23,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .optimise import Adam, adam_specs, descend, flatten_parameters, load_adam
+from .optimise import (
+    Adam,
+    adam_specs,
+    descend,
+    flatten_parameters,
+    load_adam,
+    stored_adam,
+)
 from .records import entries
 from .runs import Progress, Report, RunLoop
 from .stored import Spec, check_module, check_tensors, under, within
@@ -60,7 +67,8 @@ class Fitter(RunLoop):
         self.optimizer = Adam([self.flat], lr=config.learning_rate, fused=True)
         self.window = [0.0, 0, 0.0]  # losses, terms and seconds since the log's last line
         with seeded(config.seed):
-            self.random = _random_state(self.flat.device)
+            self.random = {"cpu": torch.get_rng_state()}
+        self.random |= _fresh(self.flat.device, config.seed)
 
     @property
     def now(self) -> int:
@@ -79,7 +87,8 @@ class Fitter(RunLoop):
         """
         device = self.flat.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            _set_random_state(self.random, device)
+            seed = self.config.seed + self.updates  # of a device where the run was not before
+            _set_random_state(_fresh(device, seed) | self.random, device)
             super().run(report)
 
     def _update(self) -> dict[str, float]:
@@ -127,14 +136,15 @@ class Fitter(RunLoop):
 
     def state_dict(self) -> dict[str, Tensor]:
         """The tensors of a checkpoint: module, optimizer, generators, the task's own."""
-        adam = {f"optimizer.{k}": v for k, v in self.optimizer.state[self.flat].items()}
+        moments = stored_adam(self.optimizer, self.flat, self.task.module)
+        adam = {f"optimizer.{k}": v for k, v in moments.items()}
         random = {f"random.{k}": v for k, v in self.random.items()}
         task = {f"task.{k}": v for k, v in self.task.state_dict().items()}
         return {**_module_state(self.task), **adam, **random, **task}
 
     def _restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> bool:
         load_module(self.task.module, tensors)
-        load_adam(self.optimizer, self.flat, under(tensors, "optimizer."))
+        load_adam(self.optimizer, self.flat, self.task.module, under(tensors, "optimizer."))
         self.task.load_state_dict(under(tensors, "task."))
         self.random = under(tensors, "random.")
         self.updates, self.window = facts["updates"], list(facts["window"])
@@ -147,9 +157,10 @@ class Fitter(RunLoop):
             raise ValueError(f"checkpoint: expected window of 3 numbers, got {facts['window']}")
         check_tensors(self.task.module.state_dict(), under(tensors, "module."))
         if any(name.startswith("optimizer.") for name in tensors):
-            check_tensors(adam_specs(self.flat), under(tensors, "optimizer."), "optimizer.")
+            specs = adam_specs(self.task.module)
+            check_tensors(specs, under(tensors, "optimizer."), "optimizer.")
             within(tensors["optimizer.step"], "optimizer.step", 0)
-        _check_random(under(tensors, "random."))
+        _check_random(under(tensors, "random."), self.flat.device)
         self.task.check_state(under(tensors, "task."))
 
 
@@ -198,8 +209,15 @@ def _module_state(task: Task) -> dict[str, Tensor]:
 def seeded(seed: int) -> Iterator[None]:
     """Torch's global generator at `seed`, as weights are drawn from it; afterwards as before."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # the CPU's alone: no device's is changed
         yield
+
+
+def _fresh(device: torch.device, seed: int) -> dict[str, Tensor]:
+    """The state of a device's generator at `seed`; {} for the CPU."""
+    if device.type != "cuda":
+        return {}
+    return {"cuda": torch.Generator(device).manual_seed(seed).get_state()}
 
 
 def _random_state(device: torch.device) -> dict[str, Tensor]:
@@ -207,16 +225,20 @@ def _random_state(device: torch.device) -> dict[str, Tensor]:
     return state | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
 
 
-def _check_random(state: dict[str, Tensor]) -> None:
+def _check_random(state: dict[str, Tensor], device: torch.device) -> None:
     """Refuse what is not the state of torch's generators."""
     own = {"cpu": Spec(torch.uint8, (None,))}
     own |= {"cuda": own["cpu"]} if "cuda" in state else {}
     check_tensors(own, state, "random.")
-    try:
-        torch.Generator().set_state(state["cpu"])
-    except (RuntimeError, TypeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"checkpoint tensor 'random.cpu': expected a state, {reason}") from None
+    for name in state:
+        if name not in ("cpu", device.type):
+            continue  # of a device that the run is no longer on
+        try:
+            torch.Generator(device if name == "cuda" else "cpu").set_state(state[name])
+        except (RuntimeError, TypeError) as error:
+            reason = str(error).partition("\n")[0]
+            words = f"checkpoint tensor 'random.{name}': expected a state, {reason}"
+            raise ValueError(words) from None
 
 
 def _set_random_state(state: dict[str, Tensor], device: torch.device) -> None:

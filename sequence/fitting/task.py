@@ -89,7 +89,8 @@ class FittingConfig:
     tensorboard: bool = False
     """Write TensorBoard event files too (the extra of that name)."""
     device: str = "auto"
-    """auto: the CPU; else a torch device."""
+    """auto: a GPU where there is one and an update is large enough that it is faster, else the CPU;
+    or a torch device."""
     threads: int = 1
     """torch's threads."""
 

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sidestep.sequence.chunks import gather
+
 from . import normalised, steps
 from .cuda.dispatch import on_gpu
 from .derivative import (
@@ -72,6 +74,7 @@ class GRU(Recurrent):
         """Check the options and make the parameters."""
         super().__init__(input_size, hidden_size, num_layers, device=device, dtype=dtype, **options)
         self.reset_after = reset_after
+        gather(self)
 
     def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> GRUStep:
         """One step by the specification."""
@@ -90,6 +93,10 @@ class GRU(Recurrent):
     ) -> Parts:
         """All steps by the masked recurrence."""
         return (gru_recurrence(x, parts[0], *weights[:4], reset, self.reset_after),)
+
+    def cudnn_mode(self) -> str | None:
+        """Torch's word for the cell; it has none that resets before the product."""
+        return "GRU" if self.reset_after else None
 
     def run_fused(self, x: Tensor, parts: Parts, flat: list[Tensor]) -> tuple[Tensor, Parts] | None:
         """All layers by cuDNN, for its own convention; see `RNN.run_fused` for the CPU."""

@@ -83,3 +83,22 @@ def bounds(lengths: Tensor) -> tuple[int, int] | None:
     while torch._C._functorch.is_functorch_wrapped_tensor(lengths):
         lengths = torch._C._functorch.get_unwrapped(lengths)
     return int(lengths.min()), int(lengths.max())
+
+
+def at_end(states: Tensor, first: Tensor, lengths: Tensor | None) -> Tensor:
+    """The state after each row's last valid step.
+
+    Args:
+        states: (T, B, H) the state after each step.
+        first: (B, H) the state before all, taken where a row has no step.
+        lengths: (B,) or None.
+
+    Returns:
+        (B, H).
+    """
+    if states.shape[0] == 0:
+        return first
+    if lengths is None:
+        return states[-1]
+    last = (lengths - 1).clamp(min=0).view(1, -1, 1).expand(1, -1, states.shape[2])
+    return torch.where((lengths > 0).unsqueeze(1), states.gather(0, last.long())[0], first)

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sidestep.sequence.chunks import gather
+
 from . import normalised, steps
 from .cuda.dispatch import on_gpu
 from .derivative import (
@@ -63,6 +65,7 @@ class LSTM(Recurrent):
     ) -> None:
         """Check the options and make the parameters."""
         super().__init__(input_size, hidden_size, num_layers, device=device, dtype=dtype, **options)
+        gather(self)
 
     def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> LSTMStep:
         """One step by the specification."""
@@ -79,6 +82,10 @@ class LSTM(Recurrent):
     ) -> Parts:
         """All steps by the masked recurrence."""
         return lstm_recurrence(x, parts[0], parts[1], *weights[:4], reset)
+
+    def cudnn_mode(self) -> str:
+        """Torch's word for the cell."""
+        return "LSTM"
 
     def run_fused(self, x: Tensor, parts: Parts, flat: list[Tensor]) -> tuple[Tensor, Parts] | None:
         """All layers by oneDNN or cuDNN."""

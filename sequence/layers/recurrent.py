@@ -19,12 +19,14 @@ from sidestep.sequence.arguments import (
     check_parts,
     check_reset,
 )
+from sidestep.sequence.chunks import Chunk, gather
 from sidestep.sequence.state import State
 
+from .cudnn import cudnn_chunk
 from .initialisation import INITS, Init, refresh, reinitialise
-from .lengths import check_lengths, flip_rows, padding, reverse_reset
+from .lengths import at_end, check_lengths, flip_rows, padding, reverse_reset
 from .operator import transformed
-from .steps import Parts, Weights, step_by_step
+from .steps import Parts, Weights, bare, step_by_step
 
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "norm_ih", "norm_hh", "norm_c")
 
@@ -121,6 +123,24 @@ class Recurrent(nn.Module):
         names = [name for names in self._names.values() for name in names]
         reinitialise(self, names, self.gates, self.init, self.forget_gate, generator)
 
+    def memory_layout(self) -> Chunk | None:
+        """Where cuDNN wants the weights to lie; None where it does not run this layer."""
+        mode = None if self.layer_norm else self.cudnn_mode()
+        names = [name for found in self._names.values() for name in found[: 4 if self.bias else 2]]
+        sizes = (self.input_size, self.hidden_size, self.num_layers, self.directions)
+        return cudnn_chunk(self._parameters, names, mode, sizes)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Move or convert the parameters, as `to` does; then lay them anew."""
+        module = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        gather(self)
+        return module
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Lay the parameters anew: a deep copy or a pickle parts them."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        gather(self)
+
     def extra_repr(self) -> str:
         """The sizes, and what differs from the defaults."""
         words = [f"{self.input_size}, {self.hidden_size}"]
@@ -174,6 +194,10 @@ class Recurrent(nn.Module):
             lambda x_t, rows: self.cell_step(x_t, rows, weights), self.record, x, parts, reset
         )
         return tuple(record[: len(parts)])
+
+    def cudnn_mode(self) -> str | None:
+        """Torch's word for the cell, as cuDNN knows it; None where it does not."""
+        return None
 
     def run_fused(self, x: Tensor, parts: Parts, flat: list[Tensor]) -> tuple[Tensor, Parts] | None:
         """All layers by torch's own kernel; None where it computes otherwise.
@@ -424,27 +448,3 @@ class Recurrent(nn.Module):
             flipped = [flip_rows(field, lengths) for field in record]
             record = self.record._make(flipped) if traced else tuple(flipped)
         return record, final
-
-
-def at_end(states: Tensor, first: Tensor, lengths: Tensor | None) -> Tensor:
-    """The state after each row's last valid step.
-
-    Args:
-        states: (T, B, H) the state after each step.
-        first: (B, H) the state before all, taken where a row has no step.
-        lengths: (B,) or None.
-
-    Returns:
-        (B, H).
-    """
-    if states.shape[0] == 0:
-        return first
-    if lengths is None:
-        return states[-1]
-    last = (lengths - 1).clamp(min=0).view(1, -1, 1).expand(1, -1, states.shape[2])
-    return torch.where((lengths > 0).unsqueeze(1), states.gather(0, last.long())[0], first)
-
-
-def bare(parts: Parts) -> State:
-    """A state as users hold it: one part alone without its tuple."""
-    return parts[0] if len(parts) == 1 else parts

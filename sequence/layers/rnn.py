@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sidestep.sequence.chunks import gather
+
 from . import normalised, steps
 from .cuda.dispatch import on_gpu
 from .derivative import chunks, input_grad, no_second_derivative, read_states, weight_grad
@@ -62,6 +64,7 @@ class RNN(Recurrent):
             )
         super().__init__(input_size, hidden_size, num_layers, device=device, dtype=dtype, **options)
         self.nonlinearity: Nonlinearity = nonlinearity
+        gather(self)
 
     def cell_step(self, x: Tensor, parts: Parts, weights: Weights) -> RNNStep:
         """One step by the specification."""
@@ -79,6 +82,10 @@ class RNN(Recurrent):
     ) -> Parts:
         """All steps by the masked recurrence."""
         return (rnn_recurrence(x, parts[0], *weights[:4], reset, self.nonlinearity),)
+
+    def cudnn_mode(self) -> str:
+        """Torch's word for the cell."""
+        return f"RNN_{self.nonlinearity.upper()}"
 
     def run_fused(self, x: Tensor, parts: Parts, flat: list[Tensor]) -> tuple[Tensor, Parts] | None:
         """All layers by cuDNN; torch's loop on a CPU is slower than the masked recurrence."""

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from sidestep.sequence.state import State
+
 Nonlinearity = Literal["tanh", "relu"]
 ZWeighs = Literal["past", "candidate"]
 Parts = tuple[Tensor, ...]
@@ -235,3 +237,8 @@ def step_by_step(
         none = step(x.flatten(0, 1)[:0], tuple(part[:0] for part in parts))  # of the graph, too
         return record._make(field.unsqueeze(1).repeat(1, x.shape[1], 1) for field in none)
     return record._make(torch.stack(column) for column in zip(*steps, strict=True))
+
+
+def bare(parts: Parts) -> State:
+    """A state as users hold it: one part alone without its tuple."""
+    return parts[0] if len(parts) == 1 else parts

@@ -1,14 +1,17 @@
-"""What is restored goes to the device of the network, which the meta device stands in for here."""
+"""Agents on a device, which the meta device and the device's way of stepping stand in for here."""
 
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sidestep.agents import Trainer
 from sidestep.agents.acting.batch import map_inputs
+from sidestep.sequence.fitting.optimise import DeviceDescent
 from sidestep.sequence.fitting.stored import under
+from sidestep.sequence.layers.operator import Resets
 
 from .test_training import CASES, make_trainer
 
@@ -69,3 +72,90 @@ def test_a_memory_on_the_cpu_is_refused_elsewhere(memory: str) -> None:
     inputs = map_inputs(trainer.collector.inputs, lambda leaf: leaf.to("meta"))
     with pytest.raises(ValueError, match="on meta as x, got cpu"):
         moved(trainer).agent.network.step(inputs, state)
+
+
+class Waits(TorchDispatchMode):
+    """Counts what makes the host wait for a device: numbers read, shapes that depend on them."""
+
+    names = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        name = function.overloadpacket.__name__
+        places = [i for i in args[1] if i is not None] if name == "index" else []
+        if name in self.names or any(place.dtype == torch.bool for place in places):
+            self.seen.append(name)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("memory", ["none", "lstm"])
+@pytest.mark.parametrize("target", ["sarsa", "expected"])
+def test_an_update_waits_only_at_its_end(
+    monkeypatch: pytest.MonkeyPatch, memory: str, target: str
+) -> None:
+    """Deep SARSA on a device, played here on the CPU: one reading of all figures, at the end."""
+    trainer = make_trainer("deep-sarsa", memory, {"target": target, "minibatches": 3})
+    agent: Any = trainer.agent
+    rollout = agent.collect(trainer.collector)
+    agent._unread = DeviceDescent(agent.flat, agent.optimizer)
+    monkeypatch.setattr(Resets, "__init__", no_reading)
+    readings, read = [], agent._unread.read
+
+    def counted(*words: Any) -> Any:
+        readings.append(waits.seen.copy())
+        return read(*words)
+
+    monkeypatch.setattr(agent._unread, "read", counted)
+    with Waits() as waits:
+        metrics = agent.update(rollout)
+    assert readings == [[]] and set(metrics) == {"loss", "gradient_norm", "value", "epsilon"}
+    assert all(type(figure) is float for figure in metrics.values())
+
+
+def no_reading(resets: Any, reset: Tensor | None, steps: int) -> None:
+    """`Resets` as kernels of a GPU have them: they look at every row's flag themselves."""
+    resets.rows = () if reset is None else reset.unsqueeze(-1).unbind(0)
+    resets.any = [reset is not None] * steps
+
+
+def test_what_counts_as_waiting() -> None:
+    """The counter sees all that the test above is about."""
+    x = torch.arange(4.0)
+    with Waits() as waits:
+        float(x.sum()), x[x > 1], x.nonzero(), bool(x.any()), x[torch.tensor([0, 1])]
+    assert waits.seen == ["_local_scalar_dense", "index", "nonzero", "_local_scalar_dense"]
+
+
+@pytest.mark.parametrize(("learner", "_", "options"), CASES)
+@pytest.mark.parametrize("memory", ["none", "gru"])
+def test_a_device_learns_what_the_cpu_learns(
+    learner: str, _: str, options: dict[str, Any], memory: str
+) -> None:
+    """Whole trainings by the device's way of stepping, on the CPU: the same, but for rounding."""
+    ends = []
+    for waits in (True, False):
+        trainer = make_trainer(learner, memory, options, total_steps=300)
+        agent = trainer.agent
+        if not waits:
+            agent._unread = DeviceDescent(agent.flat, agent.optimizer)
+        trainer.run()
+        ends.append(agent.flat.detach().clone())
+    assert torch.allclose(*ends, atol=1e-5)
+
+
+def test_a_device_refuses_a_loss_that_is_not_finite() -> None:
+    """As the CPU does: the parameters are the last good ones."""
+    trainer = make_trainer("deep-sarsa", "none", {"minibatches": 2})
+    agent = trainer.agent
+    agent._unread = DeviceDescent(agent.flat, agent.optimizer)
+    rollout = agent.collect(trainer.collector)
+    before = agent.flat.detach().clone()
+    rollout.reward[0] = float("inf")
+    with pytest.raises(FloatingPointError, match="expected a finite loss and gradient, got loss"):
+        agent.update(rollout)
+    assert torch.equal(agent.flat.detach(), before)
