@@ -17,6 +17,7 @@ from sidestep.sequence.chunks import gather
 
 from . import normalised, steps
 from .cuda.dispatch import on_gpu
+from .cuda.precision import by_cudnn
 from .derivative import (
     chunks,
     input_grad,
@@ -102,7 +103,7 @@ class GRU(Recurrent):
         """All layers by cuDNN, for its own convention; see `RNN.run_fused` for the CPU."""
         if x.is_cpu or not self.reset_after:
             return None
-        y, h = torch.gru(x, parts[0], flat, *self.fused_options())
+        y, h = by_cudnn(torch.gru, x, parts[0], flat, *self.fused_options())
         return y, (h,)
 
     @classmethod

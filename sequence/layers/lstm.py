@@ -14,6 +14,7 @@ from sidestep.sequence.chunks import gather
 
 from . import normalised, steps
 from .cuda.dispatch import on_gpu
+from .cuda.precision import by_cudnn
 from .derivative import (
     chunks,
     input_grad,
@@ -89,7 +90,7 @@ class LSTM(Recurrent):
 
     def run_fused(self, x: Tensor, parts: Parts, flat: list[Tensor]) -> tuple[Tensor, Parts] | None:
         """All layers by oneDNN or cuDNN."""
-        y, h, c = torch.lstm(x, parts, flat, *self.fused_options())
+        y, h, c = by_cudnn(torch.lstm, x, parts, flat, *self.fused_options())
         return y, (h, c)
 
     @classmethod

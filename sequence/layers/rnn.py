@@ -12,6 +12,7 @@ from sidestep.sequence.chunks import gather
 
 from . import normalised, steps
 from .cuda.dispatch import on_gpu
+from .cuda.precision import by_cudnn
 from .derivative import chunks, input_grad, no_second_derivative, read_states, weight_grad
 from .operator import Resets, add_biases, project, transformed
 from .recurrent import Recurrent
@@ -92,7 +93,7 @@ class RNN(Recurrent):
         if x.is_cpu:
             return None
         run = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
-        y, h = run(x, parts[0], flat, *self.fused_options())
+        y, h = by_cudnn(run, x, parts[0], flat, *self.fused_options())
         return y, (h,)
 
     @classmethod

@@ -9,7 +9,15 @@ of its own.
 import triton
 import triton.language as tl
 
-from .common import dot, load_gates, load_state, load_weights, store_gates, wait_for_all
+from .common import (
+    dot,
+    load_gates,
+    load_state,
+    load_weights,
+    stacked,
+    store_gates,
+    wait_for_all,
+)
 from .pointwise import retreat
 
 
@@ -45,7 +53,7 @@ def backward(  # noqa: C901  (its branches are constants of a kernel)
             grad, grad_c, slots, states, cells, first, first_c, w, reset, deltas, read, d_h, d_c,
              counters, begin, end, T, B, CELL: tl.constexpr, GATES: tl.constexpr,
              SLOTS: tl.constexpr, H: tl.constexpr, BB: tl.constexpr, HS: tl.constexpr,
-             BK: tl.constexpr, RESIDENT: tl.constexpr, KIND: tl.constexpr,
+             BK: tl.constexpr, RESIDENT: tl.constexpr, STACKED: tl.constexpr, KIND: tl.constexpr,
              PRECISION: tl.constexpr, LOOKS: tl.constexpr):  # fmt: skip
     """Passes begin..end of 0..T.
 
@@ -77,6 +85,7 @@ def backward(  # noqa: C901  (its branches are constants of a kernel)
         HS: units of a program.
         BK: units that a product takes at a time; all in one where `RESIDENT`.
         RESIDENT: W is loaded once, not in every step.
+        STACKED: the products of all gates are one, a warp to a gate; not for `tile`.
         KIND: of the plan: who else has units of the same rows, and how they meet.
         PRECISION: of float32 products.
         LOOKS: at the barrier's counter, at most.
@@ -91,14 +100,17 @@ def backward(  # noqa: C901  (its branches are constants of a kernel)
     off_h = local[:, None] * H + units[None, :]
     off_s = local[:, None] * (SLOTS * H) + units[None, :]
     off_k = local[:, None] * (SLOTS * H) + ks[None, :]
-    w_at = w + ks[:, None] * H + units[None, :]  # (BK, HS) of W
+    off_w = ks[:, None] * H + units[None, :]  # (BK, HS) of W
     ALONE: tl.constexpr = KIND == "tile"
     SYNC: tl.constexpr = KIND == "split"
     WHOLE: tl.constexpr = H % HS == 0 and H % BK == 0
     FIRST: tl.constexpr = 2 if CELL == "gru" else 0  # its u, which U_n made, comes first
     w_mask = (ks < H)[:, None] & (units < H)[None, :]
     if RESIDENT:
-        weights = load_weights(w_at, w_mask, H, GATES, FIRST, WHOLE)
+        if STACKED:
+            weights = stacked(w, off_w, w_mask, H * H, GATES, FIRST)
+        else:
+            weights = load_weights(w + off_w, w_mask, H, GATES, FIRST, WHOLE)
     crosses = top + local < tl.where(begin > 0, wide, 0)  # rows whose gradient enters the pass
     held = crosses[:, None] & (units < H)[None, :]
     carry = tl.load(d_h + top * H + off_h, mask=held, other=0).to(tl.float32)
@@ -131,18 +143,26 @@ def backward(  # noqa: C901  (its branches are constants of a kernel)
             h = tl.where(begun[:, None], 0.0, h)
             c = tl.where(begun[:, None], 0.0, c)
         tl.store(read + row * H + off_h, h.to(read.dtype.element_ty), mask=own)
-        if not ALONE:
-            at = deltas + (row + wide) * (SLOTS * H) + off_k
-            if RESIDENT:
-                pieces = load_deltas(at, crosses[:, None] & (ks < H)[None, :], H, GATES)
-                carry = sum_products(pieces, weights, carry, GATES, PRECISION)
-            else:
-                for k in range(0, H, BK):
-                    more = k + ks < H
-                    pieces = load_deltas(at + k, crosses[:, None] & more[None, :], H, GATES)
+        if STACKED:
+            at = deltas + (row + wide) * (SLOTS * H)
+            total = tl.zeros((4, BB, HS), tl.float32)
+            for k in range(0, H, BK):
+                more = k + ks < H
+                pieces = stacked(at + k, off_k, crosses[:, None] & more[None, :], H, GATES, 0)
+                if not RESIDENT:
                     mask = more[:, None] & (units < H)[None, :]
-                    parts = load_weights(w_at + k * H, mask, H, GATES, FIRST, WHOLE)
-                    carry = sum_products(pieces, parts, carry, GATES, PRECISION)
+                    weights = stacked(w + k * H, off_w, mask, H * H, GATES, FIRST)
+                total = dot(pieces, weights, total, PRECISION)
+            carry += tl.sum(total, axis=0)
+        elif not ALONE:
+            at = deltas + (row + wide) * (SLOTS * H) + off_k
+            for k in range(0, H, BK):
+                more = k + ks < H
+                pieces = load_deltas(at + k, crosses[:, None] & more[None, :], H, GATES)
+                if not RESIDENT:
+                    mask = more[:, None] & (units < H)[None, :]
+                    weights = load_weights(w + off_w + k * H, mask, H, GATES, FIRST, WHOLE)
+                carry = sum_products(pieces, weights, carry, GATES, PRECISION)
         if SYNC:
             carry += doubt
         if grad_c is not None:
@@ -152,11 +172,9 @@ def backward(  # noqa: C901  (its branches are constants of a kernel)
         )
         store_gates(deltas + row * (SLOTS * H) + off_s, d_0, d_1, d_2, d_3, own, H, SLOTS)
         if ALONE:
-            if RESIDENT:
-                parts = weights
-            else:
-                parts = load_weights(w_at, w_mask, H, GATES, FIRST, WHOLE)
-            keep = sum_products((d_0, d_1, d_2, d_3), parts, keep, GATES, PRECISION)
+            if not RESIDENT:
+                weights = load_weights(w + off_w, w_mask, H, GATES, FIRST, WHOLE)
+            keep = sum_products((d_0, d_1, d_2, d_3), weights, keep, GATES, PRECISION)
         if reset is not None:
             keep = tl.where(begun[:, None], 0.0, keep)
             keep_c = tl.where(begun[:, None], 0.0, keep_c)

@@ -9,12 +9,50 @@ import triton.language as tl
 
 
 @triton.jit
+def head(x):
+    """The float32 numbers x as far as TF32 keeps them: 10 bits of the mantissa."""
+    return (x.to(tl.uint32, bitcast=True) & 0xFFFFE000).to(tl.float32, bitcast=True)
+
+
+@triton.jit
 def dot(a, b, total, PRECISION: tl.constexpr):
-    """Total + a b, in the precision of b's dtype; float32 as PRECISION says."""
-    if b.dtype == tl.float32:
-        return tl.dot(a, b, total, input_precision=PRECISION)
-    else:
+    """Total + a b, in the precision of b's dtype; of float32 numbers as PRECISION says.
+
+    "tf32x3" is head head + head tail + tail head, as Triton's own, but in three sums: the tensor
+    cores do not wait for one number to pass through all products in turn.
+    """
+    if b.dtype != tl.float32:
         return tl.dot(a.to(b.dtype), b, total)
+    elif PRECISION == "tf32x3":
+        a_head, b_head = head(a), head(b)
+        zero = tl.zeros_like(total) + tl.where(tl.num_programs(0) > 0, 0.0, 1.0)
+        left = tl.dot(a - a_head, b_head, zero, input_precision="tf32")
+        right = tl.dot(a_head, b - b_head, zero, input_precision="tf32")
+        return tl.dot(a_head, b_head, total, input_precision="tf32") + (left + right)
+    else:
+        return tl.dot(a, b, total, input_precision=PRECISION)
+
+
+@triton.jit
+def stacked(at, offsets, mask, stride, GATES: tl.constexpr, FIRST: tl.constexpr):
+    """One piece (X, Y) of each gate as (4, X, Y), gate FIRST first, zeros past GATES.
+
+    Past the L1 cache, which would not see what another program has written.
+    """
+    gate = tl.arange(0, 4)
+    shift = ((gate + FIRST) % GATES)[:, None, None] * stride
+    mask = mask[None, :, :] & (gate < GATES)[:, None, None]
+    return tl.load(at + shift + offsets[None, :, :], mask=mask, other=0, cache_modifier=".cg")
+
+
+@triton.jit
+def unstacked(x):
+    """(4, X, Y) as four (X, Y)."""
+    pairs = tl.reshape(tl.permute(x, (1, 2, 0)), (x.shape[1], x.shape[2], 2, 2))
+    even, odd = tl.split(pairs)
+    a, c = tl.split(even)
+    b, d = tl.split(odd)
+    return a, b, c, d
 
 
 @triton.jit

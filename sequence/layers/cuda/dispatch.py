@@ -1,4 +1,4 @@
-"""Between the operators and the kernels: which way a call on a GPU runs, how exactly."""
+"""Between the operators and the kernels: which way a call on a GPU runs."""
 
 import os
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from .plans import Plan, choose, processors_of
+from .precision import float32_precision
 
 SWITCH = "SIDESTEP_TRITON"
 """The environment variable that turns the kernels off with 0, for comparison: read in each call."""
@@ -18,16 +19,6 @@ SWITCH = "SIDESTEP_TRITON"
 def has_triton() -> bool:
     """Whether Triton is installed."""
     return find_spec("triton") is not None
-
-
-def float32_precision() -> str:
-    """How float32 products are made: "tf32" where torch's own switch allows it, else "tf32x3".
-
-    tf32x3 is three products, as exact as float32. The switch is that of torch's matrix products,
-    under its new name, which reads what was set under either.
-    """
-    matmul: Any = torch.backends.cuda.matmul
-    return "tf32" if matmul.fp32_precision == "tf32" else "tf32x3"
 
 
 def plan_for(gates: int, x: torch.Tensor, hidden: int) -> Plan | None:

@@ -13,7 +13,9 @@ from .common import (
     load_gates,
     load_state,
     load_weights,
+    stacked,
     store_gates,
+    unstacked,
     wait_for_all,
 )
 from .pointwise import advance
@@ -34,6 +36,14 @@ def add_products(h, weights, sums, GATES: tl.constexpr, PRECISION: tl.constexpr)
 
 
 @triton.jit
+def added(one, other):
+    """Four sums and four sums."""
+    a, b, c, d = one
+    e, f, g, h = other
+    return a + e, b + f, c + g, d + h
+
+
+@triton.jit
 def load_bias(bias, units, H: tl.constexpr, GATES: tl.constexpr, BB: tl.constexpr):
     """The bias of the products with h, as the sums (BB, HS) they begin with; zeros for None."""
     a = tl.zeros((BB, units.shape[0]), tl.float32)
@@ -51,7 +61,8 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
             slots, states, cells, first, first_c, w, bias, reset, counters, begin, end, B,
             CELL: tl.constexpr, GATES: tl.constexpr, SLOTS: tl.constexpr, H: tl.constexpr,
             BB: tl.constexpr, HS: tl.constexpr, BK: tl.constexpr, RESIDENT: tl.constexpr,
-            KIND: tl.constexpr, PRECISION: tl.constexpr, LOOKS: tl.constexpr):  # fmt: skip
+            STACKED: tl.constexpr, KIND: tl.constexpr, PRECISION: tl.constexpr,
+            LOOKS: tl.constexpr):  # fmt: skip
     """Steps begin..end.
 
     Args:
@@ -76,6 +87,7 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
         HS: units of a program.
         BK: units that a product takes at a time; all in one where `RESIDENT`.
         RESIDENT: W is loaded once, not in every step.
+        STACKED: the products of all gates are one, a warp to a gate; not for `tile`.
         KIND: of the plan: who else has units of the same rows, and how they meet.
         PRECISION: of float32 products.
         LOOKS: at the barrier's counter, at most.
@@ -90,13 +102,16 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
     off_h = local[:, None] * H + units[None, :]
     off_s = local[:, None] * (SLOTS * H) + units[None, :]
     off_k = local[:, None] * H + ks[None, :]
-    w_at = w + units[None, :] * H + ks[:, None]  # (BK, HS) of W^T
     ALONE: tl.constexpr = KIND == "tile"
     SYNC: tl.constexpr = KIND == "split"
+    off_w = units[None, :] * H + ks[:, None]  # (BK, HS) of W^T
     WHOLE: tl.constexpr = H % HS == 0 and H % BK == 0
     w_mask = (units < H)[None, :] & (ks < H)[:, None]
     if RESIDENT:
-        weights = load_weights(w_at, w_mask, H, GATES, 0, WHOLE)
+        if STACKED:
+            weights = stacked(w, off_w, w_mask, H * H, GATES, 0)
+        else:
+            weights = load_weights(w + off_w, w_mask, H, GATES, 0, WHOLE)
     start = load_bias(bias, units, H, GATES, BB)
     h = load_state(first, states, begin, top, wide, off_h, mine, H).to(tl.float32)
     c = h
@@ -113,26 +128,31 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
             h = tl.where(cleared[:, None], 0.0, h)
             c = tl.where(cleared[:, None], 0.0, c)
         sums = start
-        if RESIDENT:
-            if ALONE:
-                h_k = h
-            else:
-                h_k = load_state(
-                    first, states, t, top, wide, off_k, reads[:, None] & (ks < H)[None, :], H
-                )
-            sums = add_products(h_k, weights, sums, GATES, PRECISION)
-        elif ALONE:
-            pieces = load_weights(w_at, w_mask, H, GATES, 0, WHOLE)
-            sums = add_products(h, pieces, sums, GATES, PRECISION)
+        if ALONE:
+            if not RESIDENT:
+                weights = load_weights(w + off_w, w_mask, H, GATES, 0, WHOLE)
+            sums = add_products(h, weights, sums, GATES, PRECISION)
+        elif STACKED:
+            total = tl.zeros((4, BB, HS), tl.float32)
+            for k in range(0, H, BK):
+                more = k + ks < H
+                mask = reads[:, None] & more[None, :]
+                h_k = load_state(first, states, t, top, wide, off_k + k, mask, H)
+                h_k = tl.broadcast_to(h_k[None, :, :], (4, BB, BK))
+                if not RESIDENT:
+                    mask = (units < H)[None, :] & more[:, None]
+                    weights = stacked(w + k, off_w, mask, H * H, GATES, 0)
+                total = dot(h_k, weights, total, PRECISION)
+            sums = added(sums, unstacked(total))
         else:
             for k in range(0, H, BK):
                 more = k + ks < H
                 mask = reads[:, None] & more[None, :]
                 h_k = load_state(first, states, t, top, wide, off_k + k, mask, H)
-                pieces = load_weights(
-                    w_at + k, (units < H)[None, :] & more[:, None], H, GATES, 0, WHOLE
-                )
-                sums = add_products(h_k, pieces, sums, GATES, PRECISION)
+                if not RESIDENT:
+                    mask = (units < H)[None, :] & more[:, None]
+                    weights = load_weights(w + off_w + k, mask, H, GATES, 0, WHOLE)
+                sums = add_products(h_k, weights, sums, GATES, PRECISION)
         h, c, s_0, s_1, s_2, s_3 = advance(CELL, from_x, sums, h, c)
         if SYNC:
             h += doubt

@@ -105,6 +105,7 @@ def _launch(
     """One launch for all passes, or one for each."""
     grid = (-(-batch // plan.rows), -(-hidden // plan.units))
     constants = (cell.name, cell.gates, cell.slots, hidden, plan.rows, plan.units, plan.depth)
+    products = (plan.resident, plan.stacked and cell.gates > 1, plan.kind, precision)
     options = {"num_warps": plan.warps, "num_stages": plan.stages}
     counters = None
     if (
@@ -116,5 +117,5 @@ def _launch(
     for begin, end in pieces:
         kernel[grid](
             *tensors, counters, begin, end, *sizes, batch,
-            *constants, plan.resident, plan.kind, precision, LOOKS, **options,
+            *constants, *products, LOOKS, **options,
         )  # fmt: skip

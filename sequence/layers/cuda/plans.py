@@ -28,6 +28,8 @@ class Plan(NamedTuple):
     """W is loaded once and kept on the chip, not loaded in every step."""
     warps: int
     stages: int
+    stacked: bool = False
+    """The products of all gates are made at one time, a warp to a gate; not for `tile`."""
 
 
 def choose(
@@ -51,17 +53,18 @@ def choose(
         rows = 16 if batch <= 1024 else 32
         return Plan("tile", rows, width, width, True, 8 if exact or width > 64 else rows // 4, 2)
     if width == 128:
-        units, depth, resident, stages = 32, 128, True, 1
+        units, depth, resident, stages = 16, 128, True, 1
     elif width == 256:
-        units, depth, resident, stages = (32, 64, False, 3) if exact else (32, 256, True, 1)
+        units, depth, resident, stages = (16, 64, False, 3) if exact else (16, 256, True, 1)
     else:
         units, depth, resident, stages = 16, 128 if short else 64, False, 3 if exact else 2
     across = -(-hidden // units)
     fitting = [rows for rows in ROWS if -(-batch // rows) * across <= processors]
     kind, rows = ("split", fitting[0]) if fitting else ("step", 64)
-    if rows * units > 16 * 64:  # larger tiles of the batch: W is read in pieces
+    stacked = rows == 16
+    if not stacked:  # larger tiles of the batch: W is read in pieces
         resident, depth, stages = False, min(depth, 64), 2
-    return Plan(kind, rows, units, depth, resident, 4, stages)
+    return Plan(kind, rows, units, depth, resident, 4, stages, stacked)
 
 
 def power(number: int) -> int:

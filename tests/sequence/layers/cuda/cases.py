@@ -19,9 +19,9 @@ PLANS = {
     "tile": Plan("tile", 16, 32, 32, True, 4, 2),
     "tile, W from memory": Plan("tile", 32, 32, 32, False, 4, 2),
     "step": Plan("step", 16, 16, 16, False, 4, 2),
-    "step, W resident": Plan("step", 16, 16, 32, True, 4, 2),
+    "step, stacked": Plan("step", 32, 16, 32, True, 4, 2, stacked=True),
     # The interpreter runs one program after another: whoever waits for another waits for ever.
-    "split, one program to a row tile": Plan("split", 16, 32, 16, False, 4, 1),
+    "split, one program to a row tile": Plan("split", 16, 32, 16, False, 4, 1, stacked=True),
 }
 
 

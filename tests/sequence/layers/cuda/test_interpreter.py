@@ -34,8 +34,11 @@ def by_kernels(case: Case, plan: str) -> list[Tensor]:
 
 
 @kinds
-@plans
-@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize(
+    ("plan", "pattern"),
+    [(plan, "random") for plan in PLANS]
+    + [("step, stacked", pattern) for pattern in PATTERNS[:-1]],
+)
 def test_both_passes_equal_the_loop(name: str, plan: str, pattern: str) -> None:
     torch.manual_seed(0)
     reset = reset_pattern(pattern, 5, 19)
@@ -49,8 +52,8 @@ def test_both_passes_equal_the_loop(name: str, plan: str, pattern: str) -> None:
 @pytest.mark.parametrize("steps", [0, 1])
 def test_no_step_and_one_step(name: str, plan: str, steps: int) -> None:
     torch.manual_seed(1)
-    for reset in (None, torch.arange(17).expand(steps, 17) % 3 == 0):
-        case = make_case(name, (steps, 17, 2, 29), reset)
+    for reset in (None, torch.arange(7).expand(steps, 7) % 3 == 0):
+        case = make_case(name, (steps, 7, 2, 19), reset)
         assert error(by_kernels(case, plan), exact(case)) < 3e-6
 
 
@@ -107,7 +110,7 @@ def test_nothing_crosses_a_reset(name: str) -> None:
     case = make_case(name, (7, 3, 2, 23), reset)
     case.x[:4, 1] = float("nan")
     case = case._replace(weights=(*case.weights[:2], *[None] * len(case.weights[2:])))
-    for plan in PLANS:
+    for plan in ("tile", "step, stacked"):
         states, *_ = by_kernels(case, plan)
         assert states[4:, 1].isfinite().all() and states[:4, 1].isnan().all()
         clean = case._replace(x=case.x.nan_to_num(1.0))
@@ -122,13 +125,14 @@ def test_nothing_crosses_a_reset(name: str) -> None:
 
 @kinds
 def test_float16_sums_in_float32(name: str) -> None:
-    """No worse than the loop in the same dtype; bfloat16 is for a device to try."""
+    """bfloat16 is for a device to try."""
     torch.manual_seed(6)
-    case = make_case(name, (11, 19, 3, 23), torch.rand(11, 19) < 0.2).to(torch.float16)
-    for plan in PLANS:
+    case = make_case(name, (5, 7, 3, 19), torch.rand(5, 7) < 0.2).to(torch.float16)
+    for plan in ("tile", "step, stacked"):
         assert error(by_kernels(case, plan), exact(case)) < 6e-3
 
 
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # of memory never written
 def test_a_barrier_that_is_given_up_gives_nan(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two programs to a row tile: the interpreter's first waits in vain for the second."""
     from sidestep.sequence.layers.cuda import launch
