@@ -27,6 +27,9 @@ from .learner import Agent, LearnerConfig, Metrics
 from .losses import chosen, expected_value, masked, value_error
 from .returns import lambda_returns
 
+FIRST_EPISODES = 32
+"""How many of a training's first episodes say whether exploring has to go far."""
+
 
 @dataclass(frozen=True)
 class DeepSarsaConfig(LearnerConfig):
@@ -55,6 +58,9 @@ class DeepSarsaConfig(LearnerConfig):
     epsilon_repeat: float = 0.0
     """Probability that a random action is played once more, so that exploring goes far; 0: never
     (Dabney et al. 2021)."""
+    repeat_where_cut: bool = False
+    """Repeat only where most of a training's first 32 episodes are cut by their time limit: there
+    a walk that draws anew each tick reaches nothing."""
     minibatches: int = 2
     """Parts, over lanes, into which a rollout is split."""
     epochs: int = 1
@@ -92,6 +98,8 @@ class DeepSarsa(Agent):
     config: DeepSarsaConfig
     exploring: Mask = np.zeros(0, dtype=np.bool_)
     """(B,) lanes that play a random action on; empty where that is not known."""
+    first_ends: tuple[int, int] = (0, 0)
+    """How many of the first episodes have ended, and how many of those were cut."""
 
     @property
     def epsilon(self) -> float:
@@ -99,6 +107,13 @@ class DeepSarsa(Agent):
         c = self.config
         falling = c.exploration_steps(self.total_steps)
         return linear(self.steps, c.epsilon_start, c.epsilon_end, falling)
+
+    @property
+    def repeat(self) -> float:
+        """The present probability that a random action is played on."""
+        ended, cut = self.first_ends
+        near = self.config.repeat_where_cut and 2 * cut <= ended
+        return 0.0 if near else self.config.epsilon_repeat
 
     def make_network(self) -> Network:
         """A head of A action values."""
@@ -110,7 +125,7 @@ class DeepSarsa(Agent):
 
     def draw(self, output: Scores, mask: Mask | None, greedy: bool, inputs: Inputs) -> Actions:
         """Epsilon-greedy; with `epsilon_repeat` a lane that explores plays its action on."""
-        repeat, lanes = self.config.epsilon_repeat, len(output)
+        repeat, lanes = self.repeat, len(output)
         if greedy or repeat == 0:
             return self.choose(output, mask, greedy)
         in_bout = None
@@ -160,6 +175,7 @@ class DeepSarsa(Agent):
     def update(self, rollout: Rollout) -> Metrics:
         """Go through the rollout `epochs` times in `minibatches`; one optimizer step for each."""
         lanes = rollout.reward.shape[1]
+        self._count_first_ends(rollout)
         figures: Mapping[str, Tensor | float] = {}
         for _ in range(self.config.epochs):
             if self.config.minibatches == 1:
@@ -171,18 +187,32 @@ class DeepSarsa(Agent):
                 figures = self._learn(select_lanes(rollout, part))
         return {**self.read(figures), "epsilon": self.epsilon}
 
+    def _count_first_ends(self, rollout: Rollout) -> None:
+        ended, cut = self.first_ends
+        if self.config.repeat_where_cut and ended < FIRST_EPISODES:
+            ended += int(rollout.ended().sum())
+            self.first_ends = ended, cut + int(rollout.truncated.sum())
+
     def state_dict(self) -> dict[str, Tensor]:
-        """Everything that learning changes, and the lanes that are in a bout of exploring."""
+        """Everything that learning changes, and what exploring in bouts goes by."""
         return {**super().state_dict(), **self._bouts()}
 
     def _bouts(self) -> dict[str, Tensor]:
-        """(lanes,) bool; nothing where there are no bouts, as in saves of before there were."""
+        """The lanes that are in one, and the first ends where those decide.
+
+        Nothing where there are no bouts, as in saves of before there were.
+        """
         if self.config.epsilon_repeat == 0:
             return {}
-        return {"exploring": torch.from_numpy(self.exploring.copy())}
+        bouts = {"exploring": torch.from_numpy(self.exploring.copy())}  # (lanes,) bool
+        if self.config.repeat_where_cut:
+            bouts["first_ends"] = torch.tensor(self.first_ends)
+        return bouts
 
     def _stored(self, optimized: bool) -> dict[str, Tensor | Spec]:
-        bouts = {name: Spec(torch.bool, (None,)) for name in self._bouts()}
+        bouts = {name: Spec(like.dtype, (None,)) for name, like in self._bouts().items()}
+        if "first_ends" in bouts:
+            bouts["first_ends"] = Spec(torch.int64, (2,))
         return {**super()._stored(optimized), **bouts}
 
     def load_state_dict(self, state: dict[str, Tensor], learning: bool = True) -> None:
@@ -190,6 +220,9 @@ class DeepSarsa(Agent):
         super().load_state_dict(state, learning)
         if learning and self.config.epsilon_repeat > 0:
             self.exploring = state["exploring"].numpy().copy()
+            if self.config.repeat_where_cut:
+                ended, cut = state["first_ends"].tolist()
+                self.first_ends = ended, cut
 
     def _learn(self, rollout: Rollout) -> Mapping[str, Tensor | float]:
         q, _ = self.network(rollout.inputs, rollout.state)  # (T+1, B, A)

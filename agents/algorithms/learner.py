@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 Metrics = dict[str, float]
 
-LEARNING = ("optimizer.", "random", "time_mean", "exploring")
+LEARNING = ("optimizer.", "random", "time_mean", "exploring", "first_ends")
 """How the names begin of what acting does not need."""
 
 

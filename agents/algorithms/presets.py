@@ -88,6 +88,7 @@ def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
         epsilon_end=0.0,
         epsilon_fraction=0.5,
         epsilon_repeat=0.95,
+        repeat_where_cut=True,
         max_gradient_norm=10.0,
     )
     return config, training_of(traits, 500_000, 16)

@@ -1,8 +1,9 @@
 """`sidestep bench tasks`: both learners on what everybody tries first, with the command's defaults.
 
 For each task, learner and memory a run for every seed, as `sidestep train` makes it: the same
-settings, lanes and ticks. Then fresh episodes, greedy and as it acts while it learns. Runs that are
-in the record already are not made again.
+settings, lanes and ticks (LunarLander's are the zoo's: `--total-steps 1000000`). Then fresh
+episodes, greedy and as it acts while it learns. Runs that are in the record already are not made
+again.
 """
 
 import statistics
@@ -47,10 +48,14 @@ class Task(NamedTuple):
     """What others report, or the best that is possible, in words."""
     tests: EnvConfig | None = None
     """Where its agents are measured; None: where they were trained."""
+    ticks: int | None = None
+    """Of a run; None: the preset's."""
 
 
-def _foreign(env_id: str, known: str, memories: tuple[str, ...] = KEPT) -> Task:
-    return Task(EnvConfig(env_id), memories, known)
+def _foreign(
+    env_id: str, known: str, memories: tuple[str, ...] = KEPT, ticks: int | None = None
+) -> Task:
+    return Task(EnvConfig(env_id), memories, known, ticks=ticks)
 
 
 def _recalling(env_id: str, keyword: str, known: str) -> Task:
@@ -64,7 +69,7 @@ TASKS: dict[str, Task] = {
     "FrozenLake-v1": _foreign("FrozenLake-v1", "optimum 0.74"),
     "CliffWalking-v1": _foreign("CliffWalking-v1", "optimum -13, SARSA's safe path -17"),
     "MountainCar-v0": _foreign("MountainCar-v0", "zoo PPO -110 at 1 M, DQN -101 at 120 k"),
-    "LunarLander-v3": _foreign("LunarLander-v3", "zoo PPO 242 at 1 M"),
+    "LunarLander-v3": _foreign("LunarLander-v3", "zoo PPO 242 at 1 M", ticks=1_000_000),
     "Cue-v0, 10": _recalling("sidestep/Cue-v0", "delay=10", "1 is the most"),
     "Cue-v0, 30": _recalling("sidestep/Cue-v0", "delay=30", "1 is the most"),
     "Cue-v0, 100": _recalling("sidestep/Cue-v0", "delay=100", "1 is the most"),
@@ -106,7 +111,7 @@ class Options(Flags):
     preset: str = "default"
     """Whose settings: default, textbook or thorough."""
     total_steps: int | None = None
-    """Of every run; the preset's if left out."""
+    """Of every run; if left out the preset's, or what others trained for (LunarLander: 1 M)."""
     reuse: bool = True
     """Take finished runs of the same settings from results/tasks.json."""
     limits: ClassVar = {"seeds": COUNT, "preset": one_of(*PRESETS), "total_steps": COUNT}
@@ -174,9 +179,10 @@ def _jobs(options: Options) -> Iterator[Job]:
 
 def config_of(job: Job, options: Options) -> RunConfig:
     """The configuration of the run that `sidestep train` would make."""
-    env = for_training(TASKS[job.task].env)
+    task = TASKS[job.task]
+    env = for_training(task.env)
     agent, training = preset(job.learner, env, job.memory, options.preset)
-    total = options.total_steps or training.total_steps
+    total = options.total_steps or task.ticks or training.total_steps
     training = replace(training, total_steps=total, seed=job.seed, evaluate_every=0)
     return RunConfig(job.learner, env, agent, training)
 

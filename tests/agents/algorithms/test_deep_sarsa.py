@@ -262,3 +262,27 @@ def test_bouts_are_stored_and_go_on_where_they_stood() -> None:
     assert "exploring" not in make_agent().state_dict()
     with pytest.raises(ValueError, match="exploring"):
         agents[0].load_state_dict({k: v for k, v in stored.items() if k != "exploring"})
+
+
+def test_bouts_where_most_of_the_first_episodes_were_cut() -> None:
+    """More than half of those that have ended; past the first 32 nothing is counted any more."""
+    agent = make_agent(epsilon_repeat=0.75, repeat_where_cut=True)
+    ended, cut, open_ = ([0, 1, 1.0, end, 2, 1] for end in ("over", "cut", ""))
+    assert agent.repeat == 0  # nothing has ended yet
+
+    agent.update(rollout_of(*[cut] * 8, *[open_] * 9))
+    assert agent.repeat == 0.75
+    agent.update(rollout_of(*[ended] * 8))
+    assert agent.repeat == 0  # eight of sixteen are not most
+    agent.update(rollout_of(*[cut] * 9, *[ended] * 7))
+    assert agent.repeat == 0.75 and agent.first_ends == (32, 17)
+    agent.update(rollout_of(*[ended] * 32))
+    assert agent.repeat == 0.75 and agent.first_ends == (32, 17)
+
+    agents = [DeepSarsa(spaces.Discrete(STATES), spaces.Discrete(A), agent.config) for _ in "ab"]
+    agents[0].update(rollout_of(*[cut] * 5))
+    agents[1].load_state_dict(agents[0].state_dict())
+    assert agents[1].repeat == 0.75 and agents[1].first_ends == (5, 5)
+    plain = make_agent(epsilon_repeat=0.75)
+    plain.update(rollout_of(*[ended] * 32))
+    assert plain.repeat == 0.75  # without the option wherever it is

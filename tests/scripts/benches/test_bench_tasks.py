@@ -21,12 +21,13 @@ def test_every_task_can_be_configured_as_the_command_would() -> None:
             config = config_of(Job(name, "reinforce", memory, 3), Options())
             agent, training = preset("reinforce", for_training(task.env), memory)
             assert config.agent == agent and config.training.seed == 3
-            assert config.training.total_steps == training.total_steps
+            assert config.training.total_steps == (task.ticks or training.total_steps)
             assert config.training.num_envs == training.num_envs
     crossing = config_of(Job("Crossing-v0", "reinforce", "gru", 0), Options())
     assert "8000" in crossing.env.kwargs[-1]
     short = config_of(Job("Taxi-v4", "deep-sarsa", "none", 0), Options(total_steps=7))
     assert short.training.total_steps == 7
+    assert TASKS["LunarLander-v3"].ticks == 1_000_000 and TASKS["Taxi-v4"].ticks is None
 
 
 def test_a_run_is_made_once_and_measured(
