@@ -15,6 +15,7 @@ BENCHES = {
     "solver": "time and memory of the exact optimum as the level grows",
     "language": "character models, their speed, and translation",
     "sequence": "the recurrent layers, beside torch.nn",
+    "devices": "training on a GPU beside the CPU, by lanes and network",
     "house": "files on the way of an action, and how the rooms of the code stand",
 }
 

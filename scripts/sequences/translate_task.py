@@ -65,10 +65,10 @@ class TranslationTask:
         self.languages = corpus.languages
         with seeded(fitting.seed):
             self.model: Seq2Seq = make_model(self.languages, model)
-        self.device = device_of(fitting.device, lambda: self._work(model))
+        self.device = device_of(fitting.device, lambda: self.work(model))
         self.module: nn.Module = self.model.to(self.device)
 
-    def _work(self, model: Seq2SeqConfig) -> Work:
+    def work(self, model: Seq2SeqConfig) -> Work:
         """What an update computes, or a step, where each reads what the one before gave."""
         data = self.data
         forced = min(data.teacher_forcing, data.final_teacher_forcing)

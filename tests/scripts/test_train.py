@@ -13,7 +13,7 @@ import gymnasium as gym
 import pytest
 import torch
 
-from sidestep.agents import Agent, EnvConfig, environments, make_vector, training
+from sidestep.agents import Agent, EnvConfig, environments, make_vector, runs, training
 from sidestep.agents.runs import read_checkpoint, read_config, restore_agent
 from sidestep.envs import Level
 from sidestep.scripts import evaluate, train
@@ -250,6 +250,26 @@ def test_evaluate_repeats_itself_and_writes_figures(
     (figures,) = json.loads(out.read_text())
     assert figures["episodes"] == 40 and figures["seed"] == 5 and figures["greedy"] is False
     evaluate.main([str(folder), "--episodes", "10", "--checkpoint", "best"])
+
+
+def test_a_run_goes_on_where_its_device_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun on a GPU, which the CPU stands in for; resumed and evaluated without one."""
+    gone, whole = tmp_path / "gone", tmp_path / "whole"
+    with monkeypatch.context() as there:
+        there.setattr(runs, "device_of", lambda name, work=None: "cpu")
+        run("deep-sarsa", "--total-steps", 600, "--device", "cuda:7", "--out", gone)
+    run("deep-sarsa", "--total-steps", 600, "--device", "cpu", "--out", whole)
+    line = fails(capsys, lambda: resume(gone, "--total-steps", 1200))
+    assert "device: expected one that is there, got 'cuda:7'" in line
+    line = fails(capsys, lambda: evaluate.main([str(gone), "--device", "quantum"]))
+    assert "device: expected one that is there, got 'quantum'" in line
+    resume(gone, "--total-steps", 1200, "--device", "cpu")
+    resume(whole, "--total-steps", 1200, "--device", "auto")
+    evaluate.main([str(gone), "--episodes", "20", "--device", "cpu"])
+    assert agent_of(latest_checkpoint(gone)) == agent_of(latest_checkpoint(whole))
+    assert read_config(gone).training.device == "cuda:7"
 
 
 WRONG = [

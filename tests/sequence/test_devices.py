@@ -1,5 +1,6 @@
 """What `auto` chooses: a table of multiply-adds, read off the settings of a run."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from gymnasium import spaces
 
 from sidestep.agents import EnvConfig, RunConfig, TrainingConfig, make_vector
-from sidestep.agents.algorithms.registry import preset
+from sidestep.agents.algorithms.registry import LEARNERS, preset
 from sidestep.agents.networks import Network, NetworkConfig
 from sidestep.agents.runs import training_device
 from sidestep.sequence import GRU
@@ -77,3 +78,15 @@ def test_the_network_is_counted_without_memory_being_taken() -> None:
     config = DeepSarsaConfig(network=NetworkConfig(hidden_sizes=(1_000_000, 1_000_000)))
     work = DeepSarsa.work(seen, spaces.Discrete(2), config, 5)
     assert work == Work(5 * (3_000_000 + 10**12 + 2_000_000), "tick")
+
+
+def test_docs_have_the_rule() -> None:
+    """The table of docs/learning.md, from the presets' networks."""
+    text = (Path(__file__).parents[2] / "docs" / "learning.md").read_text(encoding="utf-8")
+    env = make_vector(EnvConfig(WORLD), 1)
+    for memory in ("none", "gru"):
+        config, _ = preset("deep-sarsa", WORLD, memory)
+        spaces_ = env.single_observation_space, env.single_action_space
+        one = LEARNERS["deep-sarsa"].agent.work(*spaces_, config, 1).products
+        assert f"| {one:,} | {-(-FASTER_FROM['tick'] // one)} lanes |" in text
+    env.close()

@@ -13,7 +13,7 @@ import torch
 from matplotlib.image import imread
 
 from sidestep.scripts import lm
-from sidestep.scripts.sequences import painted
+from sidestep.scripts.sequences import lm_task, painted
 from sidestep.scripts.sequences.lm_task import default_text, load_language_model
 from sidestep.scripts.sequences.painted import as_figure, as_html, colour_of, in_terminal, scaled
 from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
@@ -367,3 +367,17 @@ def test_painted_text_keeps_every_character(
     assert (
         wrapped.get_size_inches()[1] > as_figure("x" * 160, [0.0] * 160, "t").get_size_inches()[1]
     )
+
+
+def test_a_run_goes_on_where_its_device_is_not(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun on a GPU, which the CPU stands in for, and resumed without one: the same bits."""
+    with monkeypatch.context() as there:
+        there.setattr(lm_task, "device_of", lambda name, work=None: "cpu")
+        gone = train(text, tmp_path / "gone", "--updates", 6, "--device", "cuda:7")
+    whole = train(text, tmp_path / "whole", "--updates", 6)
+    assert "got 'cuda:7'" in fails(capsys, "resume", gone, "--updates", 9)
+    lm.main(["resume", str(gone), "--updates", "9", "--device", "cpu"])
+    lm.main(["resume", str(whole), "--updates", "9"])
+    assert tensors_of(gone) == tensors_of(whole)
