@@ -290,7 +290,7 @@ class Collector:
         values: Tensor = self.peek(self._of_acting(inputs), self.next_state)
         if self.rows is not None:
             values = values.new_zeros(self.num_envs).index_copy(0, self.rows, values)
-        return torch.where(truncated, values, 0.0)
+        return values.masked_fill(~truncated, 0.0)
 
     def _scaled(self, reward: NDArray[Any]) -> Tensor:
         limit = getattr(self.policy, "reward_limit", None)

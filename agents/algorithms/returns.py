@@ -37,8 +37,9 @@ def lambda_returns(
     """
     with torch.no_grad():
         goes_on = ~(terminated | truncated)
-        weight = torch.where(goes_on, 1.0 - trace_decay, 1.0)
-        head = r_tp1 + discount * weight * torch.where(terminated, 0.0, v_tp1)  # (T, B)
+        ones = torch.ones_like(goes_on, dtype=torch.get_default_dtype())
+        weight = ones.masked_fill_(goes_on, 1.0 - trace_decay)  # `where` would copy the number
+        head = r_tp1 + discount * weight * v_tp1.masked_fill(terminated, 0.0)  # (T, B)
         tail = discount * trace_decay * goes_on  # (T, B)
         returns = torch.empty_like(head)
         g = v_tp1[-1] if len(v_tp1) else torch.empty(0)

@@ -174,7 +174,9 @@ class WindowAttention(nn.Module):
         t = torch.arange(1, steps + 1, device=count.device).unsqueeze(1)  # (T, 1)
         counts = count + t  # (T, B)
         if reset is not None and steps:
-            start = torch.where(reset, t - 1, -1).cummax(0).values  # (T, B), -1: none yet
+            start = (
+                (t - 1).expand_as(reset).masked_fill(~reset, -1).cummax(0).values
+            )  # (T, B), -1: none yet
             counts = torch.where(start >= 0, t - start, counts)
         return torch.cat([count, counts.clamp(max=self.window)])
 

@@ -75,7 +75,10 @@ def test_a_memory_on_the_cpu_is_refused_elsewhere(memory: str) -> None:
 
 
 class Waits(TorchDispatchMode):
-    """Counts what makes the host wait for a device: numbers read, shapes that depend on them."""
+    """Counts what makes the host wait for a device: numbers read, shapes that depend on them.
+
+    And numbers that are brought to it, as `where` does, which alone cannot take them as they are.
+    """
 
     names = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal")
 
@@ -88,12 +91,13 @@ class Waits(TorchDispatchMode):
     ) -> Any:
         name = function.overloadpacket.__name__
         places = [i for i in args[1] if i is not None] if name == "index" else []
-        if name in self.names or any(place.dtype == torch.bool for place in places):
+        numbers = name == "where" and any(part.dim() == 0 for part in args[1:])
+        if name in self.names or numbers or any(place.dtype == torch.bool for place in places):
             self.seen.append(name)
         return function(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("memory", ["none", "lstm"])
+@pytest.mark.parametrize("memory", ["none", "lstm", "attention"])
 @pytest.mark.parametrize("target", ["sarsa", "expected"])
 def test_an_update_waits_only_at_its_end(
     monkeypatch: pytest.MonkeyPatch, memory: str, target: str
@@ -128,7 +132,9 @@ def test_what_counts_as_waiting() -> None:
     x = torch.arange(4.0)
     with Waits() as waits:
         float(x.sum()), x[x > 1], x.nonzero(), bool(x.any()), x[torch.tensor([0, 1])]
-    assert waits.seen == ["_local_scalar_dense", "index", "nonzero", "_local_scalar_dense"]
+        torch.where(x > 1, x, 0.0), torch.where(x > 1, x, -x)
+    reading = "_local_scalar_dense"
+    assert waits.seen == [reading, "index", "nonzero", reading, "where"]
 
 
 @pytest.mark.parametrize(("learner", "_", "options"), CASES)
