@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sidestep.sequence.chunks import gather
 
 from . import normalised, steps
-from .cuda.dispatch import on_gpu
+from .cuda.dispatch import direct, is_plain, on_gpu
 from .cuda.precision import by_cudnn
 from .derivative import (
     chunks,
@@ -153,7 +153,8 @@ def gru_recurrence(
             b_ih = torch.zeros_like(b_hh)
         elif b_hh is None and b_ih is not None:
             b_hh = torch.zeros_like(b_ih)
-        states, _ = gru(x, h, w_ih, w_hh, b_ih, b_hh, reset)
+        run = gru_direct if is_plain(x) else gru
+        states, _ = run(x, h, w_ih, w_hh, b_ih, b_hh, reset)
     else:
         states, _ = gru_before(x, h, w_ih, w_hh, add_biases(b_ih, b_hh), reset)
     return states
@@ -207,7 +208,8 @@ def _forward(
 
 
 gru = torch.library.custom_op("sidestep::gru", _forward, mutates_args=())
-gru.register_kernel("cuda")(on_gpu("gru", 3, _forward))
+_forward_on_gpu = on_gpu("gru", _forward)
+gru.register_kernel("cuda")(_forward_on_gpu)
 
 
 @gru.register_fake
@@ -253,7 +255,8 @@ def _backward(
 
 
 gru_backward = torch.library.custom_op("sidestep::gru_backward", _backward, mutates_args=())
-gru_backward.register_kernel("cuda")(on_gpu("gru_backward", 3, _backward, at=1))
+_backward_on_gpu = on_gpu("gru_backward", _backward, at=1)
+gru_backward.register_kernel("cuda")(_backward_on_gpu)
 
 
 def _walk_back(
@@ -327,14 +330,17 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> N
     ctx.biased = b_ih is not None
 
 
-def _differentiate(ctx: Any, grad: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, ...]:
+def _differentiate(
+    ctx: Any, grad: Tensor | None, _: Tensor | None, backward: Any = gru_backward
+) -> tuple[Tensor | None, ...]:
     if grad is None:
         return (None,) * 7
     need_x = ctx.needs_input_grad[0]
-    d_x, d_h0, *weights, d_b_ih, d_b_hh = gru_backward(grad, *ctx.saved_tensors, need_x)
+    d_x, d_h0, *weights, d_b_ih, d_b_hh = backward(grad, *ctx.saved_tensors, need_x)
     biases = (d_b_ih, d_b_hh) if ctx.biased else (None, None)
     return (d_x if need_x else None, d_h0, *weights, *biases, None)
 
 
 gru.register_autograd(_differentiate, setup_context=_save)
 gru_backward.register_autograd(no_second_derivative)
+gru_direct = direct(_forward_on_gpu, _backward_on_gpu, gru_backward, _save, _differentiate)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from sidestep.sequence.chunks import gather
 
 from . import normalised, steps
-from .cuda.dispatch import on_gpu
+from .cuda.dispatch import direct, is_plain, on_gpu
 from .cuda.precision import by_cudnn
 from .derivative import (
     chunks,
@@ -130,7 +130,8 @@ def lstm_recurrence(
 
         record: LSTMStep = step_by_step(step, LSTMStep, x, (h, c), reset)
         return record.h, record.c
-    hs, cs, _ = lstm(x, h, c, w_ih, w_hh, add_biases(b_ih, b_hh), reset)
+    run = lstm_direct if is_plain(x) else lstm
+    hs, cs, _ = run(x, h, c, w_ih, w_hh, add_biases(b_ih, b_hh), reset)
     return hs, cs
 
 
@@ -179,7 +180,8 @@ def _forward(
 
 
 lstm = torch.library.custom_op("sidestep::lstm", _forward, mutates_args=())
-lstm.register_kernel("cuda")(on_gpu("lstm", 4, _forward))
+_forward_on_gpu = on_gpu("lstm", _forward)
+lstm.register_kernel("cuda")(_forward_on_gpu)
 
 
 @lstm.register_fake
@@ -233,7 +235,8 @@ def _backward(
 
 
 lstm_backward = torch.library.custom_op("sidestep::lstm_backward", _backward, mutates_args=())
-lstm_backward.register_kernel("cuda")(on_gpu("lstm_backward", 4, _backward, at=2))
+_backward_on_gpu = on_gpu("lstm_backward", _backward, at=2)
+lstm_backward.register_kernel("cuda")(_backward_on_gpu)
 
 
 def _walk_back(
@@ -330,14 +333,19 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tenso
 
 
 def _differentiate(
-    ctx: Any, grad_h: Tensor | None, grad_c: Tensor | None, _: Tensor | None
+    ctx: Any,
+    grad_h: Tensor | None,
+    grad_c: Tensor | None,
+    _: Tensor | None,
+    backward: Any = lstm_backward,
 ) -> tuple[Tensor | None, ...]:
     if grad_h is None and grad_c is None:
         return (None,) * 7
     need_x = ctx.needs_input_grad[0]
-    d_x, *others, d_bias = lstm_backward(grad_h, grad_c, *ctx.saved_tensors, need_x)
+    d_x, *others, d_bias = backward(grad_h, grad_c, *ctx.saved_tensors, need_x)
     return (d_x if need_x else None, *others, d_bias if ctx.biased else None, None)
 
 
 lstm.register_autograd(_differentiate, setup_context=_save)
 lstm_backward.register_autograd(no_second_derivative)
+lstm_direct = direct(_forward_on_gpu, _backward_on_gpu, lstm_backward, _save, _differentiate)

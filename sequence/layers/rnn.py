@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sidestep.sequence.chunks import gather
 
 from . import normalised, steps
-from .cuda.dispatch import on_gpu
+from .cuda.dispatch import direct, is_plain, on_gpu
 from .cuda.precision import by_cudnn
 from .derivative import chunks, input_grad, no_second_derivative, read_states, weight_grad
 from .operator import Resets, add_biases, project, transformed
@@ -137,7 +137,8 @@ def rnn_recurrence(
 
         states = step_by_step(step, RNNStep, x, (h,), reset).h
         return states
-    states = rnn(x, h, w_ih, w_hh, add_biases(b_ih, b_hh), reset, nonlinearity == "relu")
+    run = rnn_direct if is_plain(x) else rnn
+    states = run(x, h, w_ih, w_hh, add_biases(b_ih, b_hh), reset, nonlinearity == "relu")
     return states
 
 
@@ -163,7 +164,8 @@ def _forward(
 
 
 rnn = torch.library.custom_op("sidestep::rnn", _forward, mutates_args=())
-rnn.register_kernel("cuda")(on_gpu("rnn", 1, _forward))
+_forward_on_gpu = on_gpu("rnn", _forward)
+rnn.register_kernel("cuda")(_forward_on_gpu)
 
 
 @rnn.register_fake
@@ -202,7 +204,8 @@ def _backward(
 
 
 rnn_backward = torch.library.custom_op("sidestep::rnn_backward", _backward, mutates_args=())
-rnn_backward.register_kernel("cuda")(on_gpu("rnn_backward", 1, _backward, at=1))
+_backward_on_gpu = on_gpu("rnn_backward", _backward, at=1)
+rnn_backward.register_kernel("cuda")(_backward_on_gpu)
 
 
 def _walk_back(
@@ -255,12 +258,15 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     ctx.biased, ctx.relu = bias is not None, relu
 
 
-def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+def _differentiate(
+    ctx: Any, grad: Tensor, backward: Any = rnn_backward
+) -> tuple[Tensor | None, ...]:
     need_x = ctx.needs_input_grad[0]
-    gradients = rnn_backward(grad, *ctx.saved_tensors, ctx.relu, need_x)
+    gradients = backward(grad, *ctx.saved_tensors, ctx.relu, need_x)
     d_x, d_h0, d_w_ih, d_w_hh, d_bias = gradients
     return d_x if need_x else None, d_h0, d_w_ih, d_w_hh, d_bias if ctx.biased else None, None, None
 
 
 rnn.register_autograd(_differentiate, setup_context=_save)
 rnn_backward.register_autograd(no_second_derivative)
+rnn_direct = direct(_forward_on_gpu, _backward_on_gpu, rnn_backward, _save, _differentiate)

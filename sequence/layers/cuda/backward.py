@@ -10,6 +10,7 @@ import triton
 import triton.language as tl
 
 from .common import (
+    EARLY_SIZE,
     dot,
     load_gates,
     load_state,
@@ -46,6 +47,30 @@ def load_deltas(at, mask, H: tl.constexpr, GATES: tl.constexpr):
     if GATES > 3:
         d = tl.load(at + 3 * H, mask=mask, other=0, cache_modifier=".cg")
     return a, b, c, d
+
+
+@triton.jit
+def load_step(grad, slots, states, cells, first, first_c, t, top, wide, off_h, off_s, has_step,
+              stays, units, H: tl.constexpr, SLOTS: tl.constexpr):  # fmt: skip
+    """What step t left, zeros where there is none.
+
+    Returns:
+        The slots; h and c as the step read them, cleared where an episode began; c (or what stands
+        for it) after the step; the gradient from above.
+    """
+    row = t * wide + top
+    own = has_step[:, None] & (units < H)[None, :]
+    old = own & stays[:, None]
+    gates = load_gates(slots + row * (SLOTS * H) + off_s, own, H, SLOTS)
+    h = load_state(first, states, t, top, wide, off_h, old, H).to(tl.float32)
+    c, after = h, h
+    if cells is not None:
+        c = load_state(first_c, cells, t, top, wide, off_h, old, H).to(tl.float32)
+        after = tl.load(cells + row * H + off_h, mask=own, other=0).to(tl.float32)
+    from_y = tl.zeros_like(h)
+    if grad is not None:
+        from_y = tl.load(grad + row * H + off_h, mask=own, other=0).to(tl.float32)
+    return gates, h, c, after, from_y
 
 
 @triton.jit(do_not_specialize=["begin", "end", "T", "B"])
@@ -103,6 +128,9 @@ def backward(  # noqa: C901  (its branches are constants of a kernel)
     off_w = ks[:, None] * H + units[None, :]  # (BK, HS) of W
     ALONE: tl.constexpr = KIND == "tile"
     SYNC: tl.constexpr = KIND == "split"
+    EARLY: tl.constexpr = (
+        ALONE or BB * HS <= EARLY_SIZE
+    )  # a step's numbers come while the products run
     WHOLE: tl.constexpr = H % HS == 0 and H % BK == 0
     FIRST: tl.constexpr = 2 if CELL == "gru" else 0  # its u, which U_n made, comes first
     w_mask = (ks < H)[:, None] & (units < H)[None, :]
@@ -126,23 +154,15 @@ def backward(  # noqa: C901  (its branches are constants of a kernel)
         row = t * wide + top
         has_step = top + local < tl.where(t >= 0, wide, 0)
         own = has_step[:, None] & (units < H)[None, :]
-        s_0, s_1, s_2, s_3 = load_gates(slots + row * (SLOTS * H) + off_s, own, H, SLOTS)
-        h = load_state(first, states, t, top, wide, off_h, own, H)
-        c = h.to(tl.float32)
-        after = c
-        if cells is not None:
-            c = load_state(first_c, cells, t, top, wide, off_h, own, H).to(tl.float32)
-            after = tl.load(cells + row * H + off_h, mask=own, other=0).to(tl.float32)
-        from_y = tl.zeros((BB, HS), tl.float32)
-        if grad is not None:
-            from_y = tl.load(grad + row * H + off_h, mask=own, other=0).to(tl.float32)
         stays = alive
         if reset is not None:
             begun = tl.load(reset + row + local, mask=has_step, other=0) != 0
             stays = alive & (begun == 0)
-            h = tl.where(begun[:, None], 0.0, h)
-            c = tl.where(begun[:, None], 0.0, c)
-        tl.store(read + row * H + off_h, h.to(read.dtype.element_ty), mask=own)
+        if EARLY:
+            found = load_step(
+                grad, slots, states, cells, first, first_c, t, top, wide, off_h, off_s,
+                has_step, stays, units, H, SLOTS,
+            )  # fmt: skip
         if STACKED:
             at = deltas + (row + wide) * (SLOTS * H)
             total = tl.zeros((4, BB, HS), tl.float32)
@@ -165,10 +185,17 @@ def backward(  # noqa: C901  (its branches are constants of a kernel)
                 carry = sum_products(pieces, weights, carry, GATES, PRECISION)
         if SYNC:
             carry += doubt
+        if not EARLY:
+            found = load_step(
+                grad, slots, states, cells, first, first_c, t, top, wide, off_h, off_s,
+                has_step, stays, units, H, SLOTS,
+            )  # fmt: skip
+        gates, h, c, after, from_y = found
+        tl.store(read + row * H + off_h, h.to(read.dtype.element_ty), mask=own)
         if grad_c is not None:
             carry_c += tl.load(grad_c + row * H + off_h, mask=own, other=0).to(tl.float32)
         d_0, d_1, d_2, d_3, keep, keep_c = retreat(
-            CELL, carry + from_y, carry_c, (s_0, s_1, s_2, s_3), h.to(tl.float32), c, after
+            CELL, carry + from_y, carry_c, gates, h, c, after
         )
         store_gates(deltas + row * (SLOTS * H) + off_s, d_0, d_1, d_2, d_3, own, H, SLOTS)
         if ALONE:

@@ -7,6 +7,10 @@ Axis letters as everywhere: T time, B batch, H hidden units. A program owns BB r
 import triton
 import triton.language as tl
 
+EARLY_SIZE = tl.constexpr(512)
+"""Numbers of a tile up to which those of a step are loaded before its products, to come meanwhile;
+in larger ones they would take the registers that the products need."""
+
 
 @triton.jit
 def head(x):

@@ -9,6 +9,7 @@ import triton
 import triton.language as tl
 
 from .common import (
+    EARLY_SIZE,
     dot,
     load_gates,
     load_state,
@@ -105,6 +106,9 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
     ALONE: tl.constexpr = KIND == "tile"
     SYNC: tl.constexpr = KIND == "split"
     off_w = units[None, :] * H + ks[:, None]  # (BK, HS) of W^T
+    EARLY: tl.constexpr = (
+        ALONE or BB * HS <= EARLY_SIZE
+    )  # a step's numbers come while the products run
     WHOLE: tl.constexpr = H % HS == 0 and H % BK == 0
     w_mask = (units < H)[None, :] & (ks < H)[:, None]
     if RESIDENT:
@@ -120,7 +124,8 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
     doubt = 0.0
     for t in range(begin, end):
         row = t * wide + top
-        from_x = load_gates(slots + row * (SLOTS * H) + off_s, mine, H, GATES)
+        if EARLY:
+            from_x = load_gates(slots + row * (SLOTS * H) + off_s, mine, H, GATES)
         reads = alive
         if reset is not None:
             cleared = tl.load(reset + row + local, mask=alive, other=0) != 0
@@ -153,6 +158,8 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
                     mask = (units < H)[None, :] & more[:, None]
                     weights = load_weights(w + off_w + k, mask, H, GATES, 0, WHOLE)
                 sums = add_products(h_k, weights, sums, GATES, PRECISION)
+        if not EARLY:
+            from_x = load_gates(slots + row * (SLOTS * H) + off_s, mine, H, GATES)
         h, c, s_0, s_1, s_2, s_3 = advance(CELL, from_x, sums, h, c)
         if SYNC:
             h += doubt

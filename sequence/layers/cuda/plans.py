@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 import torch
 
-ROWS = (16, 32, 64, 128)
-
 
 class Plan(NamedTuple):
     """How the kernels run."""
@@ -32,39 +30,70 @@ class Plan(NamedTuple):
     """The products of all gates are made at one time, a warp to a gate; not for `tile`."""
 
 
+class Card(NamedTuple):
+    """What a plan must fit."""
+
+    processors: int
+    """SMs."""
+    shared: int
+    """Bytes of shared memory that a program can have."""
+
+
+H100, A100 = Card(132, 232448), Card(108, 166912)
+
+SPLITS = ((16, 8), (16, 16), (32, 16), (32, 32), (128, 16))
+"""Rows and units of a program, the quickest first: the first whose grid fits the card is taken."""
+
+
 def choose(
-    gates: int, hidden: int, batch: int, dtype: torch.dtype, precision: str, processors: int
+    hidden: int, batch: int, dtype: torch.dtype, back: bool, card: Card = H100
 ) -> Plan | None:
-    """The plan for these sizes, or None where the loop of steps is right or better.
+    """The plan for these sizes, or None where the loop of steps is right.
 
     Args:
-        gates: products with the state in a step: 1, 3 or 4.
         hidden: H.
         batch: B.
         dtype: of all tensors.
-        precision: of float32 products, "tf32" or "tf32x3".
-        processors: that the card has (SMs).
+        back: the backward pass, which reads more.
+        card: that it runs on.
     """
-    if dtype not in (torch.float32, torch.bfloat16, torch.float16):
+    if dtype not in (torch.float32, torch.bfloat16, torch.float16) or card.shared < A100.shared:
         return None
-    width = max(16, power(hidden))
-    short, exact = dtype != torch.float32, dtype == torch.float32 and precision != "tf32"
+    width, short = max(16, power(hidden)), dtype != torch.float32
+
+    def fits(rows: int, units: int) -> bool:
+        return -(-batch // rows) * -(-hidden // units) <= card.processors
+
+    if width == 64 and not (short or back) and fits(16, 32):
+        return Plan("split", 16, 32, 64, True, 4, 1, stacked=True)
+    if width == 128 and short and not back and fits(16, 16):
+        return Plan("split", 16, 16, 128, True, 4, 1, stacked=True)
     if width <= 64 or (width == 128 and short):
-        rows = 16 if batch <= 1024 else 32
-        return Plan("tile", rows, width, width, True, 8 if exact or width > 64 else rows // 4, 2)
-    if width == 128:
-        units, depth, resident, stages = 16, 128, True, 1
-    elif width == 256:
-        units, depth, resident, stages = (16, 64, False, 3) if exact else (16, 256, True, 1)
-    else:
-        units, depth, resident, stages = 16, 128 if short else 64, False, 3 if exact else 2
-    across = -(-hidden // units)
-    fitting = [rows for rows in ROWS if -(-batch // rows) * across <= processors]
-    kind, rows = ("split", fitting[0]) if fitting else ("step", 64)
-    stacked = rows == 16
-    if not stacked:  # larger tiles of the batch: W is read in pieces
-        resident, depth, stages = False, min(depth, 64), 2
-    return Plan(kind, rows, units, depth, resident, 4, stages, stacked)
+        return _tile(width, batch, short, back, card)
+    fitting = [size for size in SPLITS if fits(*size)]
+    if not fitting:
+        return Plan("step", 32, 32, 32, False, 4, 3, stacked=True)
+    return _split(*fitting[0], width, short, back)
+
+
+def _tile(width: int, batch: int, short: bool, back: bool, card: Card) -> Plan:
+    if short:
+        return Plan("tile", 16, width, width, True, 8 if width == 128 else 4, 2)
+    rows = 32 if batch > 1024 and card.shared >= H100.shared else 16
+    return Plan("tile", rows, width, width, True, 4 if back and rows == 16 else 8, 2)
+
+
+def _split(rows: int, units: int, width: int, short: bool, back: bool) -> Plan:
+    if rows == 128:
+        return Plan("split", rows, units, 32, False, 8, 2)
+    if not short:
+        depth, stages = 32 if units == 32 else 64, 2 if width == 128 else 3
+        return Plan("split", rows, units, depth, False, 4, stages, stacked=True)
+    if rows == 16 and width == 256:
+        return Plan("split", 16, 16, 256, True, 4, 1, stacked=True)
+    if units == 32 and back:
+        return Plan("split", 64, 16, 128, False, 4, 2)
+    return Plan("split", rows, max(units, 16), 128, False, 4, 2, stacked=True)
 
 
 def power(number: int) -> int:
@@ -73,6 +102,7 @@ def power(number: int) -> int:
 
 
 @cache
-def processors_of(index: int) -> int:
-    """How many processors (SMs) a card has."""
-    return int(torch.cuda.get_device_properties(index).multi_processor_count)
+def card_of(index: int) -> Card:
+    """What a device has."""
+    found = torch.cuda.get_device_properties(index)
+    return Card(found.multi_processor_count, found.shared_memory_per_block_optin)

@@ -39,7 +39,7 @@ def resets(steps: int, batch: int) -> Tensor:
 def test_float32_equals_the_loop(name: str, sizes: tuple[int, int, int, int]) -> None:
     torch.manual_seed(0)
     case = make_case(name, sizes, resets(*sizes[:2]))
-    assert plan_for(GATES[name], case.x.to("cuda"), sizes[3]) is not None
+    assert plan_for(case.x.to("cuda"), sizes[3]) is not None
     assert error(on_gpu(case), exact(case)) < 1e-5
 
 
@@ -128,6 +128,16 @@ def test_one_accuracy_with_resets_and_without(kind: str) -> None:
         y = fast(given, state, reset)[0]
         got = torch.autograd.grad(y.square().sum(), [given, *fast.parameters()])
         assert error([y, *got], [want, *wants]) < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_second_derivatives_are_refused(kind: str) -> None:
+    layer = make(kind, 2, 17, dtype=torch.float32, device="cuda")
+    x = torch.randn(4, 3, 2, device="cuda", requires_grad=True)
+    reset = resets(4, 3).cuda()
+    (grad,) = torch.autograd.grad(layer(x, None, reset)[0].sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="no second derivative"):
+        grad.pow(2).sum().backward()  # type: ignore[no-untyped-call]
 
 
 @kinds
