@@ -16,7 +16,7 @@ def autocast_dtype(x: Tensor) -> torch.dtype | None:
     if x.is_cpu:  # spares the look-up of the device's name, which a step would feel
         return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
     kind = x.device.type
-    if not torch.amp.is_autocast_available(kind):  # the meta device
+    if kind != "cuda" and not torch.amp.is_autocast_available(kind):  # the meta device
         return None
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
 

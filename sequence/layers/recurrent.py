@@ -396,6 +396,7 @@ class Recurrent(nn.Module):
             pad = padding(lengths, x.shape[0])  # (T, B)
             x = x.masked_fill(pad.unsqueeze(-1), 0)
             reset = None if reset is None else reset & ~pad
+        starts = [(p.squeeze(0),) if len(p) == 1 else p.unbind(0) for p in parts]  # (B, H) each
         cells: list[Any] = []
         finals: list[Parts] = []
         for level, (names, found) in enumerate(zip(suffixes, weights, strict=True)):
@@ -403,7 +404,7 @@ class Recurrent(nn.Module):
                 x = dropout(x, self.dropout)
             outputs = []
             for suffix, matrices in zip(names, found, strict=True):
-                start = tuple(part[len(finals)] for part in parts)
+                start = tuple(rows[len(finals)] for rows in starts)
                 reverse = suffix.endswith("reverse")
                 record, final = self._direction(
                     x, start, matrices, reverse, reset, lengths, pad, traced

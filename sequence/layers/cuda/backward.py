@@ -12,6 +12,7 @@ import triton.language as tl
 from .common import (
     EARLY_SIZE,
     dot,
+    leave,
     load_gates,
     load_state,
     load_weights,
@@ -97,7 +98,7 @@ def backward(  # noqa: C901  (its branches are constants of a kernel)
         read: (T, B, H), written: the state that each step read, cleared where an episode begins.
         d_h: (B, H), written: the gradient of `first`; carries what is kept from launch to launch.
         d_c: as `d_h`, of `first_c`, or None.
-        counters: a zero for each row tile (int32), or None without a barrier.
+        counters: two zeros for each row tile (int32), zeros again afterwards; None without barrier.
         begin: the first pass.
         end: past the last.
         T: steps.
@@ -149,6 +150,9 @@ def backward(  # noqa: C901  (its branches are constants of a kernel)
         begun = tl.load(reset + (T - begin) * wide + top + local, mask=crosses, other=1) != 0
         crosses = crosses & (begun == 0)
     doubt = 0.0
+    counter = counters
+    if SYNC:
+        counter = counters + 2 * tl.program_id(0)
     for i in range(begin, end):
         t = T - 1 - i
         row = t * wide + top
@@ -210,7 +214,9 @@ def backward(  # noqa: C901  (its branches are constants of a kernel)
         crosses = stays
         if SYNC:
             target = (i + 1 - begin) * tl.num_programs(1)
-            doubt = wait_for_all(counters + tl.program_id(0), target, LOOKS)
+            doubt = wait_for_all(counter, target, LOOKS)
+    if SYNC:
+        leave(counter, counter + 1, tl.num_programs(1))
     tl.store(d_h + top * H + off_h, carry.to(d_h.dtype.element_ty), mask=mine)
     if cells is not None:
         tl.store(d_c + top * H + off_h, carry_c.to(d_c.dtype.element_ty), mask=mine)

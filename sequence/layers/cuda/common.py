@@ -138,3 +138,11 @@ def wait_for_all(counter, target, LOOKS: tl.constexpr):
         looks += 1
     tl.debug_barrier()
     return tl.where(seen >= target, 0.0, float("nan"))
+
+
+@triton.jit
+def leave(counter, departures, programs):
+    """Say that this program looks at `counter` no more; the last to leave sets both to 0 again."""
+    if tl.atomic_add(departures, 1) == programs - 1:
+        tl.store(counter, 0)
+        tl.store(departures, 0)

@@ -11,6 +11,7 @@ import triton.language as tl
 from .common import (
     EARLY_SIZE,
     dot,
+    leave,
     load_gates,
     load_state,
     load_weights,
@@ -76,7 +77,7 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
         w: (GATES * H, H), torch's W_hh.
         bias: (GATES * H,), added to the products with h, or None.
         reset: (T, B) boolean, or None.
-        counters: a zero for each row tile (int32), or None without a barrier.
+        counters: two zeros for each row tile (int32), zeros again afterwards; None without barrier.
         begin: the first step.
         end: past the last.
         B: rows of the batch.
@@ -122,6 +123,9 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
     if cells is not None:
         c = load_state(first_c, cells, begin, top, wide, off_h, mine, H).to(tl.float32)
     doubt = 0.0
+    counter = counters
+    if SYNC:
+        counter = counters + 2 * tl.program_id(0)
     for t in range(begin, end):
         row = t * wide + top
         if EARLY:
@@ -174,4 +178,6 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
             store_gates(slots + row * (SLOTS * H) + off_s, s_0, s_1, s_2, s_3, mine, H, SLOTS)
         if SYNC:
             target = (t + 1 - begin) * tl.num_programs(1)
-            doubt = wait_for_all(counters + tl.program_id(0), target, LOOKS)
+            doubt = wait_for_all(counter, target, LOOKS)
+    if SYNC:
+        leave(counter, counter + 1, tl.num_programs(1))

@@ -106,9 +106,7 @@ def _launch(
     grid = (-(-batch // plan.rows), -(-hidden // plan.units), 1)
     constants = (cell.name, cell.gates, cell.slots, hidden, plan.rows, plan.units, plan.depth)
     constants += (plan.resident, plan.stacked and cell.gates > 1, plan.kind, precision, LOOKS)
-    counters = None
-    if plan.kind == "split":  # of this call alone: streams share none, a graph clears them anew
-        counters = torch.zeros(grid[0], dtype=torch.int32, device=like.device)
+    counters = _zeros(like.device, 2 * grid[0]) if plan.kind == "split" else None
     like_these = tuple(2 if t is None else t.data_ptr() % 16 == 0 for t in tensors)
     key = (kernel is backward, constants, plan, like.dtype, like.device, like_these)
     compiled = _COMPILED.get(key)
@@ -128,6 +126,24 @@ def _launch(
         if compiled is not None:  # by the interpreter there is none
             _COMPILED[key] = compiled
 
+
+def _zeros(device: torch.device, size: int) -> Tensor:
+    """Counters for a barrier: a stream's own, which every kernel leaves at zero.
+
+    What runs at one time shares none: the kernels of a stream follow each other, and a graph, which
+    may be replayed beside them, gets some of its own.
+    """
+    options: dict[str, Any] = {"dtype": torch.int32, "device": device}
+    if not device.type == "cuda" or torch.cuda.is_current_stream_capturing():
+        return torch.zeros(size, **options)
+    stream = device.index, torch.cuda.current_stream().cuda_stream
+    found = _COUNTERS.get(stream)
+    if found is None or len(found) < size:
+        found = _COUNTERS[stream] = torch.zeros(max(size, 1024), **options)
+    return found
+
+
+_COUNTERS: dict[Any, Tensor] = {}
 
 _COMPILED: dict[Any, Any] = {}
 """What Triton has compiled: it finds it again by itself, but in half of a small batch's time."""

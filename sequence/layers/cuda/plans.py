@@ -6,7 +6,7 @@
 - `step`: a launch a step, in the place of the barrier.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import torch
@@ -45,6 +45,7 @@ SPLITS = ((16, 8), (16, 16), (32, 16), (32, 32), (128, 16))
 """Rows and units of a program, the quickest first: the first whose grid fits the card is taken."""
 
 
+@lru_cache(1024)
 def choose(
     hidden: int, batch: int, dtype: torch.dtype, back: bool, card: Card = H100
 ) -> Plan | None:
