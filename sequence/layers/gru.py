@@ -27,7 +27,7 @@ from .derivative import (
     tanh_backward,
     weight_grad,
 )
-from .gru_before import gru_before, step_before
+from .gru_before import gru_before, gru_before_direct, step_before
 from .operator import Resets, add_biases, project, transformed
 from .recurrent import Recurrent
 from .steps import GRUStep, Parts, Weights, gru_step, step_by_step
@@ -156,7 +156,8 @@ def gru_recurrence(
         run = gru_direct if is_plain(x) else gru
         states, _ = run(x, h, w_ih, w_hh, b_ih, b_hh, reset)
     else:
-        states, _ = gru_before(x, h, w_ih, w_hh, add_biases(b_ih, b_hh), reset)
+        run = gru_before_direct if is_plain(x) else gru_before
+        states, _ = run(x, h, w_ih, w_hh, add_biases(b_ih, b_hh), reset)
     return states
 
 

@@ -1,7 +1,7 @@
 """The GRU that resets before the product: masked recurrence with a hand-written backward.
 
 n = tanh(W_n x + U_n (r * h) + b) needs two products a step in each direction, the second after r is
-known. No fused kernel computes it. The slots of a step are r, z, n, in torch's order.
+known. torch and cuDNN have no kernel for it. The slots of a step are r, z, n, in torch's order.
 """
 
 from typing import Any
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from .cuda.dispatch import direct, on_gpu
 from .derivative import (
     chunks,
     input_grad,
@@ -34,8 +35,7 @@ def step_before(x: Tensor, h: Tensor, weights: Any) -> Tensor:
     return torch.lerp(n, h, z)  # (1 - z) * n + z * h
 
 
-@torch.library.custom_op("sidestep::gru_before", mutates_args=())
-def gru_before(
+def _forward(
     x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor | None, reset: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """All steps: x (T, B, D), h0 (B, H), bias b_ih + b_hh; states (T, B, H), slots (T, B, 3H)."""
@@ -57,6 +57,11 @@ def gru_before(
     return states, slots
 
 
+gru_before = torch.library.custom_op("sidestep::gru_before", _forward, mutates_args=())
+_forward_on_gpu = on_gpu("gru_before", _forward)
+gru_before.register_kernel("cuda")(_forward_on_gpu)
+
+
 @gru_before.register_fake
 def _(
     x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor | None, reset: Tensor | None
@@ -65,8 +70,7 @@ def _(
     return x.new_empty(steps, batch, h0.shape[1]), x.new_empty(steps, batch, w_ih.shape[0])
 
 
-@torch.library.custom_op("sidestep::gru_before_backward", mutates_args=())
-def gru_before_backward(
+def _backward(
     grad: Tensor,
     x: Tensor,
     h0: Tensor,
@@ -91,6 +95,13 @@ def gru_before_backward(
         torch.cat([w_rz, w_n]),
         deltas.sum((0, 1)),
     )
+
+
+gru_before_backward = torch.library.custom_op(
+    "sidestep::gru_before_backward", _backward, mutates_args=()
+)
+_backward_on_gpu = on_gpu("gru_before_backward", _backward, at=1)
+gru_before_backward.register_kernel("cuda")(_backward_on_gpu)
 
 
 def _walk_back(
@@ -166,13 +177,18 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> N
     ctx.biased = bias is not None
 
 
-def _differentiate(ctx: Any, grad: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, ...]:
+def _differentiate(
+    ctx: Any, grad: Tensor | None, _: Tensor | None, backward: Any = gru_before_backward
+) -> tuple[Tensor | None, ...]:
     if grad is None:
         return (None,) * 6
     need_x = ctx.needs_input_grad[0]
-    d_x, d_h0, d_w_ih, d_w_hh, d_bias = gru_before_backward(grad, *ctx.saved_tensors, need_x)
+    d_x, d_h0, d_w_ih, d_w_hh, d_bias = backward(grad, *ctx.saved_tensors, need_x)
     return d_x if need_x else None, d_h0, d_w_ih, d_w_hh, d_bias if ctx.biased else None, None
 
 
 gru_before.register_autograd(_differentiate, setup_context=_save)
 gru_before_backward.register_autograd(no_second_derivative)
+gru_before_direct = direct(
+    _forward_on_gpu, _backward_on_gpu, gru_before_backward, _save, _differentiate
+)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .backward import backward
+from .before import backward_before, forward_before
 from .forward import forward
 from .plans import Plan
 
@@ -90,6 +91,65 @@ def plain(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
     return tuple(None if t is None else t.contiguous() for t in tensors)
 
 
+def run_forward_before(
+    plan: Plan,
+    precision: str,
+    slots: Tensor,
+    states: Tensor,
+    h0: Tensor,
+    w_hh: Tensor,
+    reset: Tensor | None,
+) -> None:
+    """Fill `states` and `slots`, in which the sums of x stand; see `before.forward_before`."""
+    steps, batch, hidden = states.shape
+    if states.numel():
+        gated = torch.empty_like(states[0]) if plan.kind == "split" else None
+        tensors = (slots, states, *plain(h0, w_hh, reset), gated)
+        _launch_before(forward_before, plan, precision, tensors, steps, batch, hidden, states)
+
+
+def run_backward_before(
+    plan: Plan,
+    precision: str,
+    grad: Tensor,
+    slots: Tensor,
+    states: Tensor,
+    h0: Tensor,
+    w_hh: Tensor,
+    reset: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Walk back; see `before.backward_before`.
+
+    Returns:
+        The gradients of the sums (T, B, 3H), what each step read and r times that (T, B, H), and
+        the gradient of the state before all (B, H).
+    """
+    steps, batch, hidden = states.shape
+    deltas, read, gated = map(torch.empty_like, (slots, states, states))
+    d_h = torch.empty(h0.shape, dtype=h0.dtype, device=h0.device)
+    if d_h.numel():
+        (upper,) = plain(grad)
+        tensors = (upper, slots, states, *plain(h0, w_hh, reset), deltas, read, gated, d_h)
+        _launch_before(backward_before, plan, precision, tensors, steps, batch, hidden, states)
+    return deltas, read, gated, d_h
+
+
+def _launch_before(
+    kernel: Any,
+    plan: Plan,
+    precision: str,
+    tensors: tuple[Tensor | None, ...],
+    steps: int,
+    batch: int,
+    hidden: int,
+    like: Tensor,
+) -> None:
+    grid = (-(-batch // plan.rows), -(-hidden // plan.units), 1)
+    constants = (hidden, plan.rows, plan.units, plan.depth, plan.kind, precision, LOOKS)
+    counters = _zeros(like.device, 2 * grid[0]) if plan.kind == "split" else None
+    _call(kernel, grid, plan, tensors, (counters, steps, batch), constants, like)
+
+
 def _launch(
     kernel: Any,
     cell: Cell,
@@ -107,24 +167,39 @@ def _launch(
     constants = (cell.name, cell.gates, cell.slots, hidden, plan.rows, plan.units, plan.depth)
     constants += (plan.resident, plan.stacked and cell.gates > 1, plan.kind, precision, LOOKS)
     counters = _zeros(like.device, 2 * grid[0]) if plan.kind == "split" else None
-    like_these = tuple(2 if t is None else t.data_ptr() % 16 == 0 for t in tensors)
-    key = (kernel is backward, constants, plan, like.dtype, like.device, like_these)
-    compiled = _COMPILED.get(key)
     pieces = [(k, k + 1) for k in range(passes)] if plan.kind == "step" else [(0, passes)]
     for begin, end in pieces:
-        arguments = (*tensors, counters, begin, end, *sizes, batch, *constants)
-        if compiled is not None:
-            compiled[grid](*arguments)
-            continue
-        compiled = kernel[grid](
-            *arguments,
-            num_warps=plan.warps,
-            num_stages=plan.stages,
-            enable_fp_fusion=True,
-            launch_cooperative_grid=plan.kind == "split",  # all programs at once, or an error
-        )
-        if compiled is not None:  # by the interpreter there is none
-            _COMPILED[key] = compiled
+        numbers = (counters, begin, end, *sizes, batch)
+        _call(kernel, grid, plan, tensors, numbers, constants, like)
+
+
+def _call(
+    kernel: Any,
+    grid: tuple[int, int, int],
+    plan: Plan,
+    tensors: tuple[Tensor | None, ...],
+    numbers: tuple[Any, ...],
+    constants: tuple[Any, ...],
+    like: Tensor,
+) -> None:
+    """One launch, of what was compiled before if it was."""
+    kinds = tuple(2 if t is None else t.data_ptr() % 16 == 0 for t in tensors)
+    key = (kernel.__name__, constants, plan, like.dtype, like.device, kinds)
+    compiled = _COMPILED.get(key)
+    if compiled is not None:
+        compiled[grid](*tensors, *numbers, *constants)
+        return
+    compiled = kernel[grid](
+        *tensors,
+        *numbers,
+        *constants,
+        num_warps=plan.warps,
+        num_stages=plan.stages,
+        enable_fp_fusion=True,
+        launch_cooperative_grid=plan.kind == "split",  # all programs at once, or an error
+    )
+    if compiled is not None:  # by the interpreter there is none
+        _COMPILED[key] = compiled
 
 
 def _zeros(device: torch.device, size: int) -> Tensor:

@@ -10,7 +10,16 @@ from torch import Tensor
 from sidestep.sequence.layers.derivative import input_grad, weight_grad
 from sidestep.sequence.layers.operator import project
 
-from .launch import GRU, LSTM, RELU, RNN, run_backward, run_forward
+from .launch import (
+    GRU,
+    LSTM,
+    RELU,
+    RNN,
+    run_backward,
+    run_backward_before,
+    run_forward,
+    run_forward_before,
+)
 from .plans import Plan
 
 
@@ -62,6 +71,53 @@ def gru_backward(
         torch.cat([d_w_hh[hidden:], d_w_hh[:hidden]]),
         bias[hidden:],
         torch.cat([bias[hidden : 3 * hidden], bias[:hidden]]),
+    )
+
+
+def gru_before(
+    plan: Plan,
+    precision: str,
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    bias: Tensor | None,
+    reset: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """As `sidestep::gru_before`."""
+    steps, batch, _ = x.shape
+    hidden = h0.shape[1]
+    slots, states = x.new_empty(steps, batch, 3 * hidden), x.new_empty(steps, batch, hidden)
+    project(x, w_ih, bias, slots)
+    run_forward_before(plan, precision, slots, states, h0, w_hh, reset)
+    return states, slots
+
+
+def gru_before_backward(
+    plan: Plan,
+    precision: str,
+    grad: Tensor,
+    x: Tensor,
+    h0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    reset: Tensor | None,
+    states: Tensor,
+    slots: Tensor,
+    need_x: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """As `sidestep::gru_before_backward`."""
+    deltas, read, gated, d_h0 = run_backward_before(
+        plan, precision, grad, slots, states, h0, w_hh, reset
+    )
+    split = 2 * h0.shape[1]
+    w_rz, w_n = weight_grad(deltas[..., :split], read), weight_grad(deltas[..., split:], gated)
+    return (
+        input_grad(x, deltas, w_ih, need_x),
+        d_h0,
+        weight_grad(deltas, x),
+        torch.cat([w_rz, w_n]),
+        deltas.sum((0, 1)),
     )
 
 

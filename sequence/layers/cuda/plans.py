@@ -69,7 +69,8 @@ def choose(
         return Plan("split", 16, 32, 64, True, 4, 1, stacked=True)
     if width == 128 and short and not back and fits(16, 16):
         return Plan("split", 16, 16, 128, True, 4, 1, stacked=True)
-    if width <= 64 or (width == 128 and short):
+    roomy = not back or card.shared >= H100.shared
+    if width <= 64 or (width == 128 and short and roomy):
         return _tile(width, batch, short, back, card)
     fitting = [size for size in SPLITS if fits(*size)]
     if not fitting:
@@ -80,7 +81,7 @@ def choose(
 def _tile(width: int, batch: int, short: bool, back: bool, card: Card) -> Plan:
     if short:
         return Plan("tile", 16, width, width, True, 8 if width == 128 else 4, 2)
-    rows = 32 if batch > 1024 and card.shared >= H100.shared else 16
+    rows = 32 if batch > 1024 and width == 64 and card.shared >= H100.shared else 16
     return Plan("tile", rows, width, width, True, 4 if back and rows == 16 else 8, 2)
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from sidestep.sequence.layers import gru, lstm, rnn
+from sidestep.sequence.layers import gru, gru_before, lstm, rnn
 from sidestep.sequence.layers.cuda.plans import Plan
 
 OPERATORS = {
@@ -13,8 +13,9 @@ OPERATORS = {
     "relu": (rnn.rnn, rnn.rnn_backward),
     "lstm": (lstm.lstm, lstm.lstm_backward),
     "gru": (gru.gru, gru.gru_backward),
+    "gru_before": (gru_before.gru_before, gru_before.gru_before_backward),
 }
-GATES = {"rnn": 1, "relu": 1, "lstm": 4, "gru": 3}
+GATES = {"rnn": 1, "relu": 1, "lstm": 4, "gru": 3, "gru_before": 3}
 PLANS = {
     "tile": Plan("tile", 16, 32, 32, True, 4, 2),
     "tile, W from memory": Plan("tile", 32, 32, 32, False, 4, 2),

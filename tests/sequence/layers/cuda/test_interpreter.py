@@ -27,6 +27,9 @@ plans = pytest.mark.parametrize("plan", list(PLANS))
 def by_kernels(case: Case, plan: str) -> list[Tensor]:
     from sidestep.sequence.layers.cuda import operators
 
+    if case.name == "gru_before" and plan.startswith("step"):
+        pytest.skip("the loop takes the place of this plan")
+
     name = "rnn" if case.name == "relu" else case.name
     both: tuple[Any, Any] = (getattr(operators, name), getattr(operators, f"{name}_backward"))
     forward, backward = (partial(f, PLANS[plan], "tf32x3") for f in both)
@@ -37,7 +40,7 @@ def by_kernels(case: Case, plan: str) -> list[Tensor]:
 @pytest.mark.parametrize(
     ("plan", "pattern"),
     [(plan, "random") for plan in PLANS]
-    + [("step, stacked", pattern) for pattern in PATTERNS[:-1]],
+    + [("split, one program to a row tile", pattern) for pattern in PATTERNS[:-1]],
 )
 def test_both_passes_equal_the_loop(name: str, plan: str, pattern: str) -> None:
     torch.manual_seed(0)
@@ -110,7 +113,7 @@ def test_nothing_crosses_a_reset(name: str) -> None:
     case = make_case(name, (7, 3, 2, 23), reset)
     case.x[:4, 1] = float("nan")
     case = case._replace(weights=(*case.weights[:2], *[None] * len(case.weights[2:])))
-    for plan in ("tile", "step, stacked"):
+    for plan in ("tile", "split, one program to a row tile"):
         states, *_ = by_kernels(case, plan)
         assert states[4:, 1].isfinite().all() and states[:4, 1].isnan().all()
         clean = case._replace(x=case.x.nan_to_num(1.0))
@@ -119,7 +122,7 @@ def test_nothing_crosses_a_reset(name: str) -> None:
             assert g is not None
             g[:4, 1] = 0
         got = by_kernels(clean._replace(grads=tuple(late)), plan)
-        d_x, d_h0 = got[{"lstm": 3, "gru": 2}.get(name, 1) :][:2]
+        d_x, d_h0 = got[{"lstm": 3, "gru": 2, "gru_before": 2}.get(name, 1) :][:2]
         assert (d_x[:4, 1] == 0).all() and (d_h0[1] == 0).all() and (d_h0[0] != 0).any()
 
 
@@ -128,7 +131,7 @@ def test_float16_sums_in_float32(name: str) -> None:
     """bfloat16 is for a device to try."""
     torch.manual_seed(6)
     case = make_case(name, (5, 7, 3, 19), torch.rand(5, 7) < 0.2).to(torch.float16)
-    for plan in ("tile", "step, stacked"):
+    for plan in ("tile", "split, one program to a row tile"):
         assert error(by_kernels(case, plan), exact(case)) < 6e-3
 
 
