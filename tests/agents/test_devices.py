@@ -8,12 +8,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sidestep.agents import Trainer
-from sidestep.agents.acting.batch import map_inputs
+from sidestep.agents.acting.batch import Rollout, map_inputs
+from sidestep.agents.algorithms import reinforce
 from sidestep.sequence.fitting.optimise import DeviceDescent
 from sidestep.sequence.fitting.stored import under
 from sidestep.sequence.layers.operator import Resets
+from sidestep.sequence.state import map_state
 
-from .test_training import CASES, make_trainer
+from .test_training import CASES, SARSA, make_trainer
 
 MEMORIES = ("none", "rnn", "lstm", "gru", "attention")
 
@@ -165,3 +167,30 @@ def test_a_device_refuses_a_loss_that_is_not_finite() -> None:
     with pytest.raises(FloatingPointError, match="expected a finite loss and gradient, got loss"):
         agent.update(rollout)
     assert torch.equal(agent.flat.detach(), before)
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+@pytest.mark.parametrize("learner", ["deep-sarsa", "reinforce"])
+def test_an_update_mixes_no_devices_and_reads_nothing(
+    monkeypatch: pytest.MonkeyPatch, learner: str, memory: str
+) -> None:
+    """An update of rollouts, and a tick's network, on a device that has no numbers to read."""
+    options = SARSA if learner == "deep-sarsa" else {"batch": "rollout", "baseline": "value"}
+    here = make_trainer(learner, memory, options)
+    rollout = here.agent.collect(here.collector)
+    spaces = here.env.single_observation_space, here.env.single_action_space
+    agent: Any = type(here.agent)(*spaces, here.agent.config, 0, "meta")  # type: ignore[call-arg]
+    monkeypatch.setattr(agent.optimizer, "step", lambda: None)  # there is none on this device
+    monkeypatch.setattr(agent, "read", lambda figures: dict.fromkeys(figures, 0.5))
+    monkeypatch.setattr(reinforce, "explained_variance", lambda *tensors: 0.0)
+
+    def there(x: Tensor) -> Tensor:
+        return x.to("meta")
+
+    columns = [there(part) for part in rollout[1:-1]]
+    state = map_state(there, rollout.state)
+    moved = Rollout._make([map_inputs(rollout.inputs, there), *columns, state])
+    assert set(agent.update(moved)) >= {"loss", "gradient_norm"}
+    tick = map_inputs(moved.inputs, lambda x: x[0])
+    output, state = agent.network.step(tick, agent.initial_state(4))
+    assert agent.values(output, None).is_meta and devices((output, state)) == {"meta"}
