@@ -9,19 +9,22 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import torch
+from torch import Tensor
 
 from sidestep.agents import EnvConfig, RunConfig, Trainer, TrainingConfig, make_vector
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.runs import build_agent
-from sidestep.scripts.benches.skeleton import Flags, shown, write_result
+from sidestep.scripts.benches.skeleton import Flags, interleave, ratio, shown, write_result
 from sidestep.scripts.benches.trials import ENV, LEARNERS, Learners, Memories
 from sidestep.scripts.sequences.lm_task import LanguageTask, StreamConfig, default_text
 from sidestep.scripts.sequences.translate_data import DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_task import TranslationTask
-from sidestep.scripts.shared.console import command, progress
+from sidestep.scripts.shared.console import command, progress, say
+from sidestep.sequence import GRU, LSTM
 from sidestep.sequence.devices import FASTER_FROM, Work, device_of, work_of
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig
 from sidestep.sequence.limits import COUNT, POSITIVE
@@ -51,6 +54,8 @@ class Options(Flags):
     """Of agents."""
     sequences: bool = True
     """Measure language models and translation too."""
+    layers: bool = True
+    """Measure layers without resets beside torch.nn's on the device."""
     seconds: float = 2.0
     """Of a measurement, at least; it ends with an update."""
     workers: int = 1
@@ -149,19 +154,45 @@ def _sequence(job: Job, device: str) -> Made:
     return fitter, lambda: fitter.window[1], work
 
 
+SHAPE = (128, 64, 128, 128)
+"""T, B, D and H of the layers that are measured."""
+
+
+def beside_torch(device: str, shape: tuple[int, ...] = SHAPE, rounds: int = 21) -> dict[str, float]:
+    """Seconds of GRU and LSTM without resets by those of torch.nn's, forward and backward.
+
+    Both run torch's own kernel on a GPU: 1 says that weights are found where they should lie.
+    """
+    steps, batch, inputs, hidden = shape
+    x = torch.randn(steps, batch, inputs, device=device)
+    found = {}
+    for name, kind in (("GRU", GRU), ("LSTM", LSTM)):
+        layer: Any = kind(inputs, hidden, device=device)
+        runs = {"ours": partial(_pass, layer, x), "torch": partial(_pass, layer.to_torch(), x)}
+        found[name] = ratio(interleave(runs, rounds), "ours", "torch")
+    return found
+
+
+def _pass(layer: Any, x: Tensor) -> None:
+    layer(x)[0].sum().backward()
+    if x.is_cuda:
+        torch.cuda.synchronize()
+
+
 def run(options: Options) -> None:
     """Measure every training on both; write the result."""
     device, jobs = device_of(options.device), jobs_of(options)
     on_cpu = _all(jobs, "cpu", options.seconds, options.workers)
     on_device = _all(jobs, device, options.seconds, 1)
+    plain = beside_torch(device) if options.layers else {}
     name = torch.cuda.get_device_name() if device.startswith("cuda") else device
     ratios = [b.rate / a.rate for a, b in zip(on_cpu, on_device, strict=True)]
     columns = ("training", "rows", "multiply-adds", "CPU /s", f"{device} /s", "ratio", "auto")
     rows = [
         [job.name, f"{job.rows:,}", f"{a.work.products / 1e6:,.1f} M per {a.work.unit}",
-         f"{a.rate:,.0f}", f"{b.rate:,.0f}", f"{ratio:.2f}",
+         f"{a.rate:,.0f}", f"{b.rate:,.0f}", f"{faster:.2f}",
          device if a.work.is_much else "cpu"]
-        for job, a, b, ratio in zip(jobs, on_cpu, on_device, ratios, strict=True)
+        for job, a, b, faster in zip(jobs, on_cpu, on_device, ratios, strict=True)
     ]  # fmt: skip
     table = shown(f"Training on {name}", columns, rows)
     units = [m.work.unit for m in on_cpu]
@@ -172,11 +203,16 @@ Env steps of agents on `{ENV}` and symbols of sequence models that are learned f
 each with its command's settings at so many lanes or rows: on {name}, and on one thread of the CPU.
 
 {table}"""
+    if plain:
+        words = " and ".join(f"{value:.2f} ({kind})" for kind, value in plain.items())
+        page += f"\n\nLayers without resets, (T, B, D, H) = {SHAPE}, by torch.nn's time: {words}."
+        say(f"Layers without resets, by torch.nn's time on {device}: {words}")
     record = {
         "device": name,
         "torch": torch.__version__,
         "break_even": even,
         "table": FASTER_FROM,
+        "layers_by_torch": plain,
         "trainings": [
             {**job._asdict(), **a.work._asdict(), "cpu": a.rate, "device": b.rate}
             for job, a, b in zip(jobs, on_cpu, on_device, strict=True)

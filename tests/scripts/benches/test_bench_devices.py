@@ -34,7 +34,16 @@ def test_what_is_measured() -> None:
 
 def test_it_writes_rates_of_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Here on the CPU twice."""
-    small = ["--lanes", "4", "--learners", "deep-sarsa", "--seconds", "0.01", "--no-sequences"]
+    small = [
+        "--lanes",
+        "4",
+        "--learners",
+        "deep-sarsa",
+        "--seconds",
+        "0.01",
+        "--no-sequences",
+        "--no-layers",
+    ]
     devices.main(["--device", "cpu", *small, "--memories", "none", "--out", str(tmp_path)])
     record = json.loads((tmp_path / "results" / "devices.json").read_text())
     (row,) = record["trainings"]
@@ -48,6 +57,11 @@ def test_it_writes_rates_of_both(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_sequence_models_are_measured(job: Job) -> None:
     measured = devices.measure(job, "cpu", 1e-6)
     assert measured.rate > 10 and measured.work.unit == "update"
+
+
+def test_layers_are_measured_beside_torchs() -> None:
+    found = devices.beside_torch("cpu", (3, 2, 5, 7), rounds=2)
+    assert set(found) == {"GRU", "LSTM"} and min(found.values()) > 0
 
 
 def test_a_device_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
