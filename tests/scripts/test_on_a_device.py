@@ -212,7 +212,7 @@ def test_cudnn_finds_the_weights_in_one_chunk(name: str) -> None:
     vector = flatten_parameters(module)
     forms = [layer, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer)), flat]
     forms += [copy.deepcopy(layer).to("cpu").to(DEVICE), copy.deepcopy(layer).double().float()]
-    with torch.backends.cudnn.flags(allow_tf32=False), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("error")
         expected = copy.deepcopy(layer).to("cpu").double()(x.cpu().double())[0]
         for form in forms:
