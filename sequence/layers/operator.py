@@ -74,8 +74,10 @@ def transformed(*tensors: Tensor | None) -> bool:
     """
     if torch._C._are_functorch_transforms_active():
         return True
-    if torch.compiler.is_compiling():  # a graph for dual tensors, if any level of them is open
-        return forward_ad._current_level >= 0
+    if forward_ad._current_level < 0:  # no level is open in which a tensor could be dual
+        return False
+    if torch.compiler.is_compiling():  # a graph for dual tensors
+        return True
     unpack: Callable[[Tensor], Any] = forward_ad.unpack_dual
     return any(t is not None and unpack(t).tangent is not None for t in tensors)
 
