@@ -7,8 +7,8 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TOOLS = {"mypy", "ruff"}
-"""Of no test: they check the code in steps of their own, at the pins of constraints.txt."""
+TOOLS = {"mypy", "ruff", "triton"}
+"""Of no test here: they have steps of their own, at pins of their own."""
 
 
 def pins() -> list[str]:

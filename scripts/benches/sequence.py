@@ -4,11 +4,12 @@ import os
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from sidestep.scripts.benches import gpu
 from sidestep.scripts.benches.skeleton import Flags, interleave, ratio, shown, write_result
 from sidestep.scripts.shared.console import command, progress
 from sidestep.sequence import GRU, LSTM, RNN
@@ -19,7 +20,8 @@ STEP_SIZES = ((64, 64), (64, 128))
 RESET_RATE = 0.05
 EXAMPLES = """\
   sidestep bench sequence
-  sidestep bench sequence --quick --out out"""
+  sidestep bench sequence --quick --out out
+  sidestep bench sequence --device cuda"""
 
 Layer = GRU | LSTM | RNN
 
@@ -36,7 +38,15 @@ class Options(Flags):
     """Threads of torch; 0 leaves torch's own choice."""
     seed: int = 0
     """Seed of weights, inputs and resets."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where; "cuda" is another table: resets beside cuDNN without, eager and in a CUDA graph."""
     limits: ClassVar = {"repeats": COUNT, "threads": NATURAL}
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        super().__post_init__()
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("device: expected a GPU that torch can use, got none")
 
 
 @dataclass(frozen=True)
@@ -224,9 +234,38 @@ def _cells(rows: list[dict[str, Any]], columns: Columns) -> list[list[str]]:
     return [[cell(row) for cell in columns.values()] for row in rows]
 
 
+def bench_gpu(options: Options) -> None:
+    """Resets on a GPU beside cuDNN without."""
+    gpu.exactly()
+    rows = []
+    with progress() as bar:
+        cases = gpu.ROWS[:2] if options.quick else gpu.ROWS
+        task = bar.add_task("forward + backward on the GPU", total=len(cases))
+        for cell, shape in cases:
+            rows.append(gpu.compare(cell, shape, 3 if options.quick else options.repeats))
+            bar.advance(task)
+    found = gpu.device_words()
+    cells = [[show(row) for show in gpu.COLUMNS.values()] for row in rows]
+    table = shown("Forward + backward on a GPU", [*gpu.COLUMNS], cells)
+    words = (
+        f"Forward and backward on one {found['device']} (torch {found['torch']}, Triton "
+        f"{found['triton']}), medians of interleaved rounds, a ratio their median. Resets "
+        f"come with probability {gpu.RESET_RATE} at every step of every row; cuDNN has none, and "
+        "float32 is without TF32 on both sides. In a graph: the device's time without the host's."
+    )
+    markdown = "\n\n".join(["## Recurrent layers on a GPU", words, table])
+    result = {**found, "reset_rate": gpu.RESET_RATE, "rows": rows}
+    write_result(
+        options.out, "sequence_gpu", result, markdown, "sidestep bench sequence --device cuda"
+    )
+
+
 def run(options: Options) -> None:
     """Measure, show and write."""
     torch.manual_seed(options.seed)
+    if options.device == "cuda":
+        bench_gpu(options)
+        return
     if options.threads:
         torch.set_num_threads(options.threads)
     rounds = 3 if options.quick else options.repeats

@@ -46,22 +46,19 @@ def added(one, other):
 
 
 @triton.jit
-def load_bias(bias, units, H: tl.constexpr, GATES: tl.constexpr, BB: tl.constexpr):
-    """The bias of the products with h, as the sums (BB, HS) they begin with; zeros for None."""
-    a = tl.zeros((BB, units.shape[0]), tl.float32)
+def load_bias(bias, units, H: tl.constexpr, GATES: tl.constexpr):
+    """A bias of four gates, (1, HS) each; zeros for None."""
+    a = tl.zeros((1, units.shape[0]), tl.float32)
     b, c, d = a, a, a
     if bias is not None:
-        rows = load_gates(bias + units, units < H, H, GATES)
-        a, b, c, d = a + rows[0][None, :], a + rows[1][None, :], a + rows[2][None, :], d
-        if GATES > 3:
-            d += rows[3][None, :]
+        a, b, c, d = load_gates((bias + units)[None, :], (units < H)[None, :], H, GATES)
     return a, b, c, d
 
 
 @triton.jit(do_not_specialize=["begin", "end", "B"])
 def forward(  # noqa: C901  (its branches are constants of a kernel)
-            slots, states, cells, first, first_c, w, bias, reset, counters, begin, end, B,
-            CELL: tl.constexpr, GATES: tl.constexpr, SLOTS: tl.constexpr, H: tl.constexpr,
+            slots, states, cells, first, first_c, w, bias_x, bias, reset, counters, begin, end,
+            B, CELL: tl.constexpr, GATES: tl.constexpr, SLOTS: tl.constexpr, H: tl.constexpr,
             BB: tl.constexpr, HS: tl.constexpr, BK: tl.constexpr, RESIDENT: tl.constexpr,
             STACKED: tl.constexpr, KIND: tl.constexpr, PRECISION: tl.constexpr,
             LOOKS: tl.constexpr):  # fmt: skip
@@ -75,6 +72,7 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
         first: (B, H) the state before all.
         first_c: as `first`, of the cells, or None.
         w: (GATES * H, H), torch's W_hh.
+        bias_x: (GATES * H,), added to the sums of x, or None.
         bias: (GATES * H,), added to the products with h, or None.
         reset: (T, B) boolean, or None.
         counters: two zeros for each row tile (int32), zeros again afterwards; None without barrier.
@@ -117,7 +115,9 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
             weights = stacked(w, off_w, w_mask, H * H, GATES, 0)
         else:
             weights = load_weights(w + off_w, w_mask, H, GATES, 0, WHOLE)
-    start = load_bias(bias, units, H, GATES, BB)
+    start = load_bias(bias, units, H, GATES)
+    start_x = load_bias(bias_x, units, H, GATES)
+    nothing = tl.zeros((BB, HS), tl.float32)
     h = load_state(first, states, begin, top, wide, off_h, mine, H).to(tl.float32)
     c = h
     if cells is not None:
@@ -136,7 +136,7 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
             reads = alive & (cleared == 0)  # a cleared row is not even read
             h = tl.where(cleared[:, None], 0.0, h)
             c = tl.where(cleared[:, None], 0.0, c)
-        sums = start
+        sums = added(start, (nothing, nothing, nothing, nothing))
         if ALONE:
             if not RESIDENT:
                 weights = load_weights(w + off_w, w_mask, H, GATES, 0, WHOLE)
@@ -164,6 +164,7 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
                 sums = add_products(h_k, weights, sums, GATES, PRECISION)
         if not EARLY:
             from_x = load_gates(slots + row * (SLOTS * H) + off_s, mine, H, GATES)
+        from_x = added(from_x, start_x)
         h, c, s_0, s_1, s_2, s_3 = advance(CELL, from_x, sums, h, c)
         if SYNC:
             h += doubt

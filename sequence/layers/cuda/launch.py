@@ -42,6 +42,7 @@ def run_forward(
     h0: Tensor,
     c0: Tensor | None,
     w_hh: Tensor,
+    bias_x: Tensor | None,
     bias: Tensor | None,
     reset: Tensor | None,
 ) -> None:
@@ -49,7 +50,7 @@ def run_forward(
     steps, batch, hidden = states.shape
     if not states.numel():
         return
-    tensors = (slots, states, cells, *plain(h0, c0, w_hh, bias, reset))
+    tensors = (slots, states, cells, *plain(h0, c0, w_hh, bias_x, bias, reset))
     _launch(forward, cell, plan, precision, tensors, steps, (), batch, hidden, states)
 
 

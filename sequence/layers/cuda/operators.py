@@ -1,14 +1,12 @@
 """The operators' forward and backward on a GPU: products over all of time, and the kernels.
 
 Weights, biases and gradients are taken and given in torch's order of rows: nothing is put together
-or turned round but the GRU's gradients of W_hh and b_hh.
+or turned round but the GRU's gradients of W_hh and b_hh. The kernels add the biases: a product with
+a bias costs the host several times one without. At small sizes the host is what takes the time.
 """
 
 import torch
 from torch import Tensor
-
-from sidestep.sequence.layers.derivative import input_grad, weight_grad
-from sidestep.sequence.layers.operator import project
 
 from .launch import (
     GRU,
@@ -21,6 +19,16 @@ from .launch import (
     run_forward_before,
 )
 from .plans import Plan
+
+
+def flat(x: Tensor) -> Tensor:
+    """All rows of all steps, (T * B, size)."""
+    return x.reshape(-1, x.shape[2])
+
+
+def input_grad(x: Tensor, rows: Tensor, w_ih: Tensor, needed: bool) -> Tensor:
+    """The gradient of x from those of its sums, (T * B, gates * H); of size 0 unless `needed`."""
+    return (rows @ w_ih).view(x.shape) if needed else x.new_empty(0)
 
 
 def gru(
@@ -38,8 +46,8 @@ def gru(
     steps, batch, _ = x.shape
     hidden = h0.shape[1]
     slots, states = x.new_empty(steps, batch, 4 * hidden), x.new_empty(steps, batch, hidden)
-    project(x, w_ih, b_ih, slots[..., : 3 * hidden])
-    run_forward(GRU, plan, precision, slots, states, None, h0, None, w_hh, b_hh, reset)
+    torch.mm(flat(x), w_ih.t(), out=flat(slots)[:, : 3 * hidden])
+    run_forward(GRU, plan, precision, slots, states, None, h0, None, w_hh, b_ih, b_hh, reset)
     return states, slots
 
 
@@ -60,14 +68,14 @@ def gru_backward(
     deltas, read, d_h0, _ = run_backward(
         GRU, plan, precision, grad, None, slots, states, None, h0, None, w_hh, reset
     )
-    hidden = h0.shape[1]
-    from_x, from_h = deltas[..., hidden:], deltas[..., : 3 * hidden]  # r, z, n and u, r, z
-    bias = deltas.sum((0, 1))  # (4H,)
-    d_w_hh = weight_grad(from_h, read)
+    hidden, rows = h0.shape[1], flat(deltas)
+    from_x, from_h = rows[:, hidden:], rows[:, : 3 * hidden]  # r, z, n and u, r, z
+    bias = rows.sum(0)  # (4H,)
+    d_w_hh = from_h.t() @ flat(read)
     return (
         input_grad(x, from_x, w_ih, need_x),
         d_h0,
-        weight_grad(from_x, x),
+        from_x.t() @ flat(x),
         torch.cat([d_w_hh[hidden:], d_w_hh[:hidden]]),
         bias[hidden:],
         torch.cat([bias[hidden : 3 * hidden], bias[:hidden]]),
@@ -88,7 +96,9 @@ def gru_before(
     steps, batch, _ = x.shape
     hidden = h0.shape[1]
     slots, states = x.new_empty(steps, batch, 3 * hidden), x.new_empty(steps, batch, hidden)
-    project(x, w_ih, bias, slots)
+    torch.mm(flat(x), w_ih.t(), out=flat(slots))
+    if bias is not None:
+        slots += bias
     run_forward_before(plan, precision, slots, states, h0, w_hh, reset)
     return states, slots
 
@@ -110,14 +120,13 @@ def gru_before_backward(
     deltas, read, gated, d_h0 = run_backward_before(
         plan, precision, grad, slots, states, h0, w_hh, reset
     )
-    split = 2 * h0.shape[1]
-    w_rz, w_n = weight_grad(deltas[..., :split], read), weight_grad(deltas[..., split:], gated)
+    split, rows = 2 * h0.shape[1], flat(deltas)
     return (
-        input_grad(x, deltas, w_ih, need_x),
+        input_grad(x, rows, w_ih, need_x),
         d_h0,
-        weight_grad(deltas, x),
-        torch.cat([w_rz, w_n]),
-        deltas.sum((0, 1)),
+        rows.t() @ flat(x),
+        torch.cat([rows[:, :split].t() @ flat(read), rows[:, split:].t() @ flat(gated)]),
+        rows.sum(0),
     )
 
 
@@ -137,8 +146,8 @@ def lstm(
     hidden = h0.shape[1]
     slots, hs = x.new_empty(steps, batch, 4 * hidden), x.new_empty(steps, batch, hidden)
     cs = torch.empty_like(hs)
-    project(x, w_ih, bias, slots)
-    run_forward(LSTM, plan, precision, slots, hs, cs, h0, c0, w_hh, None, reset)
+    torch.mm(flat(x), w_ih.t(), out=flat(slots))
+    run_forward(LSTM, plan, precision, slots, hs, cs, h0, c0, w_hh, None, bias, reset)
     return hs, cs, slots
 
 
@@ -163,13 +172,14 @@ def lstm_backward(
         LSTM, plan, precision, grad_h, grad_c, slots, hs, cs, h0, c0, w_hh, reset
     )
     assert d_c0 is not None
+    rows = flat(deltas)
     return (
-        input_grad(x, deltas, w_ih, need_x),
+        input_grad(x, rows, w_ih, need_x),
         d_h0,
         d_c0,
-        weight_grad(deltas, x),
-        weight_grad(deltas, read),
-        deltas.sum((0, 1)),
+        rows.t() @ flat(x),
+        rows.t() @ flat(read),
+        rows.sum(0),
     )
 
 
@@ -186,9 +196,9 @@ def rnn(
 ) -> Tensor:
     """As `sidestep::rnn`."""
     states = x.new_empty(x.shape[0], x.shape[1], h0.shape[1])
-    project(x, w_ih, bias, states)
+    torch.mm(flat(x), w_ih.t(), out=flat(states))
     cell = RELU if relu else RNN
-    run_forward(cell, plan, precision, states, states, None, h0, None, w_hh, None, reset)
+    run_forward(cell, plan, precision, states, states, None, h0, None, w_hh, None, bias, reset)
     return states
 
 
@@ -210,10 +220,11 @@ def rnn_backward(
     deltas, read, d_h0, _ = run_backward(
         cell, plan, precision, grad, None, states, states, None, h0, None, w_hh, reset
     )
+    rows = flat(deltas)
     return (
-        input_grad(x, deltas, w_ih, need_x),
+        input_grad(x, rows, w_ih, need_x),
         d_h0,
-        weight_grad(deltas, x),
-        weight_grad(deltas, read),
-        deltas.sum((0, 1)),
+        rows.t() @ flat(x),
+        rows.t() @ flat(read),
+        rows.sum(0),
     )
