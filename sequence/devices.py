@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import nn
 
-FASTER_FROM = {"tick": 4_000_000, "update": 20_000_000}
+FASTER_FROM = {"tick": 6_000_000, "update": 16_000_000}
 """Multiply-adds from which on a GPU is faster than one thread of a CPU, by what is waited for: a
 tick of all lanes, after which actions are chosen, or a whole update of a sequence model."""
 
