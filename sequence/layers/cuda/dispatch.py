@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .plans import Plan, card_of, choose
+from .plans import Plan, before, card_of, choose
 from .precision import float32_precision
 
 SWITCH = "SIDESTEP_TRITON"
@@ -36,11 +36,14 @@ def on_gpu(name: str, loop: Callable[..., Any], at: int = 0) -> Callable[..., An
         loop: what runs on every other device; takes the same arguments.
         at: where x is among them; h0 follows, and of a backward pass gradients come first.
     """
+    resets_before = name.startswith("gru_before")
 
     def run(*arguments: Any) -> Any:
         x, h0 = arguments[at], arguments[at + 1]
         plan = plan_for(x, h0.shape[1], at > 0)
-        if plan is None or (plan.kind == "step" and name.startswith("gru_before")):
+        if plan is not None and resets_before:
+            plan = before(plan)
+        if plan is None:
             return loop(*arguments)
         from . import operators  # imports Triton
 

@@ -136,7 +136,7 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
             reads = alive & (cleared == 0)  # a cleared row is not even read
             h = tl.where(cleared[:, None], 0.0, h)
             c = tl.where(cleared[:, None], 0.0, c)
-        sums = added(start, (nothing, nothing, nothing, nothing))
+        sums = (nothing, nothing, nothing, nothing)
         if ALONE:
             if not RESIDENT:
                 weights = load_weights(w + off_w, w_mask, H, GATES, 0, WHOLE)
@@ -152,7 +152,7 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
                     mask = (units < H)[None, :] & more[:, None]
                     weights = stacked(w + k, off_w, mask, H * H, GATES, 0)
                 total = dot(h_k, weights, total, PRECISION)
-            sums = added(sums, unstacked(total))
+            sums = unstacked(total)
         else:
             for k in range(0, H, BK):
                 more = k + ks < H
@@ -164,7 +164,11 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
                 sums = add_products(h_k, weights, sums, GATES, PRECISION)
         if not EARLY:
             from_x = load_gates(slots + row * (SLOTS * H) + off_s, mine, H, GATES)
-        from_x = added(from_x, start_x)
+        if BB * HS > 1024:  # too large a tile to keep the bias in registers
+            start = load_bias(bias, units, H, GATES)
+        sums = added(sums, start)
+        if bias_x is not None:
+            from_x = added(from_x, start_x)
         h, c, s_0, s_1, s_2, s_3 = advance(CELL, from_x, sums, h, c)
         if SYNC:
             h += doubt

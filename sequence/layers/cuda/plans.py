@@ -81,21 +81,32 @@ def choose(
 def _tile(width: int, batch: int, short: bool, back: bool, card: Card) -> Plan:
     if short:
         return Plan("tile", 16, width, width, True, 8 if width == 128 else 4, 2)
-    rows = 32 if batch > 1024 and width == 64 and card.shared >= H100.shared else 16
-    return Plan("tile", rows, width, width, True, 4 if back and rows == 16 else 8, 2)
+    roomy = card.shared >= H100.shared
+    rows = 32 if batch > 1024 and width == 64 and roomy else 16
+    stages = 2 if roomy or not back else 1
+    return Plan("tile", rows, width, width, True, 4 if back and rows == 16 else 8, stages)
 
 
 def _split(rows: int, units: int, width: int, short: bool, back: bool) -> Plan:
     if rows == 128:
         return Plan("split", rows, units, 32, False, 8, 2)
     if not short:
-        depth, stages = 32 if units == 32 else 64, 2 if width == 128 else 3
+        depth, stages = 32 if units == 32 else 64, 2 if width == 128 and rows == 16 else 3
         return Plan("split", rows, units, depth, False, 4, stages, stacked=True)
     if rows == 16 and width == 256:
         return Plan("split", 16, 16, 256, True, 4, 1, stacked=True)
     if units == 32 and back:
         return Plan("split", 64, 16, 128, False, 4, 2)
     return Plan("split", rows, max(units, 16), 128, False, 4, 2, stacked=True)
+
+
+def before(plan: Plan) -> Plan | None:
+    """The same for the GRU that resets before, which meets twice a step and loads W in each."""
+    if plan.kind == "step":
+        return None
+    if plan.kind == "tile":
+        return plan._replace(rows=16, warps=8)
+    return plan._replace(warps=8) if plan.units == 32 else plan
 
 
 def power(number: int) -> int:
