@@ -285,7 +285,7 @@ def prepare(trial: Trial, steps: int) -> tuple[Run, list[Tensor]]:
 
         def run() -> object:
             launch.run_forward(
-                cell, trial.plan, "tf32x3", slots, states, cells, h0, c0, w, bias, reset
+                cell, trial.plan, "tf32x3", slots, states, cells, h0, c0, w, None, bias, reset
             )
             return None
 

@@ -165,8 +165,9 @@ def _launch(
 ) -> None:
     """One launch for all passes, or one for each."""
     grid = (-(-batch // plan.rows), -(-hidden // plan.units), 1)
-    constants = (cell.name, cell.gates, cell.slots, hidden, plan.rows, plan.units, plan.depth)
-    constants += (plan.resident, plan.stacked and cell.gates > 1, plan.kind, precision, LOOKS)
+    sizes_of = (hidden, plan.rows, plan.units, plan.depth)
+    ways = (plan.resident, plan.stacked and cell.gates > 1, plan.kind, precision)
+    constants = (cell.name, cell.gates, cell.slots, *sizes_of, *ways, LOOKS)
     counters = _zeros(like.device, 2 * grid[0]) if plan.kind == "split" else None
     pieces = [(k, k + 1) for k in range(passes)] if plan.kind == "step" else [(0, passes)]
     for begin, end in pieces:

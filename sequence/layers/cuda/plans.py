@@ -7,7 +7,7 @@
 """
 
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -117,5 +117,5 @@ def power(number: int) -> int:
 @cache
 def card_of(index: int) -> Card:
     """What a device has."""
-    found = torch.cuda.get_device_properties(index)
+    found: Any = torch.cuda.get_device_properties(index)
     return Card(found.multi_processor_count, found.shared_memory_per_block_optin)
