@@ -129,9 +129,7 @@ def backward(  # noqa: C901  (its branches are constants of a kernel)
     off_w = ks[:, None] * H + units[None, :]  # (BK, HS) of W
     ALONE: tl.constexpr = KIND == "tile"
     SYNC: tl.constexpr = KIND == "split"
-    EARLY: tl.constexpr = (
-        ALONE or BB * HS <= EARLY_SIZE
-    )  # a step's numbers come while the products run
+    EARLY: tl.constexpr = ALONE or BB * HS <= EARLY_SIZE  # see there
     WHOLE: tl.constexpr = H % HS == 0 and H % BK == 0
     FIRST: tl.constexpr = 2 if CELL == "gru" else 0  # its u, which U_n made, comes first
     w_mask = (ks < H)[:, None] & (units < H)[None, :]

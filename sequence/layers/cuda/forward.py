@@ -105,9 +105,7 @@ def forward(  # noqa: C901  (its branches are constants of a kernel)
     ALONE: tl.constexpr = KIND == "tile"
     SYNC: tl.constexpr = KIND == "split"
     off_w = units[None, :] * H + ks[:, None]  # (BK, HS) of W^T
-    EARLY: tl.constexpr = (
-        ALONE or BB * HS <= EARLY_SIZE
-    )  # a step's numbers come while the products run
+    EARLY: tl.constexpr = ALONE or BB * HS <= EARLY_SIZE  # see there
     WHOLE: tl.constexpr = H % HS == 0 and H % BK == 0
     w_mask = (units < H)[None, :] & (ks < H)[:, None]
     if RESIDENT:

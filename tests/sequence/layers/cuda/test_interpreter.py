@@ -145,3 +145,16 @@ def test_a_barrier_that_is_given_up_gives_nan(monkeypatch: pytest.MonkeyPatch) -
     case = make_case("gru", (3, 5, 2, 17), None)
     states, *_ = by_kernels(case, "split")
     assert states[0].isfinite().all() and states[1:, :, :16].isnan().all()
+
+
+@pytest.mark.parametrize("name", ["gru", "gru_before"])
+def test_counters_are_left_at_zero(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernels of a stream share them."""
+    from sidestep.sequence.layers.cuda import launch
+
+    counters = torch.zeros(4, dtype=torch.int32)
+    monkeypatch.setattr(launch, "_zeros", lambda device, size: counters[:size])
+    case = make_case(name, (3, 19, 2, 17), None)
+    for _ in range(2):
+        got = by_kernels(case, "split, one program to a row tile")
+        assert error(got, exact(case)) < 3e-6 and not counters.any()
