@@ -163,8 +163,7 @@ class Recurrent(nn.Module):
         by a parametrisation.
         """
         own: Any = self._parameters  # a tenth of getattr's time, which a small batch would feel
-        names = self._names[suffix]
-        found: list[Any] = [own[n] if n in own else getattr(self, n) for n in names]
+        found: list[Any] = [own[n] if n in own else getattr(self, n) for n in self._names[suffix]]
         if self.bias and (found[2] is None or found[3] is None):  # taken away by the user
             zeros = found[1].new_zeros(found[1].shape[0])
             found[2:4] = [zeros if bias is None else bias for bias in found[2:4]]
