@@ -108,7 +108,7 @@ def _sarsa_quick(traits: Traits, network: NetworkConfig, config: DeepSarsaConfig
     if network.remembers:  # a glimpse pays ticks later
         config = replace(config, rollout_steps=32, discount=0.95, learning_rate=1e-3)
         config = replace(config, trace_decay=0.95)
-        return replace(config, epsilon_fraction=1 / 3), training_of(traits, 3_000_000, 64)
+        return replace(config, epsilon_fraction=1 / 3), training_of(traits, 3_000_000, 16)
     config = replace(config, rollout_steps=4, trace_decay=0.8, discount=0.95)
     config = replace(config, epsilon_start=0.3, epsilon_end=0.0, epsilon_fraction=1.0)
     return config, training_of(traits, 2_000_000, 64)
@@ -160,7 +160,12 @@ def _reinforce_default(traits: Traits, network: NetworkConfig) -> Settings:
     if traits.is_quick:
         return _reinforce_quick(traits, network, config)
     if not network.remembers:
-        return config, training_of(traits, 500_000, 16)
+        if not traits.unscaled:
+            return config, training_of(traits, 500_000, 16)
+        # numbers of a body in motion: what an action is worth shows late
+        config = replace(config, discount=0.995, trace_decay=0.98, rollout_steps=64)
+        return replace(config, entropy_fraction=0.5), training_of(traits, 500_000, 8)
+    config = replace(config, entropy_start=0.05)
     if traits.time_limit is None or traits.time_limit > LONG:
         return replace(config, rollout_steps=ROLLOUT), training_of(traits, 1_000_000, 16)
     config = replace(config, batch="episodes", trace_decay=1.0, normalize_advantages=True)
@@ -168,17 +173,18 @@ def _reinforce_default(traits: Traits, network: NetworkConfig) -> Settings:
 
 
 def _reinforce_quick(traits: Traits, network: NetworkConfig, config: ReinforceConfig) -> Settings:
-    """Where many short episodes cost little."""
+    """Where many short episodes cost little.
+
+    Few lanes: small batches do not settle on waiting for the one path that they know, as large
+    ones do, and learn from fewer ticks.
+    """
     if traits.is_picture:  # with whole episodes it reaches less in the same time
         config = replace(config, trace_decay=0.9, discount=0.97, learning_rate=1e-3)
         config = replace(config, entropy_start=0.05, max_gradient_norm=1.0)
         return config, training_of(traits, 16_000_000, 128)
     config = replace(config, batch="episodes", trace_decay=1.0, learning_rate=3e-3)
-    if network.remembers:
-        config = replace(config, entropy_start=0.1, entropy_fraction=0.5)
-        return config, training_of(traits, 3_000_000, 128)
     config = replace(config, entropy_start=0.05, entropy_fraction=0.5)
-    return config, training_of(traits, 2_000_000, 32)
+    return config, training_of(traits, 3_000_000 if network.remembers else 2_000_000, 16)
 
 
 def _reinforce_textbook(traits: Traits, network: NetworkConfig) -> Settings:

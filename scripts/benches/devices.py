@@ -108,7 +108,7 @@ def measure(job: Job, device: str, seconds: float) -> Measured:
     torch.set_num_threads(1)
     trainer, done, work = _agent(job, device) if job.learner else _sequence(job, device)
     wait = torch.cuda.synchronize if device != "cpu" else _nothing
-    for _ in range(WARM if device != "cpu" else 1 if job.rows <= 1024 else 0):
+    for _ in range(WARM if device != "cpu" else 1):
         trainer._update()
     wait()
     begin, before = time.perf_counter(), done()

@@ -62,6 +62,25 @@ def test_unscaled_numbers_are_standardised_and_others_are_not(learner: str) -> N
         assert settings(learner, traits)[0].normalize_observations is traits.unscaled
 
 
+def test_reinforce_looks_far_ahead_in_unscaled_numbers() -> None:
+    body, _ = settings("reinforce", FOREIGN)
+    table, _ = settings("reinforce", FOREIGN._replace(unscaled=False))
+    assert (body.trace_decay, body.discount, body.rollout_steps) == (0.98, 0.995, 64)
+    assert (table.trace_decay, table.discount, table.rollout_steps) == (0.95, 0.99, 16)
+
+
+def test_deep_sarsa_explores_far_only_where_it_has_to() -> None:
+    foreign, quick = (settings("deep-sarsa", traits)[0] for traits in (FOREIGN, QUICK))
+    assert foreign.epsilon_repeat == 0.95 and foreign.repeat_where_cut
+    assert quick.epsilon_repeat == 0
+
+
+def test_batches_are_small_with_a_memory_and_for_whole_episodes() -> None:
+    for learner, memory in (("deep-sarsa", "gru"), ("reinforce", "gru"), ("reinforce", "none")):
+        assert settings(learner, QUICK, memory)[1].num_envs == 16
+    assert settings("deep-sarsa", QUICK)[1].num_envs == 64
+
+
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_lanes_are_many_where_they_cost_little(learner: str) -> None:
     quick, slow = settings(learner, QUICK)[1], settings(learner, FOREIGN)[1]
