@@ -125,7 +125,8 @@ def use(job: Job) -> tuple[Job, int, int]:
 @pytest.mark.parametrize("capability", [90, 80])
 def test_plans_fit(capability: int) -> None:
     limit = (H100 if capability == 90 else A100).shared
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    # forked: a process begun anew does not find this file, which pytest imports from its path
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("fork")) as pool:
         found = list(pool.map(use, jobs(capability)))
     bad = [entry for entry in found if entry[1] > SPILLED or entry[2] > limit]
     assert not bad, "\n".join(map(str, bad))
