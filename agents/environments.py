@@ -352,8 +352,8 @@ def check_spaces(
         ValueError: other observations or actions.
     """
     seen: Any = getattr(env, "single_observation_space", env.observation_space)
-    done: Any = getattr(env, "single_action_space", env.action_space)
-    for what, known, got in (("observations", observations, seen), ("actions", actions, done)):
+    played: Any = getattr(env, "single_action_space", env.action_space)
+    for what, known, got in (("observations", observations, seen), ("actions", actions, played)):
         if not _is_like(known, got):
             raise ValueError(
                 f"env {name}: expected {what} as in training, {space_in_words(known)}, "

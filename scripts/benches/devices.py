@@ -106,21 +106,21 @@ def jobs_of(options: Options) -> list[Job]:
 def measure(job: Job, device: str, seconds: float) -> Measured:
     """Train on one device until `seconds` have passed."""
     torch.set_num_threads(1)
-    trainer, done, work = _agent(job, device) if job.learner else _sequence(job, device)
-    wait = torch.cuda.synchronize if device != "cpu" else _nothing
+    trainer, learned, work = _agent(job, device) if job.learner else _sequence(job, device)
+    wait = torch.cuda.synchronize if device != "cpu" else _not_at_all
     for _ in range(WARM if device != "cpu" else 1):
         trainer._update()
     wait()
-    begin, before = time.perf_counter(), done()
+    begin, before = time.perf_counter(), learned()
     trainer._update()
     while time.perf_counter() - begin < seconds:
         trainer._update()
     wait()
-    return Measured((done() - before) / (time.perf_counter() - begin), work)
+    return Measured((learned() - before) / (time.perf_counter() - begin), work)
 
 
-def _nothing() -> None:
-    """Nothing is to be waited for."""
+def _not_at_all() -> None:
+    """Wait for nothing: the CPU has done what it was asked."""
 
 
 Made = tuple[Any, Callable[[], float], Work]
