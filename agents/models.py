@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import concatenate, create_empty_array
 from numpy.typing import NDArray
@@ -21,8 +20,9 @@ from torch import Tensor
 
 from sidestep.sequence.fitting.checkpoint import load_checkpoint, save_checkpoint
 from sidestep.sequence.fitting.records import build_config, check_entry, entries, shown
-from sidestep.sequence.fitting.runs import Report
+from sidestep.sequence.fitting.runs import Progress, Report
 
+from .acting.asked import Hidden, is_single, starts
 from .acting.batch import Inputs
 from .acting.infos import read_mask
 from .acting.policy import undisturbed
@@ -44,8 +44,6 @@ from .training import Trainer, unfinished
 
 MOST_LANES = 2**16
 """Lanes that a save may ask for; an env that is given may have more."""
-Hidden = tuple[Any, NDArray[np.int64]]
-"""What `predict` hands on between calls: the memory's state and the last actions."""
 
 
 class Algorithm:
@@ -116,6 +114,8 @@ class Algorithm:
             warnings.warn(self.agent.unread, stacklevel=2)
         self.verbose = verbose
         self.total_timesteps: int | None = None
+        self.evaluations: list[dict[str, Any]] = []
+        """The summaries of all evaluations of `learn`, each with the `steps` before it."""
         self._trainer: Trainer | None = None
         self._asked = 0  # by `learn`, since the schedules began
         if total_timesteps is not None:
@@ -147,6 +147,7 @@ class Algorithm:
         evaluate_every: int = 0,
         evaluation_episodes: int = 100,
         evaluation_env: VectorEnv[Any, Any, Any] | None = None,
+        evaluation_seed: int | None = None,
     ) -> Self:
         """Train for `total_timesteps` further env ticks, or a few more: updates are whole.
 
@@ -165,9 +166,10 @@ class Algorithm:
             evaluation_episodes: of each.
             evaluation_env: where they are played; None: an env of the same kind, which is not there
                 where this object was given a vector env.
+            evaluation_seed: of their worlds; None: it follows from this object's seed.
 
         Returns:
-            This object.
+            This object; its `evaluations` tell what was measured on the way.
 
         Raises:
             TypeError: a callback that is no function.
@@ -189,14 +191,23 @@ class Algorithm:
                 total_steps=self._begin(asked, reset_num_timesteps),
                 evaluate_every=evaluate_every,
                 evaluation_episodes=evaluation_episodes,
+                evaluation_seed=evaluation_seed,
             )
             if self._trainer is None:
                 self._trainer = Trainer(self.agent, self.env, config)
             self._trainer.go_on(config, self.total_timesteps, check)
             begin = self.agent.steps
             bar = config.total_steps if progress_bar else 0
+            if reset_num_timesteps:
+                self.evaluations.clear()
             with reporting(callback, begin, lines if self.verbose else 0, bar) as report:
-                self._trainer.run(report)
+
+                def noting(progress: Progress) -> bool | None:
+                    if progress.evaluation is not None:
+                        self.evaluations.append({"steps": progress.steps, **progress.evaluation})
+                    return report(progress)
+
+                self._trainer.run(noting)
         finally:
             if owned and check is not None:
                 check.close()
@@ -296,7 +307,7 @@ class Algorithm:
         with undisturbed(self.agent, self.agent.random):
             encoded = self.agent.encoder(observation, self.agent.device)
             lanes, device = len(encoded), self.agent.device
-            start = _starts(lanes, state, episode_start)
+            start = starts(lanes, state, episode_start)
             if lanes == 1 and action_masks is not None and np.ndim(action_masks) == 1:
                 action_masks = [action_masks]
             mask = read_mask({"action_mask": action_masks}, lanes, self.agent.num_actions)
@@ -425,28 +436,3 @@ class REINFORCE(Algorithm):
     """REINFORCE as a library; see `Algorithm` and `ReinforceConfig`."""
 
     learner = "reinforce"
-
-
-def _starts(lanes: int, state: Hidden | None, told: Any) -> NDArray[np.bool_]:
-    """(lanes,) where an episode starts.
-
-    Raises:
-        ValueError: a state or an `episode_start` of another number of lanes.
-    """
-    if state is not None and len(state[1]) != lanes:
-        raise ValueError(f"state: expected one of {lanes} observations, got {len(state[1])}")
-    start = np.asarray(False if told is None else told, dtype=np.bool_)
-    if start.shape not in ((), (lanes,)):
-        raise ValueError(f"episode_start: expected shape ({lanes},), got {start.shape}")
-    return np.full(lanes, state is None) | start
-
-
-def is_single(space: spaces.Space[Any], observation: Any) -> bool:
-    """Whether `observation` is one observation of `space`, and not a batch of them."""
-    match space:
-        case spaces.Dict():
-            name = next(iter(space.keys()))
-            return is_single(space[name], observation[name])
-        case spaces.Tuple():
-            return is_single(space.spaces[0], observation[0])
-    return np.ndim(observation) == len(space.shape or ())

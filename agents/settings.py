@@ -86,6 +86,9 @@ class TrainingConfig:
     """Lanes."""
     seed: int = 0
     """Of parameters, exploration and worlds; evaluation has its own."""
+    evaluation_seed: int | None = None
+    """Of the worlds of evaluations; None: it follows from the seed. The same one beside other
+    seeds: all are measured in the same worlds."""
     log_every: int = 10_000
     """Env steps between lines of metrics.jsonl."""
     evaluate_every: int = 100_000
@@ -112,6 +115,7 @@ class TrainingConfig:
             "total_steps": COUNT,
             "num_envs": COUNT,
             "seed": NATURAL,
+            "evaluation_seed": NATURAL,
             "log_every": COUNT,
             "evaluate_every": NATURAL,
             "evaluation_episodes": COUNT,

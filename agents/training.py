@@ -131,7 +131,8 @@ class Trainer(RunLoop):
         """Play greedy episodes on evaluation's own seeds; keep the agent if it is the best yet."""
         if self.evaluation_env is None:
             return None
-        seed = stream_seed(self.config.seed, EVALUATION)
+        told = self.config.evaluation_seed
+        seed = stream_seed(self.config.seed if told is None else told, EVALUATION)
         episodes, tells = self.config.evaluation_episodes, self.recent.tells
         result = evaluate(self.agent, self.evaluation_env, episodes, seed, True, tells).summary(
             self.optimum

@@ -10,9 +10,21 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from sidestep.agents import REINFORCE, DeepSARSA, DeepSarsaConfig, NetworkConfig, Progress
+from sidestep.agents import (
+    REINFORCE,
+    DeepSARSA,
+    DeepSarsaConfig,
+    EnvConfig,
+    Evaluation,
+    NetworkConfig,
+    Progress,
+    evaluate,
+    make_vector,
+    training,
+)
 from sidestep.agents.player import Player
 from sidestep.agents.reports import figures_of, line_of
+from sidestep.agents.training import EVALUATION, stream_seed
 from sidestep.sequence.fitting.runs import Every
 
 from .toys import Native
@@ -125,6 +137,29 @@ def test_evaluations_leave_learning_alone_and_say_what_they_need(
     assert (plain.agent.flat == watched.agent.flat).all()
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if "evaluation: return" in line] == ["80", "160"]
+
+
+def test_figures_come_back_and_seeds_share_their_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+
+    def noting(*args: Any) -> Evaluation:
+        seeds.append(args[3])
+        return evaluate(*args)
+
+    monkeypatch.setattr(training, "evaluate", noting)
+    for seed in (0, 1):
+        model = DeepSARSA(ID, num_envs=4, seed=seed, total_timesteps=320)
+        assert model.evaluations == []
+        model.learn(160, evaluate_every=160, evaluation_episodes=7, evaluation_seed=5)
+        model.learn(160, evaluate_every=160, evaluation_episodes=7, evaluation_seed=5)
+        first, last = model.evaluations
+        assert 160 <= first["steps"] < 200 and last["steps"] == model.num_timesteps
+        again = evaluate(model.agent, make_vector(EnvConfig(ID), 7), 7, stream_seed(5, EVALUATION))
+        assert last == {"steps": last["steps"], **again.summary()}
+    assert set(seeds) == {stream_seed(5, EVALUATION)}
+    model.learn(160, reset_num_timesteps=True, evaluate_every=160, evaluation_episodes=2)
+    assert [figures["episodes"] for figures in model.evaluations] == [2]
+    assert seeds[-1] == stream_seed(1, EVALUATION) != seeds[0]
 
 
 WRONG = [({"total_timesteps": n}, "total_timesteps") for n in (0, -5, 2.5, "many", None, np.nan)]
