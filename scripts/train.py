@@ -1,40 +1,31 @@
 """`sidestep train`: train an agent and leave a run folder with everything that belongs to it."""
 
-import argparse
 import sys
 import time
-from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from dataclasses import dataclass, field, make_dataclass, replace
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any
 
 import torch
 import tyro
-from gymnasium.vector import VectorEnv
 
 from sidestep.agents import (
     Agent,
-    EnvConfig,
     LearnerConfig,
-    NetworkConfig,
     Progress,
     RunConfig,
     Trainer,
-    TrainingConfig,
     evaluate,
     make_vector,
 )
 from sidestep.agents.algorithms.registry import (
     LEARNERS,
     OTHER_ACTIONS,
-    PLAIN,
-    preset,
-    presumed_lanes,
 )
 from sidestep.agents.environments import (
-    Vectorization,
     final_episodes,
-    for_training,
     lanes_for,
     name_of,
 )
@@ -48,7 +39,6 @@ from sidestep.agents.runs import (
 )
 from sidestep.agents.training import FINAL, stream_seed, unfinished
 from sidestep.scripts.shared.console import (
-    USER_ERRORS,
     console,
     guarded,
     parse,
@@ -59,69 +49,16 @@ from sidestep.scripts.shared.curves import learning_curve, save_figure
 from sidestep.scripts.shared.loop_bar import leave, run_with_bar
 from sidestep.scripts.shared.modules import NAMED, import_modules, import_noted
 from sidestep.scripts.shared.optimum import optimum_later, shown_in
+from sidestep.scripts.shared.repeating import note_resumed, write_command
+from sidestep.scripts.shared.settings_file import config_flag, read_settings
 from sidestep.scripts.shared.tables import evaluation_table
+from sidestep.scripts.shared.train_flags import EXAMPLES, Env, Options, parse_options
 from sidestep.scripts.shared.words import first_word
 from sidestep.scripts.viewer.episodes import record_episodes
 from sidestep.scripts.viewer.live import LiveFeed
 from sidestep.sequence.fitting.folder import writing
 from sidestep.sequence.fitting.log import read_log
 from sidestep.sequence.fitting.stored import Spec, check_tensors, under
-
-Env = VectorEnv[Any, Any, Any]
-
-EXAMPLES = """\
-  sidestep train deep-sarsa
-  sidestep train deep-sarsa --memory gru --seed 1 --out runs/gru
-  sidestep train reinforce --watch
-  sidestep train reinforce --env CartPole-v1
-  sidestep train resume runs/gru --total-steps 3000000"""
-
-
-@dataclass(frozen=True)
-class Options:
-    """Flags that every learner has."""
-
-    env: str = "sidestep/MovingObstacles-v0"
-    """A Gymnasium id with discrete actions; module:id imports the module first."""
-    env_kwargs: tuple[str, ...] = ()
-    """Keywords of the env, as name=value. Unless they name a pool, Crossing-v0 has 8,000 levels."""
-    preset: Literal["default", "textbook", "thorough"] = "default"
-    """Whose settings hold where no flag says otherwise: default, what solves most tasks soonest;
-    textbook, the rules as textbooks have them; thorough, a long run that comes nearest to the
-    optimum. The env's traits and the memory decide the rest."""
-    max_episode_steps: int | None = None
-    """Time limit in ticks; if left out the env's own, or 10,000 where it has none."""
-    vectorization: Vectorization = "auto"
-    """How its lanes are stepped; auto: native where the env has it, else sync."""
-    out: Path | None = None
-    """The run's folder, which must be new; runs/LEARNER-ENV-TIME if left out."""
-    episodes: int | None = None
-    """Fresh greedy episodes of the table at the end; 10,000, or 100 for foreign envs."""
-    gif_episodes: int = 6
-    """Greedy episodes of greedy.gif; 0: none."""
-    watch: bool = False
-    """See the latest policy play in a window of its own; training goes on at its pace."""
-    modules: tuple[str, ...] = ()
-    """Modules to import first: what they register can be named by the other flags."""
-    training: tyro.conf.OmitArgPrefixes[TrainingConfig] = field(default_factory=TrainingConfig)
-
-    def env_config(self) -> EnvConfig:
-        """The env's part of the flags."""
-        limit = self.max_episode_steps
-        return for_training(EnvConfig(self.env, self.env_kwargs, limit, self.vectorization))
-
-
-def options_of(learner: str) -> Any:
-    """The dataclass of a learner's flags: those that every learner has, and its configuration's."""
-    row = LEARNERS[learner]
-    config, flags_of = row.config, cast(Any, tyro.conf.OmitArgPrefixes)
-    return make_dataclass(
-        f"{config.__name__}Options",
-        [("agent", flags_of[config], field(default_factory=config))],
-        bases=(Options,),
-        namespace={"__doc__": row.words or f"Train {learner}."},
-        frozen=True,
-    )
 
 
 @dataclass(frozen=True)
@@ -154,6 +91,9 @@ def main(args: list[str] | None = None) -> None:
 
 def _main(args: list[str]) -> None:
     import_modules(args)  # a learner may be among what they register
+    file = config_flag(args)
+    if file is not None:
+        read_settings(file)  # likewise by the modules that it notes
     names = [*LEARNERS, *OTHER_ACTIONS]
     usage = f"usage: sidestep train {{{','.join(names)}}} [options]\n\nExamples:\n{EXAMPLES}"
     word = first_word(args, names, "a learner", usage)
@@ -167,51 +107,18 @@ def begin(learner: str, args: list[str]) -> Path:
     """Read the flags over the preset, and train; returns the run's folder."""
     with ExitStack() as stack:
         options, env = parse_options(learner, args, stack)
-        return train(learner, options, env)
+        return train(learner, options, env, ["train", learner, *args])
 
 
-def parse_options(learner: str, args: list[str], stack: ExitStack) -> tuple[Any, Env]:
-    """The flags, over the preset of learner, env and memory; and the env, which presets look at.
+def train(learner: str, options: Any, env: Env, typed: Sequence[str] = ()) -> Path:
+    """Begin a run in `env`; returns its folder.
 
     Args:
         learner: its name.
-        args: the words after it.
-        stack: closes the env in the end.
+        options: its flags.
+        env: with the training's lanes; not closed.
+        typed: the words after `sidestep`, for the run's command.txt.
     """
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--env", default=Options.env)
-    first.add_argument("--env-kwargs", nargs="*", default=())
-    first.add_argument("--max-episode-steps", default="")
-    first.add_argument("--vectorization", default=Options.vectorization)
-    first.add_argument("--memory", default=NetworkConfig.memory)
-    first.add_argument("--num-envs", default="")
-    first.add_argument("--preset", default=Options.preset)
-    known, _ = first.parse_known_args(args)
-    env: Env | None = None
-    refused = None
-    try:
-        limit = int(known.max_episode_steps) if known.max_episode_steps.isdigit() else None
-        config = EnvConfig(known.env, tuple(known.env_kwargs), limit, known.vectorization)
-        config = for_training(config)
-        lanes = presumed_lanes(learner, config, known.memory, known.preset)
-        lanes = int(known.num_envs) if known.num_envs.isdigit() else lanes
-        env = stack.enter_context(closing(make_vector(config, lanes)))
-        agent, training = preset(learner, env, known.memory, known.preset)
-    except USER_ERRORS as error:  # the parser below says so by the flag's name, if it is one's
-        refused = error
-        agent, training = preset(learner, PLAIN)
-    default = options_of(learner)(env=known.env, agent=agent, training=training)
-    options = parse(options_of(learner), f"train {learner}", args, EXAMPLES, default=default)
-    if env is None or refused is not None:
-        raise refused or RuntimeError("no env was made")
-    if (options.env_config(), options.training.num_envs) != (config, env.num_envs):
-        env = make_vector(options.env_config(), options.training.num_envs)
-        stack.enter_context(closing(env))
-    return options, env
-
-
-def train(learner: str, options: Any, env: Env) -> Path:
-    """Begin a run in `env`; returns its folder."""
     training = options.training
     torch.set_num_threads(training.threads)
     run = RunConfig(learner, options.env_config(), options.agent, training, tuple(NAMED))
@@ -221,12 +128,20 @@ def train(learner: str, options: Any, env: Env) -> Path:
     trainer = make_trainer(agent, env, run, folder, run.identity())
     with writing(folder, new=True):  # only now: what fails before leaves nothing behind
         create_run(folder, run)
+        write_command(folder, run, typed, ending(options))
         late = unfinished(run.agent, training.total_steps)
         if late is not None:
             say(late)
         with feed_of(folder, options.watch) as feed:
             finish(trainer, run, folder, options.episodes, options.gif_episodes, feed)
     return folder
+
+
+def ending(options: Any) -> list[str]:
+    """The flags on a run's end, which its config.json does not hold."""
+    words = [] if options.episodes is None else ["--episodes", str(options.episodes)]
+    few = options.gif_episodes
+    return words if few == Options.gif_episodes else [*words, "--gif-episodes", str(few)]
 
 
 def resume(options: ResumeOptions) -> None:
@@ -265,6 +180,9 @@ def _resume(options: ResumeOptions) -> None:
         trainer = make_trainer(agent, env, trained, folder, facts["run"])
         if not trainer.load_state_dict(tensors, facts):
             console.print("This env cannot restore its state: new episodes begin on fresh seeds.")
+        if asked != before:
+            words = ["--total-steps", str(asked), *ending(options)]
+            note_resumed(folder, facts["steps"], words)
         with feed_of(folder, options.watch) as feed:
             finish(trainer, run, folder, options.episodes, options.gif_episodes, feed)
     finally:

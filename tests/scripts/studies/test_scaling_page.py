@@ -1,0 +1,40 @@
+"""The commands of docs/scaling.md, one after the other, at small size."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from sidestep.scripts import cli
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "scaling.md"
+BLOCK = re.compile(r"^```(bash|toml) *([^\n]*)\n(.*?)^```", re.M | re.S)
+NARROW = ["--num-envs", "4", "--hidden-sizes", "7", "--total-steps", "200", "--rollout-steps", "8"]
+BRIEF = ["--evaluate-every", "100", "--evaluation-episodes", "4", "--episodes", "5"]
+SMALL = {"train": [*NARROW, *BRIEF, "--gif-episodes", "0"]}
+"""What makes a command small: flags that are added to its own, by its first word."""
+
+
+def commands(text: str) -> list[list[str]]:
+    """The words of each line of a block that is a command."""
+    return [words for line in text.splitlines() if (words := shlex.split(line, comments=True))]
+
+
+def small(words: list[str]) -> list[str]:
+    """A command of the page at small size, without `sidestep`."""
+    assert words[0] == "sidestep", words
+    return [*words[1:], *SMALL[words[1]]]
+
+
+def test_every_command_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = 0
+    for kind, name, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+        if kind == "toml":
+            Path(name).write_text(text, encoding="utf-8")
+            continue
+        for words in commands(text):
+            cli.main(small(words))
+            done += 1
+    assert done >= 2
