@@ -24,6 +24,7 @@ from sidestep.sequence.fitting.runs import Progress, Report
 
 from .acting.asked import Hidden, is_single, starts
 from .acting.batch import Inputs
+from .acting.draws import Draws
 from .acting.infos import read_mask
 from .acting.policy import undisturbed
 from .algorithms.learner import Agent, LearnerConfig
@@ -44,6 +45,8 @@ from .training import Trainer, unfinished
 
 MOST_LANES = 2**16
 """Lanes that a save may ask for; an env that is given may have more."""
+PREDICTIONS = 3
+"""Who asks for random numbers: none of those that have seeds of their own in `training`."""
 
 
 class Algorithm:
@@ -112,6 +115,7 @@ class Algorithm:
         self.agent: Agent = row.agent(*spaces, laid, seed, there)
         if self.agent.unread is not None:
             warnings.warn(self.agent.unread, stacklevel=2)
+        self._drawn = Draws((seed, PREDICTIONS))
         self.verbose = verbose
         self.total_timesteps: int | None = None
         self.evaluations: list[dict[str, Any]] = []
@@ -304,7 +308,8 @@ class Algorithm:
         if single:
             empty: Any = create_empty_array(space, 1)
             observation = concatenate(space, [observation], empty)
-        with undisturbed(self.agent, self.agent.random):
+        self._drawn.tick += 1
+        with undisturbed(self.agent, self._drawn):
             encoded = self.agent.encoder(observation, self.agent.device)
             lanes, device = len(encoded), self.agent.device
             start = starts(lanes, state, episode_start)

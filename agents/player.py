@@ -1,6 +1,5 @@
 """An agent at one env's controls: watching, recording and playing go through this."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from sidestep.sequence import State
 
 from .acting.batch import Inputs
+from .acting.draws import Draws
 from .acting.infos import read_mask
 from .acting.normalization import shown_rewards
 from .acting.policy import undisturbed
@@ -22,15 +22,17 @@ class PlayerState(NamedTuple):
 
     memory: State
     action: int
-    random: Mapping[str, Any]
-    """State of the exploration's stream."""
+    seed: int | tuple[int, ...]
+    """Of the exploration's random numbers."""
+    tick: int
+    """At which they stand."""
 
 
 class Player:
     """Feeds one env's observations to `agent.act` and keeps the hidden state between ticks.
 
     Args:
-        agent: what plays; its running statistics and its random stream are not touched.
+        agent: what plays; its running statistics and its random numbers are not touched.
         greedy: without exploration.
         seed: of the exploration, where not greedy.
 
@@ -41,7 +43,7 @@ class Player:
     def __init__(self, agent: Agent, greedy: bool = True, seed: int = 0) -> None:
         """Begin with a cleared state."""
         self.agent, self.greedy = agent, greedy
-        self.random = np.random.default_rng(seed)
+        self.random = Draws(seed)
         self.state = agent.initial_state(1)
         self.action = 0
         self.impression: Impression | None = None
@@ -71,17 +73,20 @@ class Player:
             inputs = self._inputs(encoded, episode_start, reward, info or {})
             self.impression = Impression(agent, inputs, self.state)
             actions, self.state = agent.act(inputs, self.state, self.greedy)
+        self.random.tick += 1
         self.action = int(actions[0])
         return self.action
 
     def get_state(self) -> PlayerState:
         """What `set_state` takes to go on from here as if nothing had happened since."""
-        return PlayerState(self.state, self.action, self.random.bit_generator.state)
+        return PlayerState(self.state, self.action, self.random.seed, self.random.tick)
 
     def set_state(self, state: PlayerState) -> None:
         """Go back to a `get_state()` of this player: memory, last action and exploration."""
         self.state, self.action = state.memory, state.action
-        self.random.bit_generator.state = dict(state.random)
+        if self.random.seed != state.seed:
+            self.random = Draws(state.seed)
+        self.random.tick = state.tick
 
     def _shown(self, reward: float) -> torch.Tensor:
         agent = self.agent

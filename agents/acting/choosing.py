@@ -4,19 +4,14 @@ Actions go to the env as numpy arrays, so they are chosen in numpy: for a few hu
 calls cost a third of torch's.
 """
 
-import json
-from typing import Any
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+from .draws import Draws
 
 Scores = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Actions = NDArray[np.int64]
-
-TINY = np.float32(1e-30)
 
 
 def linear(step: int, start: float, end: float, steps: int) -> float:
@@ -37,15 +32,21 @@ def greedy(scores: Scores, mask: Mask | None = None) -> Actions:
     return np.asarray(allowed.argmax(-1))
 
 
-def epsilon_greedy(
-    q: Scores, epsilon: float, random: np.random.Generator, mask: Mask | None = None
-) -> Actions:
+def uniform_action(uniform: NDArray[np.float64], count: int, mask: Mask | None = None) -> Actions:
+    """One of the allowed actions, each as probable: (B,) numbers in [0, 1) to (B,) actions."""
+    if mask is None:
+        return (uniform * count).astype(np.int64)
+    which = (uniform * mask.sum(-1)).astype(np.int64)
+    return np.asarray((mask.cumsum(-1) > which[:, None]).argmax(-1))
+
+
+def epsilon_greedy(q: Scores, epsilon: float, random: Draws, mask: Mask | None = None) -> Actions:
     """The greedy action with probability 1 - epsilon, else a uniformly drawn allowed one.
 
     Args:
         q: (B, A) action values.
         epsilon: in [0, 1]; at 0 nothing is drawn from `random`.
-        random: the agent's stream.
+        random: the agent's random numbers.
         mask: (B, A) bool, the allowed actions; None: all.
 
     Returns:
@@ -55,19 +56,15 @@ def epsilon_greedy(
     if epsilon == 0:
         return best
     lanes, count = q.shape
-    explores = random.random(lanes) < epsilon
-    if mask is None:
-        anything: Actions = random.integers(count, size=(lanes,))
-    else:
-        anything = greedy(random.random((lanes, count), dtype=np.float32), mask)
-    return np.where(explores, anything, best)
+    explores, which = random.uniform(2, lanes)
+    return np.where(explores < epsilon, uniform_action(which, count, mask), best)
 
 
 def epsilon_bouts(
     q: Scores,
     epsilon: float,
     repeat: float,
-    random: np.random.Generator,
+    random: Draws,
     last: Actions,
     exploring: Mask | None,
     mask: Mask | None = None,
@@ -82,7 +79,7 @@ def epsilon_bouts(
         q: (B, A) action values.
         epsilon: in [0, 1]; at 0 nothing is drawn from `random`, and no bout goes on.
         repeat: in [0, 1), the probability that a bout goes on after a tick.
-        random: the agent's stream.
+        random: the agent's random numbers.
         last: (B,) the actions before.
         exploring: (B,) lanes whose last action was one of a bout that may go on; None: it is not
             known, and lanes are in a bout with probability `epsilon`.
@@ -95,57 +92,28 @@ def epsilon_bouts(
     """
     if epsilon == 0:
         return greedy(q, mask), np.zeros(len(q), dtype=np.bool_)
-    lanes = np.arange(len(q))
+    lanes, count = q.shape
     begin = epsilon * (1 - repeat) / (1 - epsilon * repeat)
     if exploring is None:
-        exploring, begin = np.zeros(len(q), dtype=np.bool_), epsilon
-    goes_on = exploring & (random.random(len(q)) < repeat)
+        exploring, begin = np.zeros(lanes, dtype=np.bool_), epsilon
+    ends, begins, which = random.uniform(3, lanes)
+    goes_on = exploring & (ends < repeat)
     if mask is not None:
-        goes_on &= mask[lanes, last]
-    begins = ~goes_on & (random.random(len(q)) < begin)
-    drawn = epsilon_greedy(q, 1.0, random, mask)
-    actions = np.where(begins, drawn, greedy(q, mask))
-    return np.where(goes_on, last, actions), goes_on | begins
+        goes_on &= mask[np.arange(lanes), last]
+    begun = ~goes_on & (begins < begin)
+    actions = np.where(begun, uniform_action(which, count, mask), greedy(q, mask))
+    return np.where(goes_on, last, actions), goes_on | begun
 
 
-def sample_categorical(
-    logits: Scores, random: np.random.Generator, mask: Mask | None = None
-) -> Actions:
+def sample_categorical(logits: Scores, random: Draws, mask: Mask | None = None) -> Actions:
     """Draw actions with probabilities softmax(logits), by the Gumbel-max trick.
 
     Args:
         logits: (B, A).
-        random: the agent's stream.
+        random: the agent's random numbers.
         mask: (B, A) bool, the allowed actions; None: all.
 
     Returns:
         (B,) int64 actions.
     """
-    noise = random.standard_exponential(logits.shape, dtype=np.float32)
-    np.maximum(noise, TINY, out=noise)  # one draw in ten million is 0, whose log is not finite
-    return greedy(logits - np.log(noise), mask)
-
-
-def pack_random(random: np.random.Generator) -> Tensor:
-    """The state of a random stream as bytes in a tensor, for checkpoints."""
-    text = json.dumps(random.bit_generator.state)
-    return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
-
-
-def unpack_random(packed: Tensor) -> np.random.Generator:
-    """The random stream of `pack_random`.
-
-    Raises:
-        ValueError: not the state of a PCG64 generator.
-    """
-    try:
-        state: Any = json.loads(bytes(packed.tolist()).decode())
-        kind = state.get("bit_generator")
-        bits = np.random.PCG64()
-        if kind == "PCG64":
-            bits.state = state
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
-        kind = "something else"
-    if kind != "PCG64":
-        raise ValueError(f"random state: expected PCG64, got {kind!s:.60}")
-    return np.random.Generator(bits)
+    return greedy(logits + random.gumbel(*logits.shape), mask)

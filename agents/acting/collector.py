@@ -112,6 +112,7 @@ class Collector:
         obs, info = self.env.reset(seed=seed)
         lanes = self.num_envs
         self.acting: NDArray[np.int64] | None = None  # lanes that the policy plays; None: all
+        self.policy.random.lanes = None
         self.rows: Tensor | None = None  # those lanes, where the network is
         self.ended = np.zeros(lanes, dtype=np.bool_)
         self.count.begin()
@@ -161,6 +162,7 @@ class Collector:
                 final, _ = self._sent(last[0], np.zeros_like(restarted), reward, last[1])
             final_value = self._peek(final, there)
         self.state, self.ended = self.next_state, over
+        self.policy.random.tick += 1
         self._choose()
         return Tick(reward, terminated & valid, truncated, valid, final_value)
 
@@ -242,7 +244,7 @@ class Collector:
         acting = np.arange(self.num_envs) if self.acting is None else self.acting
         if lanes.sum() > FEW * len(acting):
             return
-        self.acting = np.flatnonzero(lanes)
+        self.acting = self.policy.random.lanes = np.flatnonzero(lanes)
         indices = map(torch.from_numpy, (np.flatnonzero(lanes[acting]), self.acting))
         kept, self.rows = upload(list(indices), self.device)
         self.next_state = select_state(self.next_state, kept)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .batch import Episodes
 from .collector import Collector
+from .draws import Draws
 from .policy import Policy, undisturbed
 
 ENOUGH = 10
@@ -79,7 +80,7 @@ def evaluate(
     divide the episodes, the first lanes play one more.
 
     Args:
-        policy: what plays; its running statistics and its random stream are not touched.
+        policy: what plays; its running statistics and its random numbers are not touched.
         env: any vector env; not closed.
         episodes: how many.
         seed: of the env's lanes.
@@ -98,7 +99,7 @@ def evaluate(
     lanes = np.arange(env.num_envs)
     quota = episodes // env.num_envs + (lanes < episodes % env.num_envs)
     kept, missing = [], episodes
-    with undisturbed(policy, np.random.default_rng(seed)):
+    with undisturbed(policy, Draws(seed)):
         collector = Collector(env, policy, greedy=greedy)
         collector.begin(seed)
         while missing:

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-import numpy as np
-
 from sidestep.sequence import State
 
 from .batch import Inputs
 from .choosing import Actions
+from .draws import Draws
 from .encoding import ObservationEncoder
 
 
@@ -25,7 +24,7 @@ class Policy(Protocol):
     """What plays: training, evaluation, watching and recording all go through this `act`."""
 
     encoder: ObservationEncoder
-    random: np.random.Generator
+    random: Draws
 
     @property
     def reward_scale(self) -> float:
@@ -42,7 +41,7 @@ class Policy(Protocol):
 
 
 @contextmanager
-def undisturbed(policy: Policy, random: np.random.Generator) -> Iterator[None]:
+def undisturbed(policy: Policy, random: Draws) -> Iterator[None]:
     """Let `policy` act on `random`, with its running statistics frozen; then give both back.
 
     So with the lanes that an agent explores in: those that act now are others.

@@ -177,11 +177,11 @@ class DeepSarsa(Agent):
         lanes = rollout.reward.shape[1]
         self._count_first_ends(rollout)
         figures: Mapping[str, Tensor | float] = {}
-        for _ in range(self.config.epochs):
+        for epoch in range(self.config.epochs):
             if self.config.minibatches == 1:
                 figures = self._learn(rollout)
                 continue
-            drawn = torch.from_numpy(self.random.permutation(lanes))
+            drawn = torch.from_numpy(self.random.permutation(lanes, epoch))
             (order,) = upload([drawn], self.device)
             for part in order.chunk(self.config.minibatches):
                 figures = self._learn(select_lanes(rollout, part))

@@ -1,17 +1,17 @@
-"""What every learner is: a network, an optimizer, a random stream, and `act`."""
+"""What every learner is: a network, an optimizer, random numbers, and `act`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 import torch
 from gymnasium import spaces
 from torch import Tensor
 
 from sidestep.agents.acting.batch import Inputs, Rollout
-from sidestep.agents.acting.choosing import Actions, Mask, Scores, pack_random, unpack_random
+from sidestep.agents.acting.choosing import Actions, Mask, Scores
+from sidestep.agents.acting.draws import Draws
 from sidestep.agents.acting.encoding import ObservationEncoder, check_picture
 from sidestep.agents.acting.normalization import RunningMoments
 from sidestep.agents.acting.transfer import download
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 Metrics = dict[str, float]
 
-LEARNING = ("optimizer.", "random", "time_mean", "exploring", "first_ends")
+LEARNING = ("optimizer.", "tick", "time_mean", "exploring", "first_ends")
 """How the names begin of what acting does not need."""
 
 
@@ -145,7 +145,7 @@ class Agent(ABC):
         self.flat = flatten_parameters(self.network)
         self.optimizer = Adam([self.flat], lr=config.learning_rate, eps=1e-5, fused=True)
         self._unread = DeviceDescent.of(self.flat, self.optimizer)
-        self.random = np.random.default_rng(seed)
+        self.random = Draws(seed)
         self.steps = 0
         """Env ticks learned from; the clock of every schedule."""
         self.total_steps = TrainingConfig.total_steps
@@ -393,7 +393,7 @@ class Agent(ABC):
         state |= {f"reward_moments.{k}": v for k, v in self.reward_moments.state_dict().items()}
         if len(self.encoder.largest):
             state["obs_largest"] = self.encoder.largest
-        state["random"] = pack_random(self.random)
+        state["tick"] = torch.tensor(self.random.tick)
         state["steps"] = torch.tensor(self.steps)
         return state
 
@@ -404,6 +404,7 @@ class Agent(ABC):
             ValueError: a tensor is missing, too many, of another shape or type, or says what no
                 learning can lead to.
         """
+        state = _of_today(state)
         own = self._stored(any(name.startswith("optimizer.") for name in state))
         if not learning:
             own = {k: v for k, v in own.items() if not k.startswith(LEARNING)}
@@ -414,18 +415,15 @@ class Agent(ABC):
                 within(state[f"{name}.{part}"], f"{name}.{part}", least)
         if "obs_largest" in own:
             within(state["obs_largest"], "obs_largest", 0.0, 255.0)
-        for name in ("steps", "optimizer.step"):
+        for name in ("steps", "tick", "optimizer.step"):
             if name in state:
                 within(state[name], name, 0.0)
-        if learning:
-            unpack_random(state["random"])
 
     def _stored(self, optimized: bool) -> dict[str, Tensor | Spec]:
         """What a stored state holds, by name; `optimized`: the optimizer has made a step."""
         own: dict[str, Tensor | Spec] = {
             k: v for k, v in Agent.state_dict(self).items() if not k.startswith("optimizer.")
         }
-        own["random"] = Spec(torch.uint8, (None,))
         if optimized:
             own |= {f"optimizer.{k}": spec for k, spec in adam_specs(self.network).items()}
         return own
@@ -437,6 +435,7 @@ class Agent(ABC):
             ValueError: `check_state` refuses it; nothing was changed.
         """
         self.check_state(state, learning)
+        state = _of_today(state)
         self.network.load_state_dict(under(state, "network."))
         for name, moments in (("obs", self.encoder.moments), ("reward", self.reward_moments)):
             moments.load_state_dict(under(state, f"{name}_moments."))
@@ -444,5 +443,13 @@ class Agent(ABC):
             self.encoder.largest = state["obs_largest"].clone()
         self.steps = int(state["steps"])
         if learning:
-            self.random = unpack_random(state["random"])
+            self.random.tick = int(state["tick"])
             load_adam(self.optimizer, self.flat, self.network, under(state, "optimizer."))
+
+
+def _of_today(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """An agent's state as it is written today: earlier ones hold a stream's state for the tick."""
+    if "random" not in state or "tick" in state:
+        return state
+    kept = {name: tensor for name, tensor in state.items() if name != "random"}
+    return {**kept, "tick": state["steps"]} if "steps" in state else kept

@@ -8,14 +8,14 @@ from functools import lru_cache, partial
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
-from numpy.typing import NDArray
 from rich.progress import Progress
 
 from sidestep.agents import EnvConfig, make_single
 from sidestep.agents.acting.batch import Inputs
+from sidestep.agents.acting.choosing import Actions
+from sidestep.agents.acting.draws import Draws
 from sidestep.agents.acting.encoding import ObservationEncoder
 from sidestep.envs import (
     LevelSolutions,
@@ -222,13 +222,13 @@ class OptimalPolicy:
         """Take the controls."""
         self.player = solution.player(env)
         self.encoder = ObservationEncoder(env.single_observation_space)
-        self.random = np.random.default_rng(0)
+        self.random = Draws(0)
         self.device = torch.device("cpu")
 
     def initial_state(self, batch: int) -> State:
         """None is kept."""
         return ()
 
-    def act(self, inputs: Inputs, state: State, greedy: bool) -> tuple[NDArray[np.int64], State]:
+    def act(self, inputs: Inputs, state: State, greedy: bool) -> tuple[Actions, State]:
         """The optimal actions (B,)."""
         return self.player.actions(), state

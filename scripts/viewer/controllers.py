@@ -5,6 +5,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from sidestep.agents.acting.draws import Draws
 from sidestep.agents.acting.policy import SinglePolicy
 from sidestep.agents.insight import Impression, imagine
 from sidestep.agents.player import Player, PlayerState
@@ -84,7 +85,7 @@ class AgentController(Controller):
 
     def begin(self, seed: int) -> None:
         """Explore by the seed too: the same episode comes again, whatever was played before."""
-        self.policy.random = np.random.default_rng((seed, EXPLORATION))
+        self.policy.random = Draws((seed, EXPLORATION))
 
     def get_state(self) -> PlayerState:
         """Memory, last action and exploration."""

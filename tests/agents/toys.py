@@ -16,6 +16,7 @@ from gymnasium.vector.utils import batch_space
 from torch import Tensor
 
 from sidestep.agents.acting.batch import Inputs, Rollout
+from sidestep.agents.acting.draws import Draws
 from sidestep.agents.acting.encoding import ObservationEncoder
 
 LENGTHS = (3, 1, 5, 2)
@@ -137,7 +138,7 @@ class Counting:
 
     def __init__(self, reward_scale: float = 1.0) -> None:
         self.encoder = ObservationEncoder(Scripted.observation_space)
-        self.random = np.random.default_rng(0)
+        self.random = Draws(0)
         self.reward_scale = reward_scale
         self.shown: list[Inputs] = []
 

@@ -176,7 +176,7 @@ class Tiny(Agent):
     def choose(self, output: Any, mask: Any, greedy: bool) -> Any:
         if greedy:
             return output.argmax(-1)
-        noise = self.random.gumbel(size=output.shape)
+        noise = self.random.gumbel(*output.shape)
         return (output / self.config.temperature + noise).argmax(-1)
 
     def values(self, output: Tensor, mask: Any) -> Tensor:

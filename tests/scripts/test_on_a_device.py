@@ -57,7 +57,7 @@ def tensors_of(folder: Path) -> dict[str, Tensor]:
 
 def shapes(tensors: dict[str, Tensor]) -> dict[str, Any]:
     """Names, shapes and types of a checkpoint, but for those that say how far it is."""
-    free = ("agent.random", "recent.rows")
+    free = ("agent.tick", "recent.rows")
     return {k: (tuple(v.shape), v.dtype) for k, v in tensors.items() if k not in free}
 
 

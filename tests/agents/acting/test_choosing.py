@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from sidestep.agents.acting.choosing import (
@@ -12,12 +11,28 @@ from sidestep.agents.acting.choosing import (
     epsilon_greedy,
     greedy,
     linear,
-    pack_random,
     sample_categorical,
-    unpack_random,
+    uniform_action,
 )
+from sidestep.agents.acting.draws import Draws
 
 N = 60_000
+
+
+class Told(Draws):
+    """Numbers as they are told."""
+
+    def __init__(self, *numbers: Any) -> None:
+        super().__init__(0)
+        self.numbers = np.array(numbers)
+
+    def uniform(self, count: int, rows: int) -> NDArray[np.float64]:
+        assert self.numbers.shape == (count, rows)
+        return self.numbers
+
+
+NOTHING = Told()
+"""Fails where anything is drawn."""
 
 
 def test_linear_by_hand() -> None:
@@ -52,34 +67,43 @@ def test_greedy_takes_the_first_of_equals_and_obeys_the_mask() -> None:
 def test_epsilon_greedy_frequencies(epsilon: float) -> None:
     q = rows([0.1, 0.9, -2.0, 0.3, 0.0], np.float32)
     share = epsilon / 5  # exploring draws the best action too
-    got = epsilon_greedy(q, epsilon, np.random.default_rng(1))
+    got = epsilon_greedy(q, epsilon, Draws(1))
     assert agree(got, [share, 1 - epsilon + share, share, share, share])
     mask = rows([True, False, True, False, True], np.bool_)
     share = epsilon / 3
-    got = epsilon_greedy(q, epsilon, np.random.default_rng(2), mask)
+    got = epsilon_greedy(q, epsilon, Draws(2), mask)
     assert agree(got, [1 - epsilon + share, 0, share, 0, share])
+
+
+def test_a_uniform_action_by_hand() -> None:
+    uniform = np.array([0.0, 0.24, 0.25, 0.99, 1 - 2**-53])
+    assert uniform_action(uniform, 4).tolist() == [0, 0, 1, 3, 3]
+    mask = np.array(
+        [[0, 1, 0, 1], [0, 1, 0, 1], [1, 1, 1, 1], [0, 1, 0, 1], [0, 0, 1, 0]], np.bool_
+    )
+    assert uniform_action(uniform, 4, mask).tolist() == [1, 1, 1, 3, 2]
 
 
 def test_epsilon_greedy_explores_each_lane_by_itself() -> None:
     q = np.tile(np.array([1, 0], dtype=np.float32), (2, 1))
-    random = np.random.default_rng(3)
-    pairs = np.array([epsilon_greedy(q, 1.0, random) for _ in range(4000)])
+    random = Draws(3)
+    pairs = np.zeros((4000, 2), np.int64)
+    for random.tick in range(4000):
+        pairs[random.tick] = epsilon_greedy(q, 1.0, random)
     assert agree(2 * pairs[:, 0] + pairs[:, 1], [0.25] * 4)
 
 
 def test_no_exploration_draws_nothing() -> None:
-    random = np.random.default_rng(4)
-    before = random.bit_generator.state
-    epsilon_greedy(rows([0.1, 0.9], np.float32), 0.0, random)
-    assert random.bit_generator.state == before
+    q = rows([0.1, 0.9], np.float32)
+    assert set(epsilon_greedy(q, 0.0, NOTHING).tolist()) == {1}
 
 
 def test_sample_categorical_frequencies() -> None:
     p = [0.5, 0.25, 0.125, 0.0625, 0.0625]
     logits = rows(list(np.log(p) + 7), np.float32)  # a constant changes nothing
-    assert agree(sample_categorical(logits, np.random.default_rng(5)), p)
+    assert agree(sample_categorical(logits, Draws(5)), p)
     mask = rows([False, True, True, False, False], np.bool_)
-    got = sample_categorical(logits, np.random.default_rng(6), mask)
+    got = sample_categorical(logits, Draws(6), mask)
     assert agree(got, [0, 2 / 3, 1 / 3, 0, 0])
 
 
@@ -89,42 +113,19 @@ def test_a_single_allowed_action_is_taken_however_bad() -> None:
     mask[np.arange(50), only] = True
     scores = np.full((50, 5), -80, dtype=np.float32)
     scores[:, 0] = 80
-    for random in (np.random.default_rng(seed) for seed in range(20)):
+    for random in map(Draws, range(20)):
         assert epsilon_greedy(scores, 0.5, random, mask).tolist() == only.tolist()
         assert sample_categorical(scores, random, mask).tolist() == only.tolist()
 
 
-def test_a_draw_of_exactly_zero_stays_finite() -> None:
-    class Zero:
-        def standard_exponential(self, shape: Any, dtype: Any) -> NDArray[Any]:
-            return np.zeros(shape, dtype)  # float32 draws hold a 0 once in ten million
-
-    logits = np.array([[0, 90, 0]], dtype=np.float32)
-    assert sample_categorical(logits, Zero()).tolist() == [1]  # type: ignore[arg-type]
-
-
-def test_packed_random_repeats_the_stream() -> None:
-    random = np.random.default_rng(7)
-    random.integers(3, size=5, dtype=np.int32)  # leaves half a draw in the generator
-    packed = pack_random(random)
-    assert packed.dtype == torch.uint8
-    again = unpack_random(packed.clone())
-    assert random.random(9).tolist() == again.random(9).tolist()
-    assert random.integers(3, size=9, dtype=np.int32).tolist() == (
-        again.integers(3, size=9, dtype=np.int32).tolist()
-    )
-    other = pack_random(np.random.Generator(np.random.PCG64DXSM()))
-    with pytest.raises(ValueError, match="expected PCG64, got PCG64DXSM"):
-        unpack_random(other)
-
-
 def test_bouts_explore_in_a_part_epsilon_of_all_ticks_and_last_as_long_as_they_should() -> None:
-    random, lanes, ticks = np.random.default_rng(0), 200, 500
+    random, lanes, ticks = Draws(0), 200, 500
     q = np.tile(np.array([0.0, 1.0, 0.5, 0.2], np.float32), (lanes, 1))
     last, exploring = np.zeros(lanes, np.int64), np.zeros(lanes, np.bool_)
     inside = np.zeros((ticks, lanes), np.bool_)
     played = np.zeros((ticks, lanes), np.int64)
     for t in range(ticks):
+        random.tick = t
         last, exploring = epsilon_bouts(q, 0.2, 0.9, random, last, exploring)
         inside[t], played[t] = exploring, last
     settled = slice(100, None)
@@ -138,46 +139,33 @@ def test_bouts_explore_in_a_part_epsilon_of_all_ticks_and_last_as_long_as_they_s
 
 
 def test_bouts_by_hand() -> None:
-    class Told:
-        """Uniform numbers and integers as they are told."""
-
-        def __init__(self, *numbers: Any) -> None:
-            self.numbers = list(numbers)
-
-        def random(self, size: Any, dtype: Any = None) -> Any:
-            return np.array(self.numbers.pop(0))
-
-        def integers(self, count: int, size: Any) -> Any:
-            return np.array(self.numbers.pop(0))
-
     q = np.array([[0, 1], [0, 1], [0, 1], [1, 0]], np.float32)
     last, exploring = np.array([0, 0, 0, 1]), np.array([True, True, False, False])
     # bouts go on below 0.5 and begin below 0.4 * 0.5 / 0.8 = 0.25; then actions are drawn
-    told = Told([0.4, 0.6, 0.4, 0.4], [0.9, 0.2, 0.3, 0.2], [0.0] * 4, [1, 0, 0, 1])
-    actions, now = epsilon_bouts(q, 0.4, 0.5, told, last, exploring)  # type: ignore[arg-type]
+    told = Told([0.4, 0.6, 0.4, 0.4], [0.9, 0.2, 0.3, 0.2], [0.5, 0.1, 0.4, 0.9])
+    actions, now = epsilon_bouts(q, 0.4, 0.5, told, last, exploring)
     assert actions.tolist() == [0, 0, 1, 1]  # goes on; ended, begins; best; begins
     assert now.tolist() == [True, True, False, True]
 
 
 def test_a_bout_ends_where_its_action_is_not_allowed_and_without_epsilon() -> None:
-    random, q = np.random.default_rng(0), np.array([[5.0, 1.0, 0.0]] * 400, np.float32)
+    random, q = Draws(0), np.array([[5.0, 1.0, 0.0]] * 400, np.float32)
     last, exploring = np.zeros(400, np.int64), np.ones(400, np.bool_)
     mask = np.tile([False, True, True], (400, 1))
     actions, _ = epsilon_bouts(q, 0.5, 0.99, random, last, exploring, mask)
     assert set(actions.tolist()) == {1, 2}
-    state = random.bit_generator.state
-    actions, now = epsilon_bouts(q, 0.0, 0.99, random, last + 2, exploring, mask)
+    actions, now = epsilon_bouts(q, 0.0, 0.99, NOTHING, last + 2, exploring, mask)
     assert set(actions.tolist()) == {1} and not now.any()
-    assert random.bit_generator.state == state
     actions, now = epsilon_bouts(q, 1.0, 0.0, random, last, exploring)
     assert now.all() and np.bincount(actions, minlength=3) == pytest.approx(400 / 3, rel=0.3)
 
 
 def test_where_bouts_are_not_known_lanes_explore_as_often_as_epsilon_says() -> None:
     """As in `predict` and at a player's controls, where nothing is carried between calls."""
-    random, q = np.random.default_rng(0), np.tile(np.array([0.0, 1.0], np.float32), (20_000, 1))
+    random, q = Draws(0), np.tile(np.array([0.0, 1.0], np.float32), (20_000, 1))
     actions, now = epsilon_bouts(q, 0.3, 0.95, random, np.zeros(20_000, np.int64), None)
     assert now.mean() == pytest.approx(0.3, abs=0.01)
     assert (actions == 0).mean() == pytest.approx(0.15, abs=0.01)
+    random.tick += 1
     begun = epsilon_bouts(q, 0.3, 0.95, random, actions, np.zeros(20_000, np.bool_))[1]
     assert begun.mean() == pytest.approx(0.3 * 0.05 / (1 - 0.3 * 0.95), abs=0.005)

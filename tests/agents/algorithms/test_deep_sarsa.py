@@ -11,6 +11,7 @@ from torch import Tensor, tensor
 
 from sidestep.agents import Collector, DeepSarsa, DeepSarsaConfig, NetworkConfig
 from sidestep.agents.acting.batch import Inputs, Rollout
+from sidestep.agents.acting.draws import Draws
 from sidestep.agents.acting.policy import undisturbed
 
 from ..toys import LANES, MODES, Native
@@ -248,7 +249,7 @@ def test_bouts_are_stored_and_go_on_where_they_stood() -> None:
         last = play(agents[0], last)
     stored = agents[0].state_dict()
     assert 16 < stored["exploring"].sum() < 48  # about half of them
-    with undisturbed(agents[0], np.random.default_rng(9)):
+    with undisturbed(agents[0], Draws(9)):
         play(agents[0], last, reset=True)  # of somebody else's lanes
     assert torch.equal(agents[0].state_dict()["exploring"], stored["exploring"])
     agents[1].load_state_dict(stored)

@@ -50,15 +50,15 @@ def test_going_back_and_on_repeats_every_tick(memory: str) -> None:
         env, player_of(env, memory, greedy=False), 0, exact=exact_values_of(env, 0.97)
     )
     first = []
-    for _ in range(37):
+    for _ in range(67):
         first.append(facts(session))
         session.begin() if session.tally.over else session.tick()
     assert len({fact[0] for fact in first}) > 2  # over several episodes
-    for number in reversed(range(37)):
+    for number in reversed(range(67)):
         assert session.back()
         assert facts(session) == first[number]
     assert not session.back()
-    for number in range(37):
+    for number in range(67):
         assert facts(session) == first[number]
         session.begin() if session.tally.over else session.tick()
 
