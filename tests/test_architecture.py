@@ -83,6 +83,8 @@ ORDER = {
         "watch",
         "record",
         "play",
+        "sweeps",
+        "sweep",
         "bench",
         "cli",
     ),

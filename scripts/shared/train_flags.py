@@ -77,7 +77,9 @@ def options_of(learner: str) -> Any:
     )
 
 
-def parse_options(learner: str, args: list[str], stack: ExitStack) -> tuple[Any, Env]:
+def parse_options(
+    learner: str, args: list[str], stack: ExitStack, more: tuple[type[Any], str, str] | None = None
+) -> tuple[Any, Env]:
     """The flags, over the preset of learner, env and memory; and the env, which presets look at.
 
     Settings of the file that `--config` names are like flags before those that are typed.
@@ -86,10 +88,13 @@ def parse_options(learner: str, args: list[str], stack: ExitStack) -> tuple[Any,
         learner: its name.
         args: the words after it.
         stack: closes the env in the end.
+        more: of another command that has all these flags: its dataclass over `options_of(learner)`,
+            its word, and its examples.
 
     Raises:
         OSError, ValueError: as of `read_settings` and `words_of`; and wrong flags.
     """
+    kind, word, examples = more or (options_of(learner), "train", EXAMPLES)
     configured = words_of_file(learner, args)
     typed, args = args, [*configured, *args]
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -114,9 +119,9 @@ def parse_options(learner: str, args: list[str], stack: ExitStack) -> tuple[Any,
     except USER_ERRORS as error:  # the parser below says so by the flag's name, if it is one's
         refused = error
         agent, training = preset(learner, PLAIN)
-    default = options_of(learner)(env=known.env, agent=agent, training=training)
+    default = kind(env=known.env, agent=agent, training=training)
     try:
-        options = parse(options_of(learner), f"train {learner}", args, EXAMPLES, default=default)
+        options = parse(kind, f"{word} {learner}", args, examples, default=default)
     except ValueError as error:
         raise ValueError(f"{_file_of(error, configured, typed)}{error}") from None
     if env is None or refused is not None:

@@ -1,0 +1,1 @@
+"""Searches over settings, by several processes and machines: `sidestep sweep`."""

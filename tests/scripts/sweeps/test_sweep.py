@@ -1,0 +1,318 @@
+"""`sidestep sweep`: exact numbers of trials, the winner on fresh seeds, settings that repeat it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("optuna")
+
+from sidestep.agents import EnvConfig, evaluate, load_agent, make_vector
+from sidestep.agents.environments import lanes_for
+from sidestep.agents.training import EVALUATION, stream_seed
+from sidestep.scripts import sweep, train
+from sidestep.scripts.sweeps import trial as trials
+from sidestep.scripts.sweeps import work
+from sidestep.scripts.sweeps.plots import history, importance, slices
+from sidestep.scripts.sweeps.study import Study
+from sidestep.scripts.sweeps.sweep import Sweep, sweep_of
+from sidestep.scripts.sweeps.trial import middle
+from sidestep.scripts.sweeps.workers import Worker
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
+
+SPACE = """
+learning_rate = {log = [1e-4, 1e-1]}
+hidden_sizes = {choices = [[5], [7, 3]]}
+trace_decay = 0.7
+"""
+SMALL = ["--num-envs", "4", "--rollout-steps", "8", "--total-steps", "200", "--rungs", "2"]
+SMALL += ["--evaluation-episodes", "6", "--evaluate-every", "100", "--episodes", "20"]
+SMALL += ["--gif-episodes", "0"]
+
+
+def words_in(folder: Path, *args: Any, seeds: int = 2) -> list[str]:
+    """The words of a small sweep, learner first; its files are in `folder`."""
+    space = folder / "space.toml"
+    if not space.exists():
+        space.write_text(SPACE)
+    words = ["deep-sarsa", "--space", str(space), "--storage", str(folder / "s"), *SMALL]
+    return [*words, "--seeds", str(seeds), "--fresh-seeds", "2", *map(str, args)]
+
+
+def study_of(words: list[str]) -> tuple[Sweep, Study]:
+    made = sweep_of(words[0], words[1:])
+    return made, Study(made.folder, made.space, made.record(), lambda: 0.6)
+
+
+def tensors(folder: Path) -> dict[str, bytes]:
+    found, _ = load_checkpoint(latest_checkpoint(folder))
+    return {name: tensor.numpy().tobytes() for name, tensor in found.items()}
+
+
+def test_a_search_and_what_it_leaves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = words_in(tmp_path, "--trials", 4)
+    sweep.main(words)
+    told = capsys.readouterr().out
+    made, study = study_of(words)
+    assert study.counts() == {"complete": 4}  # too few for the median to prune
+    best = study.best()
+    assert best is not None and best.value == min(t.value or 9 for t in study.trials())
+    assert f"Best: trial {best.number}, " in told and "Trials: 4 (4 complete)" in told
+
+    # each value is the mean regret over the search's seeds, on worlds that all trials share
+    for trial in study.trials():
+        assert trial.value == np.mean(trial.user_attrs["seeds"]) and len(
+            trial.user_attrs["seeds"]
+        ) == 2  # fmt: skip
+        assert trial.intermediate_values[2] == trial.value and len(trial.intermediate_values) == 2
+    point = made.space.point_of(best.params)
+    train.main([*config_of(tmp_path / "s"), "--seed", "1", "--out", str(tmp_path / "again"),
+                "--gif-episodes", "0", "--episodes", "5"])  # fmt: skip
+    agent, config = load_agent(tmp_path / "again")
+    assert config.agent.learning_rate == point["learning_rate"]
+    assert list(config.agent.network.hidden_sizes) == point["hidden_sizes"]
+    assert config.agent.trace_decay == 0.7
+    env = EnvConfig()
+    place = make_vector(env, lanes_for(6, env))
+    figures = evaluate(agent, place, 6, stream_seed(0, EVALUATION), tells=True).summary(
+        study.optimum
+    )
+    assert figures["regret"][0] == best.user_attrs["seeds"][1]
+
+    # the winner's runs are plain ones, on seeds that the search has not seen; only they are told
+    folders = work.winners_of(made, best.number)
+    assert [folder.name for folder in folders] == ["seed-2", "seed-3"]
+    assert made.plan(None).seeds == (0, 1)
+    for folder in folders:
+        assert str(folder) in told.replace("\n", "")
+        assert json.loads((folder / "config.json").read_text())["training"]["seed"] in (2, 3)
+    train.main([*config_of(tmp_path / "s"), "--seed", "2", "--out", str(tmp_path / "repeated"),
+                "--gif-episodes", "0", "--episodes", "5"])  # fmt: skip
+    assert tensors(tmp_path / "repeated") == tensors(folders[0])
+    for name in ("history.png", "importance.png", "slices.png", "winner.png"):
+        assert (tmp_path / "s" / name).read_bytes().startswith(b"\x89PNG")
+
+    # the same again makes nothing, more trials go on, and another study is refused
+    capsys.readouterr()
+    before = {folder: tensors(folder) for folder in folders}
+    sweep.main(words)
+    again = capsys.readouterr().out
+    assert "All 4 trials are made: none is added." in again
+    assert again.split("Best:")[1] == told.split("Best:")[1]
+    assert {folder: tensors(folder) for folder in folders} == before
+    sweep.main([*words, "--trials", "5"])
+    assert study.counts() == {"complete": 5}
+    with pytest.raises(SystemExit) as caught:
+        sweep.main([*words, "--env", "CartPole-v1"])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "expected env.id 'sidestep/MovingObstacles-v0'" in error
+
+
+def config_of(storage: Path) -> list[str]:
+    """The words of `sidestep train` with the winner's settings."""
+    path = storage / "best.toml"
+    told = tomllib.loads(path.read_text())
+    assert told["learner"] == "deep-sarsa" and "seed" not in told
+    assert next(iter(told)) == "learner" and list(told)[1:3] == ["trace_decay", "learning_rate"]
+    return ["deep-sarsa", "--config", str(path)]
+
+
+def test_the_value_over_seeds() -> None:
+    assert middle([1.0, 2.0, 6.0]) == 3.0
+    assert middle([0.0, 1.0, 3.0, 100.0]) == 2.0  # the middle half
+    assert trials.value_of({"return_mean": [2.0, 1.0, 3.0], "regret": [0.5, 0, 1]}) == 0.5
+    assert trials.value_of({"return_mean": [2.0, 1.0, 3.0]}) == 2.0
+
+
+def test_rungs_share_out_the_steps_and_seeds_go_side_by_side(tmp_path: Path) -> None:
+    made = sweep_of("deep-sarsa", words_in(tmp_path, "--rungs", 3, seeds=3)[1:])
+    steps: list[list[int]] = []
+    point = made.space.corners()[0][1]
+    seen: list[tuple[int, float]] = []
+    plan = made.plan(0.6)
+    train_to = trials._train_to
+
+    def noting(trainer: Any, goal: int, stop: Any) -> None:
+        train_to(trainer, goal, stop)
+        steps.append([trainer.config.seed, goal, trainer.agent.steps])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trials, "_train_to", noting)
+        values = trials.run_trial(
+            plan, made.options_of(point), lambda *told: bool(seen.append(told) or True)
+        )
+    assert [told[:2] for told in steps] == [
+        [seed, goal] for goal in (67, 134, 200) for seed in (0, 1, 2)
+    ]
+    assert all(goal <= made_steps < goal + 32 for _, goal, made_steps in steps)
+    assert [rung for rung, _ in seen] == [1, 2, 3] and seen[-1][1] == middle(values)
+
+
+def test_trials_that_come_to_nothing_end_no_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, calls = work.run_trial, iter(range(9))
+    errors = {0: FloatingPointError("loss is nan"), 1: RuntimeError("a fault\nof two lines")}
+
+    def failing(*args: Any) -> list[float]:
+        number = next(calls)
+        if number in errors:
+            raise errors[number]
+        return [float("inf"), 1.0] if number == 2 else run(*args)
+
+    monkeypatch.setattr(work, "run_trial", failing)
+    words = words_in(tmp_path, "--trials", 4)
+    sweep.main(words)
+    told = capsys.readouterr().out
+    assert "Trials: 4 (1 complete, 2 pruned, 1 failed)" in told
+    assert "Trial 0: not finite: loss is nan" in told
+    assert "Trial 1: RuntimeError: a fault of two lines" in told
+    assert "Trial 2: not finite: [inf, 1.0]" in told and "Best: trial 3" in told
+    with pytest.raises(SystemExit) as caught:
+        monkeypatch.setattr(work, "run_trial", lambda *_: 1 / 0)
+        sweep.main([*words, "--trials", "1", "--storage", str(tmp_path / "t")])
+    assert caught.value.code == 2
+    assert "trials: expected one that came to its end, got none" in capsys.readouterr().err
+
+
+def test_pictures_show_the_trials(tmp_path: Path) -> None:
+    words = words_in(tmp_path, "--trials", 9)
+    _, study = study_of(words)
+    values = [0.5, 0.4, 0.6, 0.2, 0.3, 0.9, 0.7]
+    with Worker(tmp_path / "workers") as worker:
+        assert study.take(worker, 9) is not None
+        for value in values:
+            trial: Any = study.take(worker, 9)
+            study.report(trial, 1, value)
+            if value == 0.9:
+                study.prune(trial)
+            else:
+                study.complete(trial, value)
+        failed: Any = study.take(worker, 9)
+        study.fail(failed, "a fault")
+    pruned, complete, best = history(study).axes[0].lines[:3]
+    assert np.array(pruned.get_xydata()).tolist() == [[5, 0.9]]
+    assert np.array(complete.get_xydata())[:, 1].tolist() == [0.5, 0.4, 0.6, 0.2, 0.3, 0.7]
+    assert np.array(best.get_ydata()).tolist() == [0.5, 0.4, 0.4, 0.2, 0.2, 0.2, 0.2]
+    assert history(study).axes[0].lines[3].get_label() == "failed"
+    drawn = importance(study)
+    assert drawn is not None
+    shares = [bar.get_width() for bar in drawn.axes[0].patches]  # type: ignore[attr-defined]
+    assert sum(shares) == pytest.approx(1.0) and shares == sorted(shares)
+    rate, sizes = slices(study).axes
+    found = study.best()
+    assert found is not None and rate.get_xscale() == "log"
+    x, y = np.array(rate.collections[1].get_offsets())[0]
+    assert (x, y) == (pytest.approx(found.params["learning_rate"]), 0.2)
+    assert [label.get_text() for label in sizes.get_xticklabels()] == ["[5]", "[7, 3]"]
+
+
+COMMAND = [sys.executable, "-m", "sidestep.scripts.cli", "sweep"]
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def started(words: list[str], folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, *words], cwd=folder, env=ONE_THREAD, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def at_work(study: Study) -> dict[int, int]:
+    """The trials that have come to a rung and go on, by the process that makes them."""
+    return {
+        int(t.user_attrs["worker"].split("-")[-2]): t.number
+        for t in study.trials()
+        if t.state.name == "RUNNING" and t.user_attrs.get("worker") and t.intermediate_values
+    }
+
+
+def test_two_processes_make_the_trials_asked_for_though_one_is_killed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = words_in(tmp_path, "--trials", 6, "--total-steps", 1500, "--pruner", "none")
+    made, study = study_of(words)
+    other = started(words, tmp_path)
+    killed: list[int] = []
+
+    watched = study_of(words)[1]
+
+    def kill() -> None:
+        while other.poll() is None and not killed:
+            running = at_work(watched)
+            if {other.pid, os.getpid()} <= running.keys():
+                time.sleep(0.05)  # not while it holds a lock, which would be free in half a minute
+                other.kill()
+                killed.append(running[other.pid])
+
+    while other.pid not in at_work(study):
+        assert other.poll() is None
+        time.sleep(0.01)
+    watch = threading.Thread(target=kill)
+    watch.start()
+    sweep.main(words)
+    watch.join()
+    other.communicate()
+    assert other.returncode == -signal.SIGKILL
+    assert study.counts() == {"complete": 6}
+    attempts = [t.user_attrs["attempts"] for t in study.trials()]
+    assert attempts[killed[0]] == 2 and sum(attempts) == 7
+    assert "Trials: 6 (6 complete)" in capsys.readouterr().out
+    assert not list((made.folder / "workers").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whom", ["child", "command"])
+def test_processes_of_one_command(whom: str, tmp_path: Path) -> None:
+    words = words_in(tmp_path, "--trials", 6, "--total-steps", 3000, "--jobs", "2")
+    made, study = study_of(words)
+    command = started(words, tmp_path)
+    while len(at_work(study)) < 2:
+        assert command.poll() is None
+        time.sleep(0.01)
+    children = list(at_work(study))
+    time.sleep(0.05)
+    os.kill(children[0] if whom == "child" else command.pid, signal.SIGKILL)
+    told, _ = command.communicate(timeout=300)
+    if whom == "child":
+        assert command.returncode == 0, told
+        assert "A worker ended by signal 9; another one takes up its trial." in told
+    else:  # its processes end too, and the next command goes on
+        end = time.monotonic() + 30
+        while at_work(study) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not at_work(study)
+        sweep.main([*words, "--jobs", "1"])
+    assert sum(study.counts().values()) == 6 and study.counts()["running"] == 0
+    best = study.best()
+    assert best is not None
+    assert all(work.is_made(made, folder) for folder in work.winners_of(made, best.number))
+
+
+@pytest.mark.slow
+def test_a_stopped_search_goes_on(tmp_path: Path) -> None:
+    words = words_in(tmp_path, "--trials", 4, "--total-steps", 3000)
+    made, study = study_of(words)
+    for _ in range(3):
+        command = started(words, tmp_path)
+        while not at_work(study) and not (made.folder / "winner").exists():
+            assert command.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.5)
+        command.send_signal(signal.SIGINT)
+        told, _ = command.communicate(timeout=300)
+        assert command.returncode == 130 and "the same command goes on from here" in told
+        assert not at_work(study)
+    sweep.main(words)
+    assert sum(study.counts().values()) == 4
+    assert all(t.user_attrs["attempts"] == 1 for t in study.trials())
