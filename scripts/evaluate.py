@@ -1,7 +1,7 @@
 """`sidestep evaluate`: measure trained runs on fresh episodes, from their checkpoints alone."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.shared.comparison import comparison_figure, comparison_table
 from sidestep.scripts.shared.console import check_folder, command, console, say, warn
 from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.finals import record_of
 from sidestep.scripts.shared.groups import Evaluated, notes_on
 from sidestep.scripts.shared.modules import import_noted
 from sidestep.scripts.shared.optimum import optimum_of
@@ -128,16 +129,9 @@ def _evaluated(folder: Path, options: Options) -> Evaluated:
     finally:
         env.close()
     optimum = optimum_of(where, show=True)
-    summary = result.summary(optimum)
-    if optimum is not None and optimum.over:
-        summary["optimum_over"] = optimum.over
-    how: dict[str, Any] = {
-        "seed": seed,
-        "greedy": not options.sampled,
-        "checkpoint": options.checkpoint,
-    }
-    how["env"] = asdict(where)
-    return folder, config, {**how, "steps": agent.steps, **summary}
+    how = not options.sampled, options.checkpoint
+    record = record_of(result.summary(optimum), seed, agent.steps, where, *how)
+    return folder, config, record
 
 
 main = command("evaluate", Options, run, EXAMPLES)

@@ -1,23 +1,21 @@
 """`sidestep train`: train an agent and leave a run folder with everything that belongs to it."""
 
+import shlex
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import tyro
 
 from sidestep.agents import (
-    Agent,
     LearnerConfig,
     Progress,
     RunConfig,
     Trainer,
-    evaluate,
     make_vector,
 )
 from sidestep.agents.algorithms.registry import (
@@ -25,8 +23,6 @@ from sidestep.agents.algorithms.registry import (
     OTHER_ACTIONS,
 )
 from sidestep.agents.environments import (
-    final_episodes,
-    lanes_for,
     name_of,
 )
 from sidestep.agents.reports import figures_of
@@ -37,28 +33,30 @@ from sidestep.agents.runs import (
     read_config,
     training_device,
 )
-from sidestep.agents.training import FINAL, stream_seed, unfinished
+from sidestep.agents.training import unfinished
 from sidestep.scripts.shared.console import (
-    console,
     guarded,
     parse,
     say,
-    warn,
 )
-from sidestep.scripts.shared.curves import learning_curve, save_figure
-from sidestep.scripts.shared.loop_bar import leave, run_with_bar
+from sidestep.scripts.shared.loop_bar import leave, run_with_bar, stoppable
 from sidestep.scripts.shared.modules import NAMED, import_modules, import_noted
-from sidestep.scripts.shared.optimum import optimum_later, shown_in
+from sidestep.scripts.shared.optimum import shown_in
 from sidestep.scripts.shared.repeating import note_resumed, write_command
 from sidestep.scripts.shared.settings_file import config_flag, read_settings
-from sidestep.scripts.shared.tables import evaluation_table
 from sidestep.scripts.shared.train_flags import EXAMPLES, Env, Options, parse_options
 from sidestep.scripts.shared.words import first_word
-from sidestep.scripts.viewer.episodes import record_episodes
+from sidestep.scripts.studies.jobs import processors
+from sidestep.scripts.studies.run import (
+    TARGET,
+    check_lanes,
+    conclude,
+    fresh_trainer,
+    restored_trainer,
+)
+from sidestep.scripts.studies.seeds import Study, make_runs, seeds_of
 from sidestep.scripts.viewer.live import LiveFeed
 from sidestep.sequence.fitting.folder import writing
-from sidestep.sequence.fitting.log import read_log
-from sidestep.sequence.fitting.stored import Spec, check_tensors, under
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,8 @@ def begin(learner: str, args: list[str]) -> Path:
     """Read the flags over the preset, and train; returns the run's folder."""
     with ExitStack() as stack:
         options, env = parse_options(learner, args, stack)
-        return train(learner, options, env, ["train", learner, *args])
+        how = train if options.seeds is None and options.jobs is None else train_seeds
+        return how(learner, options, env, ["train", learner, *args])
 
 
 def train(learner: str, options: Any, env: Env, typed: Sequence[str] = ()) -> Path:
@@ -119,22 +118,24 @@ def train(learner: str, options: Any, env: Env, typed: Sequence[str] = ()) -> Pa
         env: with the training's lanes; not closed.
         typed: the words after `sidestep`, for the run's command.txt.
     """
-    training = options.training
-    torch.set_num_threads(training.threads)
-    run = RunConfig(learner, options.env_config(), options.agent, training, tuple(NAMED))
-    folder = options.out or default_folder(learner, options.env)
-    agent = build_agent(run, training.seed, training_device(run, env), env=env)
-    warn(agent.unread)
-    trainer = make_trainer(agent, env, run, folder, run.identity())
+    run, folder = run_of(learner, options)
+    trainer = fresh_trainer(run, folder, env)
     with writing(folder, new=True):  # only now: what fails before leaves nothing behind
         create_run(folder, run)
         write_command(folder, run, typed, ending(options))
-        late = unfinished(run.agent, training.total_steps)
+        late = unfinished(run.agent, run.training.total_steps)
         if late is not None:
             say(late)
         with feed_of(folder, options.watch) as feed:
             finish(trainer, run, folder, options.episodes, options.gif_episodes, feed)
     return folder
+
+
+def run_of(learner: str, options: Any) -> tuple[RunConfig, Path]:
+    """The configuration and the folder that flags tell."""
+    env, modules = options.env_config(), tuple(NAMED)
+    run = RunConfig(learner, env, options.agent, options.training, modules)
+    return run, options.out or default_folder(learner, options.env)
 
 
 def ending(options: Any) -> list[str]:
@@ -154,12 +155,10 @@ def resume(options: ResumeOptions) -> None:
 
 def _resume(options: ResumeOptions) -> None:
     folder = options.run
-    run, last, tensors, facts = read_checkpoint(folder, modules=options.modules)
+    restored = read_checkpoint(folder, modules=options.modules)
+    run, last, _, facts = restored
     training = run.training
-    check_tensors(
-        {"collector.action": Spec(torch.int64, (training.num_envs,))},
-        {k: v for k, v in tensors.items() if k == "collector.action"},
-    )
+    check_lanes(restored)
     before = facts.get("total_steps") or training.total_steps
     asked = before if options.total_steps is None else options.total_steps
     training = replace(training, total_steps=asked, device=options.device or training.device)
@@ -170,23 +169,13 @@ def _resume(options: ResumeOptions) -> None:
         )
     for words in bent(run.agent, before, training.total_steps, facts["steps"]):
         say(words)
-    torch.set_num_threads(training.threads)
-    env = make_vector(run.env, training.num_envs)
-    try:
-        trained = replace(run, training=training)
-        device = training_device(trained, env)
-        agent = build_agent(run, training.seed, device, under(tensors, "agent."), env)
-        warn(agent.unread)
-        trainer = make_trainer(agent, env, trained, folder, facts["run"])
-        if not trainer.load_state_dict(tensors, facts):
-            console.print("This env cannot restore its state: new episodes begin on fresh seeds.")
+    with closing(make_vector(run.env, training.num_envs)) as env:
+        trainer = restored_trainer(restored, training, folder, env)
         if asked != before:
             words = ["--total-steps", str(asked), *ending(options)]
             note_resumed(folder, facts["steps"], words)
         with feed_of(folder, options.watch) as feed:
             finish(trainer, run, folder, options.episodes, options.gif_episodes, feed)
-    finally:
-        env.close()
 
 
 def bent(config: LearnerConfig, before: int, now: int, steps: int) -> list[str]:
@@ -209,17 +198,6 @@ def has_ended(folder: Path, last: Path) -> bool:
     return curve.exists() and curve.stat().st_mtime_ns >= last.stat().st_mtime_ns
 
 
-def make_trainer(agent: Agent, env: Any, run: RunConfig, folder: Path, identity: str) -> Trainer:
-    """The trainer of a run, with an evaluation env of its own; `identity`: which run it is."""
-    evaluation_env = None
-    if run.training.evaluate_every:
-        lanes = lanes_for(run.training.evaluation_episodes, run.env)
-        evaluation_env = make_vector(run.env, lanes)
-    facts = {"run": identity}
-    optimum = optimum_later(run.env, env)  # not before there is something to compare with it
-    return Trainer(agent, env, run.training, evaluation_env, folder, facts, optimum)
-
-
 def feed_of(folder: Path, watch: bool) -> AbstractContextManager[LiveFeed | None]:
     """The window of `--watch`, or none."""
     try:
@@ -237,7 +215,7 @@ def finish(
     gif_episodes: int,
     feed: LiveFeed | None = None,
 ) -> None:
-    """Train with a progress bar; then the table, curve.png and greedy.gif."""
+    """Train with a progress bar; then what `conclude` leaves."""
 
     def offer(state: Progress) -> None:
         over = state.steps >= trainer.config.total_steps
@@ -251,29 +229,60 @@ def finish(
     finally:
         if trainer.evaluation_env is not None:
             trainer.evaluation_env.close()
-    if episodes is None:
-        episodes = final_episodes(run.env)
-    if stop:
-        episodes = min(episodes, 500)
-    steps, seconds = trainer.agent.steps, trainer.seconds
-    console.print(
-        f"{steps:,} steps in {seconds:.1f} s of training, {steps / max(seconds, 1e-9):,.0f} steps/s"
-    )
-    test_env = make_vector(run.env, lanes_for(episodes, run.env))
-    try:
-        seed = stream_seed(run.training.seed, FINAL)
-        tells = trainer.recent.tells
-        result = evaluate(trainer.agent, test_env, episodes, seed, tells=tells)
-        summary = result.summary(trainer.optimum)
-    finally:
-        test_env.close()
-    console.print(evaluation_table(f"{trainer.agent.name}, greedy, fresh seeds", summary))
-    title = f"{trainer.agent.name} on {run.env.id}, seed {run.training.seed}"
-    save_figure(learning_curve(read_log(folder), title, trainer.optimum), folder / "curve.png")
-    if gif_episodes:
-        record_episodes(trainer.agent, run.env, gif_episodes, folder / "greedy.gif")
+    conclude(trainer, run, folder, episodes, gif_episodes, stop)
     say(f"Run folder: {folder}")
     leave(stop)
+
+
+def train_seeds(learner: str, options: Any, env: Env, typed: Sequence[str]) -> Path:
+    """Make a run for each of `--seeds`, several at once; returns the folder of all.
+
+    Args:
+        learner: its name.
+        options: its flags.
+        env: with the training's lanes; not closed.
+        typed: the words after `sidestep`.
+
+    Raises:
+        ValueError: flags that do not go together, or runs of another configuration in the folder.
+        SystemExit: a run failed, or a signal stopped all.
+    """
+    seeds, at_once = checked_seeds(options, typed)
+    run, folder = run_of(learner, options)
+    build_agent(run, seeds[0], training_device(run, env), env=env)  # what fails is told once
+    late = unfinished(run.agent, run.training.total_steps)
+    if late is not None:
+        say(late)
+    study = Study(run, seeds, folder, options.episodes, options.gif_episodes)
+    task = {"modules": list(NAMED), "typed": list(typed), "more": ending(options)}
+    with stoppable() as stop:
+        failed = make_runs(study, TARGET, at_once, task, stop)
+    if stop:
+        again = list(typed) if options.out else [*typed, "--out", str(folder)]
+        say(f"Stopped by {stop[0]}; `{shlex.join(['sidestep', *again])}` goes on from here.")
+        leave(stop[0])
+    if failed:
+        raise SystemExit(1)
+    return folder
+
+
+def checked_seeds(options: Any, typed: Sequence[str]) -> tuple[list[int], int]:
+    """The seeds, and how many runs are made at once.
+
+    Raises:
+        ValueError: flags that do not go together, or are out of range.
+    """
+    if options.seeds is None:
+        raise ValueError(f"jobs: expected --seeds beside it, got --jobs {options.jobs} alone")
+    seeds = seeds_of(options.seeds)
+    if any(word.partition("=")[0] == "--seed" for word in typed):
+        raise ValueError("seeds: expected them alone, got --seed beside --seeds")
+    if options.watch:
+        raise ValueError("seeds: expected no window beside them, got --watch")
+    jobs = processors() if options.jobs is None else options.jobs
+    if jobs < 1:
+        raise ValueError(f"jobs: expected at least 1, got {jobs}")
+    return seeds, min(jobs, len(seeds))
 
 
 def default_folder(learner: str, env_id: str) -> Path:

@@ -69,6 +69,7 @@ ORDER = {
         "figures",
         "viewer",
         "sequences",
+        "studies",
         "benches",
         "shapes",
         "watching",

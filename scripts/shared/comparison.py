@@ -96,7 +96,7 @@ def comparison_figure(runs: list[Evaluated]) -> Figure:
             bands.append((curve.steps, curve.low, curve.high, colour))
         if key == "return_mean":
             _draw_optima(axes, runs)
-        _draw_bands(axes, bands)
+        draw_bands(axes, bands)
         plain_axes(axes, "env steps", words)
         axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
     if logs:
@@ -104,7 +104,7 @@ def comparison_figure(runs: list[Evaluated]) -> Figure:
     return figure
 
 
-def _draw_bands(axes: Any, bands: list[tuple[Any, Any, Any, str]]) -> None:
+def draw_bands(axes: Any, bands: list[tuple[Any, Any, Any, str]]) -> None:
     """Fill from low to high over steps, within the axes as they are."""
     axes.set_ylim(axes.get_ylim())
     for steps, low, high, colour in bands:
@@ -119,7 +119,7 @@ def _draw_optima(axes: Any, runs: list[Evaluated]) -> None:
 
 
 def curve_of(logs: list[list[dict[str, Any]]], key: str) -> Curve:
-    """The mean over runs, read at the evaluations of the first, as far as all of them go.
+    """The mean over runs, read at the evaluations of the first, and where the first of them ends.
 
     Args:
         logs: for each run its evaluation records, in order.
@@ -130,7 +130,8 @@ def curve_of(logs: list[list[dict[str, Any]]], key: str) -> Curve:
         The curve, its band by Student's t; of a single run low and high are its own values.
     """
     last = min(log[-1]["steps"] for log in logs)
-    steps = np.array([p["steps"] for p in logs[0] if p["steps"] <= last] or [last])
+    own = [p["steps"] for p in logs[0] if p["steps"] < last]
+    steps = np.array([*own, last])
 
     def figures(log: list[dict[str, Any]]) -> list[float]:
         return [p["evaluation"].get(key, [0.0])[0] for p in log]

@@ -44,6 +44,12 @@ def plain_axes(axes: Any, x_label: str, y_label: str) -> None:
         axes.spines[side].set_visible(False)
 
 
+def draw_title(figure: Figure, title: str) -> None:
+    """Write words above a figure, on the left; none where they are empty."""
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+
+
 def draw_optimum(axes: Any, value: float, label: str = "optimum") -> None:
     """Draw a dashed line at the largest mean return that can be had."""
     axes.axhline(value, color=GREEN, linestyle=(0, (5, 3)), linewidth=1.2, label=label)
@@ -64,7 +70,7 @@ def learning_curve(
     lines = [r for r in records if "return" in r]
     with_success = any("success" in r for r in lines)
     figure = Figure(figsize=(9 if with_success else 5.5, 3.6), dpi=120, layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    draw_title(figure, title)
     panels = [("return", "return_mean", "return of an episode")]
     if with_success:
         panels.append(("success", "success", "share of episodes at the goal"))

@@ -48,7 +48,7 @@ def notes_on(runs: list[Evaluated]) -> list[str]:
         for name in _differing(settings):
             values: dict[str, list[str]] = {}
             for (folder, _, _), setting in zip(alike, settings, strict=True):
-                values.setdefault(_shown(name, setting[name]), []).append(str(folder))
+                values.setdefault(shown_setting(name, setting[name]), []).append(str(folder))
             told = "; ".join(f"{value} in {', '.join(where)}" for value, where in values.items())
             lines.append(f"Not pooled: {kind}: {told}")
         seeds: dict[tuple[str, int], list[str]] = {}
@@ -71,15 +71,36 @@ def _kind(config: RunConfig) -> str:
 def _settings(run: Evaluated) -> dict[str, Any]:
     """All that decides what a run is a sample of, by name."""
     _, config, summary = run
+    settings = flat_settings(config)
+    steps = summary.get("steps") if summary.get("checkpoint", "last") == "last" else None
+    settings["steps"] = None if steps is None or _is_as_long(config, steps) else steps
+    settings["optimum"] = summary.get("optimum")
+    return settings
+
+
+def flat_settings(config: RunConfig) -> dict[str, Any]:
+    """Every setting of a run but its seed, by name: `agent.learning_rate`."""
     settings = _flat(json.loads(config.to_json()))
     del settings["training.seed"]
     settings.pop("modules", None)  # what they are called
     keywords = sorted(config.env.keywords().items())  # in any order, and 0.5 however written
     settings["env.kwargs"] = [f"{name}={value}" for name, value in keywords]
-    steps = summary.get("steps") if summary.get("checkpoint", "last") == "last" else None
-    settings["steps"] = None if steps is None or _is_as_long(config, steps) else steps
-    settings["optimum"] = summary.get("optimum")
     return settings
+
+
+def settings_that_differ(runs: list[Evaluated]) -> dict[str, list[Any]]:
+    """The settings in which runs differ, learner and env left out: for each a value a run.
+
+    Args:
+        runs: that may be of several learners; a setting that a learner does not have is None.
+    """
+    settings = [flat_settings(config) for _, config, _ in runs]
+    found: dict[str, list[Any]] = {}
+    for name in dict.fromkeys(name for own in settings for name in own):
+        known = [own[name] for own in settings if name in own]
+        if name not in ("learner", "env.id") and any(value != known[0] for value in known):
+            found[name] = [own.get(name) for own in settings]
+    return found
 
 
 def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -110,7 +131,9 @@ def _names(runs: list[Evaluated]) -> list[str]:
     names = []
     for kind, own in zip(kinds, settings, strict=True):
         alike = [other for name, other in zip(kinds, settings, strict=True) if name == kind]
-        names.append(", ".join([kind, *(_shown(name, own[name]) for name in _differing(alike))]))
+        names.append(
+            ", ".join([kind, *(shown_setting(name, own[name]) for name in _differing(alike))])
+        )
     return names
 
 
@@ -119,7 +142,7 @@ def _differing(settings: list[dict[str, Any]]) -> list[str]:
     return [name for name in settings[0] if any(s.get(name) != settings[0][name] for s in settings)]
 
 
-def _shown(name: str, value: Any) -> str:
+def shown_setting(name: str, value: Any) -> str:
     """A setting in few words: `total_steps 30,000`."""
     if name == "env.kwargs":
         return " ".join(value) or "no env kwargs"

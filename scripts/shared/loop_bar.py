@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import rich.progress
@@ -43,32 +44,46 @@ def run_with_bar(
     folder = loop.folder
     assert folder is not None
     with stoppable() as stop:
-        try:
-            with progress("{task.fields[figures]}") as bar, within(bar):
-                name, evaluation, shown = title or command, None, 0.0
-                task = bar.add_task(name, total=loop.end, completed=loop.now, figures="")
+        with finite(folder, command, hint), progress("{task.fields[figures]}") as bar, within(bar):
+            name, evaluation, shown = title or command, None, 0.0
+            task = bar.add_task(name, total=loop.end, completed=loop.now, figures="")
 
-                def report(state: Progress) -> bool:
-                    nonlocal evaluation, shown
-                    evaluation = state.evaluation or evaluation
-                    if time.monotonic() - shown > 0.1 or state.steps >= loop.end:
-                        shown = time.monotonic()
-                        words = figures(state._replace(evaluation=evaluation))
-                        bar.update(task, completed=min(state.steps, loop.end), figures=words)
-                    if each is not None:
-                        each(state)
-                    return not stop
+            def report(state: Progress) -> bool:
+                nonlocal evaluation, shown
+                evaluation = state.evaluation or evaluation
+                if time.monotonic() - shown > 0.1 or state.steps >= loop.end:
+                    shown = time.monotonic()
+                    words = figures(state._replace(evaluation=evaluation))
+                    bar.update(task, completed=min(state.steps, loop.end), figures=words)
+                if each is not None:
+                    each(state)
+                return not stop
 
-                loop.run(report)
-        except FloatingPointError as error:
-            kept = latest_checkpoint(folder).stem
-            raise SystemExit(
-                f"sidestep {command}: {error}; the last good one is {kept}{hint}"
-            ) from None
+            loop.run(report)
     if not stop:
         return None
     say(f"Stopped by {stop[0]}; `sidestep {command} resume {folder}` goes on from here.")
     return stop[0]
+
+
+@contextmanager
+def finite(folder: Path, command: str, hint: str = "") -> Iterator[None]:
+    """End the command in one line where a number is not finite.
+
+    Args:
+        folder: of the run.
+        command: the word after `sidestep`.
+        hint: ends the line.
+
+    Raises:
+        SystemExit: a number is not; the line names the last good checkpoint.
+    """
+    try:
+        yield
+    except FloatingPointError as error:
+        kept = latest_checkpoint(folder).stem
+        line = f"sidestep {command}: {error}; the last good one is {kept}{hint}"
+        raise SystemExit(line) from None
 
 
 def leave(stopped: str | None) -> None:

@@ -192,6 +192,8 @@ def _checked(value: Any, kind: Any, name: str) -> Any:
         return None
     if int in (kind, *kinds) and isinstance(value, float) and value.is_integer():
         value = int(value)
+    if str in kinds and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)  # seeds = 10
     if Path in (kind, *kinds) and isinstance(value, str):
         value = Path(value)
     value = tuple(value) if isinstance(value, list) else value

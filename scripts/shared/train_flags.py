@@ -24,6 +24,7 @@ EXAMPLES = """\
   sidestep train reinforce --watch
   sidestep train reinforce --env CartPole-v1
   sidestep train deep-sarsa --config runs/gru/config.json --seed 2
+  sidestep train deep-sarsa --seeds 10 --jobs 4 --out runs/ten
   sidestep train resume runs/gru --total-steps 3000000"""
 
 
@@ -56,6 +57,11 @@ class Options:
     """See the latest policy play in a window of its own; training goes on at its pace."""
     modules: tuple[str, ...] = ()
     """Modules to import first: what they register can be named by the other flags."""
+    seeds: str | None = None
+    """Make a run for each of several seeds, in OUT/seed-0 and so on: a count as 10, a list as
+    0,3,7, a range as 20-29, both ends included. The same command again makes what is missing."""
+    jobs: int | None = None
+    """How many of them are made at the same time; as many as there are processors if left out."""
     training: tyro.conf.OmitArgPrefixes[TrainingConfig] = field(default_factory=TrainingConfig)
 
     def env_config(self) -> EnvConfig:

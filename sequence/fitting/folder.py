@@ -111,7 +111,8 @@ def digest_of(record: Mapping[str, Any]) -> str:
 def check_there(folder: Path, path: Path) -> None:
     """Raise FileNotFoundError, which names a run's checkpoints, unless one is at `path`."""
     if not path.is_file():
-        there = ", ".join(sorted(p.stem for p in folder.glob("*.json") if p.stem != "config"))
+        others = ("config", "final")
+        there = ", ".join(sorted(p.stem for p in folder.glob("*.json") if p.stem not in others))
         raise FileNotFoundError(f"{path}: expected a checkpoint ({there or 'none is there'})")
 
 

@@ -111,11 +111,23 @@ def _record(line: bytes, source: str) -> dict[str, Any]:
     for name, value in record.items():
         place = f"{source}: {name}"
         if name in SUMMARIES:
-            found = entries(value, place, **SUMMARIES[name])
-            read[name] = {k: _figure(v, f"{place} {k}", k in INTERVALS) for k, v in found.items()}
+            read[name] = read_figures(entries(value, place, **SUMMARIES[name]), place)
         else:
             read[name] = value if isinstance(value, bool) else _figure(value, place)
     return read
+
+
+def read_figures(summary: dict[str, Any], source: str) -> dict[str, Any]:
+    """The figures of an evaluation as they were before they were written; null becomes NaN again.
+
+    Args:
+        summary: as it was read.
+        source: begins the error.
+
+    Raises:
+        ValueError: one that is no number, or no interval where it should be one.
+    """
+    return {k: _figure(v, f"{source} {k}", k in INTERVALS) for k, v in summary.items()}
 
 
 def _figure(value: Any, source: str, interval: bool = False) -> Any:

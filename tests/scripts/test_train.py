@@ -18,6 +18,7 @@ from sidestep.agents.runs import read_checkpoint, read_config, restore_agent
 from sidestep.envs import Level
 from sidestep.scripts import evaluate, train
 from sidestep.scripts.shared import optimum
+from sidestep.scripts.studies import run as one_run
 from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
 from sidestep.sequence.fitting.log import read_log
 
@@ -100,7 +101,7 @@ def test_the_world_is_solved_when_there_is_something_to_compare(
         return lambda *args, **keywords: (events.append(word), action(*args, **keywords))[1]
 
     monkeypatch.setattr(Agent, "descend", noting("learn", learn))
-    for module in (training, train):
+    for module in (training, one_run):
         monkeypatch.setattr(module, "evaluate", noting("evaluate", play))
     monkeypatch.setattr(optimum, "solve_levels", noting("solve", solve))
     optimum._solved.cache_clear()

@@ -1,0 +1,1 @@
+"""Studies: many runs by one command, and what comes of them."""

@@ -1,0 +1,198 @@
+"""One run: its trainer, its evaluation at the end, and all of it as one job of several."""
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from gymnasium.vector import VectorEnv
+
+from sidestep.agents import (
+    Agent,
+    Progress,
+    RunConfig,
+    Trainer,
+    TrainingConfig,
+    evaluate,
+    make_vector,
+)
+from sidestep.agents.environments import final_episodes, lanes_for
+from sidestep.agents.reports import figures_of
+from sidestep.agents.runs import Restored, build_agent, read_checkpoint, training_device
+from sidestep.agents.training import FINAL, stream_seed
+from sidestep.scripts.shared.console import console, warn
+from sidestep.scripts.shared.curves import learning_curve, save_figure
+from sidestep.scripts.shared.finals import record_of, write_final
+from sidestep.scripts.shared.loop_bar import finite
+from sidestep.scripts.shared.modules import import_named
+from sidestep.scripts.shared.optimum import optimum_later
+from sidestep.scripts.shared.repeating import write_command
+from sidestep.scripts.shared.tables import evaluation_table
+from sidestep.scripts.viewer.episodes import record_episodes
+from sidestep.sequence.fitting.checkpoint import remove_leftovers, write_atomically
+from sidestep.sequence.fitting.folder import writing
+from sidestep.sequence.fitting.log import read_log
+from sidestep.sequence.fitting.stored import Spec, check_tensors, under
+
+from .child import Link
+
+Env = VectorEnv[Any, Any, Any]
+TARGET = f"{__name__}:make_run"
+"""The function of a job that makes one run of several."""
+
+
+def fresh_trainer(run: RunConfig, folder: Path, env: Env) -> Trainer:
+    """The trainer of a run that begins."""
+    torch.set_num_threads(run.training.threads)
+    agent = build_agent(run, run.training.seed, training_device(run, env), env=env)
+    warn(agent.unread)
+    return make_trainer(agent, env, run, folder, run.identity())
+
+
+def check_lanes(restored: Restored) -> None:
+    """Refuse a checkpoint of other lanes than the run's, before an env with these is made.
+
+    Raises:
+        ValueError: it is one.
+    """
+    check_tensors(
+        {"collector.action": Spec(torch.int64, (restored.config.training.num_envs,))},
+        {k: v for k, v in restored.tensors.items() if k == "collector.action"},
+    )
+
+
+def restored_trainer(
+    restored: Restored, training: TrainingConfig, folder: Path, env: Env
+) -> Trainer:
+    """The trainer of a run that goes on.
+
+    Args:
+        restored: its configuration and checkpoint.
+        training: how far it goes on, and where.
+        folder: of the run.
+        env: with the training's lanes; not closed.
+    """
+    run, _, tensors, facts = restored
+    torch.set_num_threads(training.threads)
+    trained = replace(run, training=training)
+    device = training_device(trained, env)
+    agent = build_agent(run, training.seed, device, under(tensors, "agent."), env)
+    warn(agent.unread)
+    trainer = make_trainer(agent, env, trained, folder, facts["run"])
+    if not trainer.load_state_dict(tensors, facts):
+        console.print("This env cannot restore its state: new episodes begin on fresh seeds.")
+    return trainer
+
+
+def make_trainer(agent: Agent, env: Any, run: RunConfig, folder: Path, identity: str) -> Trainer:
+    """The trainer of a run, with an evaluation env of its own; `identity`: which run it is."""
+    evaluation_env = None
+    if run.training.evaluate_every:
+        lanes = lanes_for(run.training.evaluation_episodes, run.env)
+        evaluation_env = make_vector(run.env, lanes)
+    facts = {"run": identity}
+    optimum = optimum_later(run.env, env)  # not before there is something to compare with it
+    return Trainer(agent, env, run.training, evaluation_env, folder, facts, optimum)
+
+
+def conclude(
+    trainer: Trainer,
+    run: RunConfig,
+    folder: Path,
+    episodes: int | None,
+    gif_episodes: int,
+    stop: str | None = None,
+) -> None:
+    """Evaluate on fresh seeds: the table, final.json, curve.png and greedy.gif.
+
+    Args:
+        trainer: whose agent is evaluated.
+        run: its configuration.
+        folder: of the run.
+        episodes: how many; None: as many as are usual for the env.
+        gif_episodes: of greedy.gif; 0: none.
+        stop: the signal that stopped training before its end, of which there is no final.json then.
+    """
+    if episodes is None:
+        episodes = final_episodes(run.env)
+    if stop:
+        episodes = min(episodes, 500)
+    steps, seconds = trainer.agent.steps, trainer.seconds
+    console.print(
+        f"{steps:,} steps in {seconds:.1f} s of training, {steps / max(seconds, 1e-9):,.0f} steps/s"
+    )
+    test_env = make_vector(run.env, lanes_for(episodes, run.env))
+    try:
+        seed = stream_seed(run.training.seed, FINAL)
+        tells = trainer.recent.tells
+        result = evaluate(trainer.agent, test_env, episodes, seed, tells=tells)
+        summary = result.summary(trainer.optimum)
+    finally:
+        test_env.close()
+    console.print(evaluation_table(f"{trainer.agent.name}, greedy, fresh seeds", summary))
+    title = f"{trainer.agent.name} on {run.env.id}, seed {run.training.seed}"
+    if not stop:
+        write_final(folder, record_of(summary, seed, steps, run.env))
+    save_figure(learning_curve(read_log(folder), title, trainer.optimum), folder / "curve.png")
+    if gif_episodes:
+        record_episodes(trainer.agent, run.env, gif_episodes, folder / "greedy.gif")
+
+
+def make_run(task: dict[str, Any], link: Link) -> None:
+    """Make one run of several, in a process of its own: begun, gone on with, or only concluded.
+
+    Args:
+        task: its configuration, folder, and flags on its end.
+        link: to the command that began it.
+    """
+    for name in task["modules"]:
+        import_named(name)
+    run, folder = RunConfig.from_json(task["run"], "run"), Path(task["folder"])
+    env = make_vector(run.env, run.training.num_envs)
+    with closing(env), writing(folder):
+        remove_leftovers(folder)
+        if any(folder.glob("checkpoint-*.json")):
+            restored = read_checkpoint(folder, modules=[run.env.id.rpartition(":")[0]])
+            trainer = restored_trainer(restored, run.training, folder, env)
+        else:
+            trainer = fresh_trainer(run, folder, env)
+            write_atomically(folder / "config.json", run.to_json().encode())
+            write_command(folder, run, task["typed"], task["more"])
+        if not is_over(trainer, folder):
+            learn(trainer, folder, link)
+        link.saved()
+        conclude(trainer, run, folder, task["episodes"], task["gif_episodes"])
+
+
+def is_over(trainer: Trainer, folder: Path) -> bool:
+    """Whether training has come to its end, be it by the success that it was to reach."""
+    target, log = trainer.config.stop_at_success, read_log(folder)
+    reached = any(
+        line["evaluation"].get("success", [0.0])[0] >= target > 0
+        for line in log
+        if "evaluation" in line
+    )
+    return reached or trainer.now >= trainer.end
+
+
+def learn(trainer: Trainer, folder: Path, link: Link) -> None:
+    """Train, and tell how it goes.
+
+    Raises:
+        SystemExit: it was stopped, with a checkpoint; or a number is not finite.
+    """
+    evaluation = None
+
+    def report(state: Progress) -> bool:
+        nonlocal evaluation
+        evaluation = state.evaluation or evaluation
+        link.tell(state.steps, figures_of(state._replace(evaluation=evaluation)))
+        return not link.stopped
+
+    with finite(folder, "train"):
+        trainer.run(report)
+    if trainer.evaluation_env is not None:
+        trainer.evaluation_env.close()
+    if link.stopped and not is_over(trainer, folder):
+        raise SystemExit("stopped")

@@ -1,0 +1,199 @@
+"""Tables of runs: one of a study's seeds, one of any runs, and any as CSV."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from sidestep.agents.acting.evaluation import iqm_interval, mean_interval
+from sidestep.scripts.shared.console import table
+from sidestep.scripts.shared.groups import (
+    Evaluated,
+    Group,
+    groups_of,
+    settings_that_differ,
+    shown_setting,
+)
+from sidestep.scripts.shared.tables import spread
+from sidestep.sequence.fitting.checkpoint import write_atomically
+
+FIGURES = {
+    "success": ("success", ".2%"),
+    "return_mean": ("return", ".3f"),
+    "regret": ("regret", ".4f"),
+    "length_mean": ("length", ".2f"),
+}
+"""What tables show of a run: names of figures, column and form."""
+IN_CSV = {
+    "success": "success",
+    "collision": "hits",
+    "return_mean": "return",
+    "regret": "regret",
+    "return_iqm": "iqm",
+    "return_std": "return_std",
+    "length_mean": "length",
+    "timeouts": "timeouts",
+    "optimum": "optimum",
+    "episodes": "episodes",
+}
+"""Figures of a CSV file, and their columns."""
+OVER_SEEDS: tuple[tuple[str, Callable[[NDArray[np.float64]], float]], ...] = (
+    ("mean", lambda values: mean_interval(values).value),
+    ("  95 % interval from", lambda values: mean_interval(values).low),
+    ("  to", lambda values: mean_interval(values).high),
+    ("interquartile mean", lambda values: iqm_interval(values).value),
+    ("  95 % interval from", lambda values: iqm_interval(values).low),
+    ("  to", lambda values: iqm_interval(values).high),
+)
+"""Rows below the seeds: what they are of a figure's values, one of each seed."""
+FEW = 4
+"""Of fewer seeds the interquartile mean is the mean."""
+DASH = "-"
+
+
+def value_of(summary: dict[str, Any], name: str) -> float | None:
+    """A figure of a run, of an interval its value; None: it is not known."""
+    value = summary.get(name)
+    value = value[0] if isinstance(value, list) else value
+    return None if value is None or math.isnan(value) else float(value)
+
+
+def seeds_table(runs: list[Evaluated], of: int) -> Table:
+    """A row a seed; then means and interquartile means with their 95 % intervals, and the worst.
+
+    Args:
+        runs: equal but for their seed, at their end.
+        of: how many seeds the study has.
+    """
+    known = [name for name in FIGURES if all(name in summary for _, _, summary in runs)]
+    columns = ["seed", *(FIGURES[name][0] for name in known)]
+    rows = [
+        [str(config.training.seed), *(_cell(summary, name) for name in known)]
+        for _, config, summary in runs
+    ]
+    values = {name: np.array([value_of(s, name) for _, _, s in runs]) for name in known}
+    result = table(_title(runs, of), columns, rows)
+    if len(runs) > 1:
+        result.rows[-1].end_section = True
+        for words, over in OVER_SEEDS[: 3 if len(runs) < FEW else None]:
+            result.add_row(words, *(_over(over, name, values[name]) for name in known))
+        worst = min(runs, key=lambda run: run[2]["return_mean"][0])
+        cells = [_cell(worst[2], name) for name in known]
+        result.rows[-1].end_section = True
+        result.add_row(f"worst return: seed {worst[1].training.seed}", *cells)
+    return result
+
+
+def _over(
+    over: Callable[[NDArray[np.float64]], float], name: str, values: NDArray[np.float64]
+) -> str:
+    """A cell of a row over seeds; no share is more than all."""
+    value = over(values)
+    return format(min(1.0, value) if name == "success" else value, FIGURES[name][1])
+
+
+def _title(runs: list[Evaluated], of: int) -> str:
+    _, config, summary = runs[0]
+    count = f"{len(runs)} seeds" if len(runs) == of else f"{len(runs)} of {of} seeds"
+    over = f"; optimum {summary['optimum']:.4f}" if "optimum" in summary else ""
+    over += f" over {summary['optimum_over']}" if "optimum_over" in summary else ""
+    name = f"{config.learner}, {config.env.in_words()}"
+    return f"{name}: {count}, greedy, {summary['episodes']:,} fresh episodes each{over}"
+
+
+def _cell(summary: dict[str, Any], name: str) -> str:
+    value = value_of(summary, name)
+    return DASH if value is None else format(value, FIGURES[name][1])
+
+
+def runs_table(runs: list[Evaluated]) -> Table:
+    """A row a run, and below each group of several a row with half the 95 % interval over them."""
+    names = [name for name in FIGURES if any(name in summary for _, _, summary in runs)]
+    settings = settings_that_differ(runs)
+    learners = len({(config.learner, config.env.id) for _, config, _ in runs}) > 1
+    columns = ["run", "seed", "steps", *(["settings"] if settings or learners else [])]
+    place = {id(run): number for number, run in enumerate(runs)}
+    rows = []
+    for group in groups_of(runs):
+        for run in group.members:
+            own = {name: values[place[id(run)]] for name, values in settings.items()}
+            rows.append(_row(run, own, names, columns))
+        if len(group.members) > 1:
+            rows.append(_summary_row(group, names, columns))
+    title = f"{len(runs)} runs; of groups the mean with half its 95 % interval"
+    return table(title, [*columns, *(FIGURES[name][0] for name in names)], rows)
+
+
+def _row(run: Evaluated, own: dict[str, Any], names: list[str], columns: list[str]) -> list[str]:
+    folder, config, summary = run
+    steps = f"{summary['steps']:,}" + ("" if is_final(summary) else " so far")
+    cells = [str(folder), str(config.training.seed), steps]
+    if "settings" in columns:
+        told = [config.learner, config.env.id.split("/")[-1]]
+        told += [shown_setting(k, v) for k, v in own.items() if v is not None]
+        cells.append(", ".join(told))
+    return [*cells, *(_cell(summary, name) for name in names)]
+
+
+def _summary_row(group: Group, names: list[str], columns: list[str]) -> list[str]:
+    """The row of a group."""
+    found = [summary for _, _, summary in group.members]
+    cells = [f"{group.name} ({len(found)})", *[""] * (len(columns) - 1)]
+    for name in names:
+        values = [value for summary in found if (value := value_of(summary, name)) is not None]
+        whole = len(values) == len(found)
+        cells.append(spread(values, FIGURES[name][1]) if whole else DASH)
+    return cells
+
+
+def is_final(summary: dict[str, Any]) -> bool:
+    """Whether figures are those of a run's end."""
+    return bool(summary.get("final", True))
+
+
+def csv_text(runs: list[Evaluated]) -> str:
+    """A line a run: what it is, how far, the settings that differ among them, and its figures."""
+    settings = settings_that_differ(runs)
+    groups = {id(run): g.name for g in groups_of(runs) for run in g.members}
+    figures = [name for name in IN_CSV if any(name in summary for _, _, summary in runs)]
+    head = ["run", "learner", "env", "seed", "steps", "final", "group", *settings]
+    for name in figures:
+        intervals = any(isinstance(summary.get(name), list) for _, _, summary in runs)
+        ends = [f"{IN_CSV[name]}_low", f"{IN_CSV[name]}_high"] if intervals else []
+        head += [IN_CSV[name], *ends]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(head)
+    for number, run in enumerate(runs):
+        folder, config, summary = run
+        line: list[Any] = [folder, config.learner, config.env.id, config.training.seed]
+        line += [summary["steps"], "yes" if is_final(summary) else "no", groups[id(run)]]
+        line += [_plain(values[number]) for values in settings.values()]
+        for name in figures:
+            interval = any(isinstance(other.get(name), list) for _, _, other in runs)
+            line += _numbers(summary.get(name), 3 if interval else 1)
+        writer.writerow(line)
+    return out.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """A setting as a cell; lists as JSON."""
+    return json.dumps(value) if isinstance(value, list | bool) else value
+
+
+def _numbers(value: Any, width: int) -> Sequence[Any]:
+    values = value if isinstance(value, list) else [value]
+    numbers = ["" if v is None or math.isnan(v) else v for v in values]
+    return [*numbers, *[""] * (width - len(numbers))]
+
+
+def write_csv(path: Path, runs: list[Evaluated]) -> None:
+    """Write `csv_text` to a file, completely or not at all."""
+    write_atomically(path, csv_text(runs).encode())
