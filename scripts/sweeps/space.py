@@ -102,6 +102,8 @@ def read_space(path: Path, learner: str) -> Space:
         OSError: the file cannot be read.
         ValueError: no TOML, a name that is no field's, or a range that is none.
     """
+    if not path.exists():
+        raise FileNotFoundError(f"space: expected a TOML file that is there, got {path}")
     try:
         record = tomllib.loads(read_regular(path, MOST_BYTES).decode("utf-8"))
     except ValueError as error:

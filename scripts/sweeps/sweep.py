@@ -141,6 +141,8 @@ def sweep_of(learner: str, args: list[str], check: bool = True) -> Sweep:
     options = _parsed(learner, args)
     if options.out is not None:
         raise ValueError(f"out: expected none, as all goes into --storage, got {options.out}")
+    if options.watch:
+        raise ValueError("watch: expected a single run, as of `sidestep train`, got a search")
     space = read_space(options.space, learner)
     for name in space.record():
         flag = name.replace("_", "-")

@@ -66,9 +66,9 @@ class Worker:
         """Leave nothing behind."""
         self._ended.set()
         self._thread.join()
+        self._lock.release()
         for suffix in (".json", ".lock"):
             (self.folder / f"{self.name}{suffix}").unlink(missing_ok=True)
-        self._lock.release()
 
     def _count(self, number: int) -> None:
         record = {"machine": machine(), "beat": number}

@@ -126,5 +126,7 @@ def test_what_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     both = refused(capsys, *space, "--learning-rate=1e-3")
     assert "expected learning_rate there or as a flag, got both" in both
     assert "got 'deep'" in refused(capsys, *space, learner="deep")
-    assert "space.toml" in refused(capsys, "--space", tmp_path / "no" / "space.toml")
+    assert "expected a single run" in refused(capsys, *space, "--watch")
+    gone = tmp_path / "no" / "space.toml"
+    assert f"expected a TOML file that is there, got {gone}" in refused(capsys, "--space", gone)
     assert "sampler: expected one of tpe, random" in refused(capsys, *space, "--sampler", "cma")
