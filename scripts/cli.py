@@ -9,6 +9,7 @@ from sidestep.scripts.shared.words import listed, run_named, tell
 COMMANDS = {
     "train": "train an agent and leave a run folder",
     "evaluate": "measure trained runs on fresh episodes",
+    "table": "the figures of any runs in one table, or as CSV",
     "watch": "see a trained run, or the optimum, act in a window, and why",
     "record": "what watch shows, as a GIF, a film or a picture",
     "play": "cross the world yourself, with the arrow keys",

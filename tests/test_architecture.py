@@ -81,6 +81,7 @@ ORDER = {
         "solve",
         "train",
         "evaluate",
+        "table",
         "watch",
         "record",
         "play",

@@ -31,11 +31,7 @@ from tyro.constructors import (
     PrimitiveTypeInfo,
 )
 
-from sidestep.scripts.shared.modules import (
-    import_modules,
-    import_noted,
-    without_modules,
-)
+from sidestep.scripts.shared.modules import import_modules, import_noted, without_modules
 from sidestep.scripts.shared.words import did_you_mean as did_you_mean
 from sidestep.scripts.shared.words import first_word
 
@@ -427,8 +423,13 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
             Text(visible(column)), justify="left" if number == 0 else "right", overflow="fold"
         )
     for row in rows:
-        result.add_row(*[Text(visible(cell)) for cell in row])
+        add_row(result, row)
     return result
+
+
+def add_row(to: Table, row: Sequence[str]) -> None:
+    """Add a row to a table of `table`; square brackets are no markup."""
+    to.add_row(*[Text(visible(cell)) for cell in row])
 
 
 def progress(*extra: str, transient: bool = False) -> Progress:

@@ -41,14 +41,14 @@ def groups_of(runs: list[Evaluated]) -> list[Group]:
 
 def notes_on(runs: list[Evaluated]) -> list[str]:
     """A line on each pair of settings or seeds that keeps runs apart which look like one group."""
-    lines, kinds = [], [_kind(config) for _, config, _ in runs]
+    lines, kinds = [], [kind_of(config) for _, config, _ in runs]
     for kind in dict.fromkeys(kinds):
         alike = [run for run, name in zip(runs, kinds, strict=True) if name == kind]
         settings = [_settings(run) for run in alike]
         for name in _differing(settings):
             values: dict[str, list[str]] = {}
             for (folder, _, _), setting in zip(alike, settings, strict=True):
-                values.setdefault(shown_setting(name, setting[name]), []).append(str(folder))
+                values.setdefault(_shown(name, setting[name]), []).append(str(folder))
             told = "; ".join(f"{value} in {', '.join(where)}" for value, where in values.items())
             lines.append(f"Not pooled: {kind}: {told}")
         seeds: dict[tuple[str, int], list[str]] = {}
@@ -62,7 +62,8 @@ def notes_on(runs: list[Evaluated]) -> list[str]:
     return lines
 
 
-def _kind(config: RunConfig) -> str:
+def kind_of(config: RunConfig) -> str:
+    """What a run is, in words: learner, memory and env."""
     network = config.agent.network
     name = f"{config.learner}, {network.memory}" if network.remembers else config.learner
     return f"{name}, {config.env.id.split('/')[-1]}"
@@ -127,13 +128,11 @@ def _is_as_long(config: RunConfig, steps: int) -> bool:
 
 def _names(runs: list[Evaluated]) -> list[str]:
     """What each run is; where two are of one kind, with the settings in which they differ."""
-    kinds, settings = [_kind(config) for _, config, _ in runs], [_settings(run) for run in runs]
+    kinds, settings = [kind_of(config) for _, config, _ in runs], [_settings(run) for run in runs]
     names = []
     for kind, own in zip(kinds, settings, strict=True):
         alike = [other for name, other in zip(kinds, settings, strict=True) if name == kind]
-        names.append(
-            ", ".join([kind, *(shown_setting(name, own[name]) for name in _differing(alike))])
-        )
+        names.append(", ".join([kind, *(_shown(name, own[name]) for name in _differing(alike))]))
     return names
 
 
@@ -142,7 +141,7 @@ def _differing(settings: list[dict[str, Any]]) -> list[str]:
     return [name for name in settings[0] if any(s.get(name) != settings[0][name] for s in settings)]
 
 
-def shown_setting(name: str, value: Any) -> str:
+def _shown(name: str, value: Any) -> str:
     """A setting in few words: `total_steps 30,000`."""
     if name == "env.kwargs":
         return " ".join(value) or "no env kwargs"

@@ -12,16 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from sidestep.agents.acting.evaluation import iqm_interval, mean_interval
-from sidestep.scripts.shared.console import table
+from sidestep.agents.acting.evaluation import half_interval, iqm_interval, mean_interval
+from sidestep.scripts.shared.console import add_row, table
 from sidestep.scripts.shared.groups import (
     Evaluated,
     Group,
     groups_of,
+    kind_of,
     settings_that_differ,
-    shown_setting,
 )
-from sidestep.scripts.shared.tables import spread
 from sidestep.sequence.fitting.checkpoint import write_atomically
 
 FIGURES = {
@@ -55,6 +54,13 @@ OVER_SEEDS: tuple[tuple[str, Callable[[NDArray[np.float64]], float]], ...] = (
 """Rows below the seeds: what they are of a figure's values, one of each seed."""
 FEW = 4
 """Of fewer seeds the interquartile mean is the mean."""
+GROUP_ROWS: tuple[tuple[str, Callable[[NDArray[np.float64]], float]], ...] = (
+    ("mean of {}", lambda values: mean_interval(values).value),
+    ("  \u00b1, 95 %", lambda values: float(half_interval(values))),
+)
+"""Rows below a group: what they are of a figure's values, one of each run."""
+MOST_SETTINGS = 4
+"""Columns of settings on a screen; a CSV file has all."""
 DASH = "-"
 
 
@@ -83,11 +89,11 @@ def seeds_table(runs: list[Evaluated], of: int) -> Table:
     if len(runs) > 1:
         result.rows[-1].end_section = True
         for words, over in OVER_SEEDS[: 3 if len(runs) < FEW else None]:
-            result.add_row(words, *(_over(over, name, values[name]) for name in known))
+            add_row(result, [words, *(_over(over, name, values[name]) for name in known)])
         worst = min(runs, key=lambda run: run[2]["return_mean"][0])
         cells = [_cell(worst[2], name) for name in known]
         result.rows[-1].end_section = True
-        result.add_row(f"worst return: seed {worst[1].training.seed}", *cells)
+        add_row(result, [f"worst return: seed {worst[1].training.seed}", *cells])
     return result
 
 
@@ -113,44 +119,67 @@ def _cell(summary: dict[str, Any], name: str) -> str:
     return DASH if value is None else format(value, FIGURES[name][1])
 
 
-def runs_table(runs: list[Evaluated]) -> Table:
-    """A row a run, and below each group of several a row with half the 95 % interval over them."""
+def runs_tables(runs: list[Evaluated]) -> list[Table]:
+    """A table for each kind of run: learner, memory and env.
+
+    A row is a run; below each group of several stand their mean and half its 95 % interval.
+    Settings that differ within a kind have columns, the first few of them.
+    """
+    kinds: dict[str, list[Evaluated]] = {}
+    for run in runs:
+        kinds.setdefault(kind_of(run[1]), []).append(run)
+    return [_table_of(kind, alike) for kind, alike in kinds.items()]
+
+
+def _table_of(kind: str, runs: list[Evaluated]) -> Table:
     names = [name for name in FIGURES if any(name in summary for _, _, summary in runs)]
     settings = settings_that_differ(runs)
-    learners = len({(config.learner, config.env.id) for _, config, _ in runs}) > 1
-    columns = ["run", "seed", "steps", *(["settings"] if settings or learners else [])]
-    place = {id(run): number for number, run in enumerate(runs)}
-    rows = []
+    shown, more = list(settings)[:MOST_SETTINGS], list(settings)[MOST_SETTINGS:]
+    columns = ["run", "seed", "steps", *map(_last, shown), *(FIGURES[name][0] for name in names)]
+    title = f"{kind}: {len(runs)} run{'s' * (len(runs) > 1)}"
+    if more:
+        title += f"; they also differ in {', '.join(map(_last, more))}"
+    result, place = table(title, columns, []), {id(run): n for n, run in enumerate(runs)}
     for group in groups_of(runs):
+        several = len(group.members) > 1
         for run in group.members:
-            own = {name: values[place[id(run)]] for name, values in settings.items()}
-            rows.append(_row(run, own, names, columns))
-        if len(group.members) > 1:
-            rows.append(_summary_row(group, names, columns))
-    title = f"{len(runs)} runs; of groups the mean with half its 95 % interval"
-    return table(title, [*columns, *(FIGURES[name][0] for name in names)], rows)
+            told = [_setting(settings[name][place[id(run)]]) for name in shown]
+            cells = [_cell(run[2], name) for name in names]
+            add_row(result, [str(run[0]), str(run[1].training.seed), _steps(run), *told, *cells])
+        if several:
+            blank = [""] * (2 + len(shown))
+            for words, over in GROUP_ROWS:
+                cells = [_over_group(over, group, name) for name in names]
+                add_row(result, [words.format(len(group.members)), *blank, *cells])
+        result.rows[-1].end_section = several
+    return result
 
 
-def _row(run: Evaluated, own: dict[str, Any], names: list[str], columns: list[str]) -> list[str]:
-    folder, config, summary = run
-    steps = f"{summary['steps']:,}" + ("" if is_final(summary) else " so far")
-    cells = [str(folder), str(config.training.seed), steps]
-    if "settings" in columns:
-        told = [config.learner, config.env.id.split("/")[-1]]
-        told += [shown_setting(k, v) for k, v in own.items() if v is not None]
-        cells.append(", ".join(told))
-    return [*cells, *(_cell(summary, name) for name in names)]
+def _over_group(over: Callable[[NDArray[np.float64]], float], group: Group, name: str) -> str:
+    """A cell of a group's row; a dash where one of its runs lacks the figure."""
+    values = [value_of(summary, name) for _, _, summary in group.members]
+    if None in values:
+        return DASH
+    return format(over(np.array(values, dtype=float)), FIGURES[name][1])
 
 
-def _summary_row(group: Group, names: list[str], columns: list[str]) -> list[str]:
-    """The row of a group."""
-    found = [summary for _, _, summary in group.members]
-    cells = [f"{group.name} ({len(found)})", *[""] * (len(columns) - 1)]
-    for name in names:
-        values = [value for summary in found if (value := value_of(summary, name)) is not None]
-        whole = len(values) == len(found)
-        cells.append(spread(values, FIGURES[name][1]) if whole else DASH)
-    return cells
+def _last(name: str) -> str:
+    """A setting's name without where it stands, in words that can be broken."""
+    return name.split(".")[-1].replace("_", " ")
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or DASH
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _steps(run: Evaluated) -> str:
+    """How far a run is, and of how many steps where it is not at its end."""
+    _, config, summary = run
+    steps, total = summary["steps"], config.training.total_steps
+    ended = is_final(summary) or steps >= total
+    return f"{steps:,}" if ended else f"{steps:,} of {total:,}"
 
 
 def is_final(summary: dict[str, Any]) -> bool:
@@ -163,7 +192,7 @@ def csv_text(runs: list[Evaluated]) -> str:
     settings = settings_that_differ(runs)
     groups = {id(run): g.name for g in groups_of(runs) for run in g.members}
     figures = [name for name in IN_CSV if any(name in summary for _, _, summary in runs)]
-    head = ["run", "learner", "env", "seed", "steps", "final", "group", *settings]
+    head = ["run", "learner", "env", "seed", "steps", "final", "evaluated", "group", *settings]
     for name in figures:
         intervals = any(isinstance(summary.get(name), list) for _, _, summary in runs)
         ends = [f"{IN_CSV[name]}_low", f"{IN_CSV[name]}_high"] if intervals else []
@@ -174,7 +203,9 @@ def csv_text(runs: list[Evaluated]) -> str:
     for number, run in enumerate(runs):
         folder, config, summary = run
         line: list[Any] = [folder, config.learner, config.env.id, config.training.seed]
-        line += [summary["steps"], "yes" if is_final(summary) else "no", groups[id(run)]]
+        line += [summary["steps"], "yes" if is_final(summary) else "no"]
+        line += [summary["steps"] if is_final(summary) else summary.get("evaluated", "")]
+        line += [groups[id(run)]]
         line += [_plain(values[number]) for values in settings.values()]
         for name in figures:
             interval = any(isinstance(other.get(name), list) for _, _, other in runs)

@@ -17,6 +17,7 @@ SEARCH = ["--trials", "3", "--seeds", "2", "--rungs", "2", "--fresh-seeds", "1",
 SMALL = {
     "train": [*NARROW, *BRIEF],
     "evaluate": ["--episodes", "5"],
+    "table": [],
     "sweep": [*SEARCH, "--num-envs", "4", "--total-steps", "200", *BRIEF],
 }
 FEW_SEEDS = ["--seeds", "2", "--jobs", "2"]
