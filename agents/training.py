@@ -1,6 +1,6 @@
 """Training: the run loop filled with collecting, learning and evaluating."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +8,16 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from sidestep.sequence.fitting.checkpoint import from_arrays, to_arrays
 from sidestep.sequence.fitting.runs import Every, Progress, RunLoop
-from sidestep.sequence.fitting.stored import check_tensors, under
+from sidestep.sequence.fitting.stored import under
 
 from .acting.collector import Collector
 from .acting.episodes import Recent
-from .acting.evaluation import evaluate
-from .acting.normalization import RewardScaler
+from .acting.evaluation import Evaluation, evaluate, gather, play, quotas
 from .algorithms.learner import Agent, LearnerConfig, Metrics
+from .ranks import ALONE, Ranks, shares
 from .settings import TrainingConfig
+from .shards import Env, Shards
 
 
 class Trainer(RunLoop):
@@ -32,6 +32,12 @@ class Trainer(RunLoop):
         facts: stored in every checkpoint.
         optimum: the largest mean return that can be had, or a function that finds it, called when
             it is first needed; where it is known, evaluations tell the regret.
+        ranks: the processes that train together, where several do; then `env` and
+            `evaluation_env` are lists, an env for each of this process's shards (None where none of
+            evaluation's lanes is left for it), and the folder is the first process's alone.
+
+    Raises:
+        ValueError: envs that are not those of the shards.
     """
 
     clock, parts = "steps", ("agent.", "recent.", "collector.", "env.")
@@ -40,29 +46,27 @@ class Trainer(RunLoop):
     def __init__(
         self,
         agent: Agent,
-        env: VectorEnv[Any, Any, Any],
+        env: Env | Sequence[Env],
         config: TrainingConfig,
-        evaluation_env: VectorEnv[Any, Any, Any] | None = None,
+        evaluation_env: Env | Sequence[Env | None] | None = None,
         folder: Path | None = None,
         facts: dict[str, Any] | None = None,
         optimum: float | Callable[[], float | None] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Begin the first episodes."""
         super().__init__(config, config.evaluate_every, folder, facts)
-        self.agent, self.env, self._optimum = agent, env, optimum
+        self.agent, self._optimum, self.ranks = agent, optimum, ranks
         self.evaluation_env, self.recent = evaluation_env, Recent()
-        learner = agent.config
-        scaler = RewardScaler(env.num_envs, learner.discount, agent.reward_moments)
-        rewards = scaler if learner.normalize_rewards else None
-        self.collector = Collector(env, agent, peek=agent.peek, rewards=rewards)
-        agent.begin(self.collector, self._worlds_seed())
+        self.shards = Shards(agent, [env] if isinstance(env, VectorEnv) else env, ranks)
+        self.shards.begin(self._worlds_seed())
         self.schedule_steps: int | None = None
         """The training's length for schedules; None: `config.total_steps`, where it ends too."""
 
     def __repr__(self) -> str:
         """Name the agent, and how far it is."""
         return (
-            f"Trainer({self.agent!r}, num_envs={self.env.num_envs}, "
+            f"Trainer({self.agent!r}, num_envs={sum(e.num_envs for e in self.shards.envs)}, "
             f"env_steps={self.agent.steps:,} of {self.config.total_steps:,}, folder={self.folder})"
         )
 
@@ -78,9 +82,9 @@ class Trainer(RunLoop):
         self._optimum = optimum
 
     @property
-    def worlds(self) -> Any:
-        """The env if its state can be saved and restored (as this package's can), else None."""
-        return self.env if hasattr(self.env, "set_state") else None
+    def collector(self) -> Collector:
+        """Of the only shard, or of this process's first."""
+        return self.shards.collectors[0]
 
     def _worlds_seed(self) -> int:
         """Of new episodes: an agent that has learned before is not shown the same worlds again."""
@@ -91,7 +95,7 @@ class Trainer(RunLoop):
         self,
         config: TrainingConfig,
         schedule_steps: int | None,
-        evaluation_env: VectorEnv[Any, Any, Any] | None,
+        evaluation_env: Env | None,
     ) -> None:
         """Prepare to `run` again as `config` says, from where the agent stands, on a clock at 0."""
         self.config, self.schedule_steps = config, schedule_steps
@@ -110,11 +114,14 @@ class Trainer(RunLoop):
 
     def _update(self) -> Metrics:
         self.agent.schedule(self.schedule_steps or self.config.total_steps)
-        rollout = self.agent.collect(self.collector)
-        self.recent.add(self.collector.drain())
-        metrics = self.agent.update(rollout)
-        self.agent.steps += int(rollout.valid.sum())
+        rollouts: Any = self.shards.collect()
+        self.recent.add(self.shards.drain())
+        metrics = self.agent.update(*rollouts)
+        self.agent.steps += self.shards.count(rollouts)
         return metrics
+
+    def _agree(self, go_on: bool) -> bool:
+        return self.ranks.from_first(lambda: go_on)
 
     def _observe(self, metrics: Metrics, seconds: float) -> Progress:
         del seconds
@@ -134,12 +141,28 @@ class Trainer(RunLoop):
         told = self.config.evaluation_seed
         seed = stream_seed(self.config.seed if told is None else told, EVALUATION)
         episodes, tells = self.config.evaluation_episodes, self.recent.tells
-        result = evaluate(self.agent, self.evaluation_env, episodes, seed, True, tells).summary(
-            self.optimum
-        )
+        optimum = self.optimum if self.ranks.rank == 0 else None  # to find it takes a while
+        if isinstance(self.evaluation_env, VectorEnv):
+            played = evaluate(self.agent, self.evaluation_env, episodes, seed, True, tells)
+        else:
+            played = self._evaluate_shards(self.evaluation_env, episodes, seed, tells)
+        result = played.summary(optimum)
         agent = {f"agent.{k}": v for k, v in self.agent.state_dict().items()}
         self._judge({"evaluation": result}, result["return_mean"][0], agent)
         return result
+
+    def _evaluate_shards(
+        self, envs: Sequence[Env | None], episodes: int, seed: int, tells: bool
+    ) -> Evaluation:
+        """The episodes that the lanes of all shards have played."""
+        counts = [0 if env is None else env.num_envs for env in envs]
+        total = sum(self.ranks.all_of(counts))
+        quota, kept = quotas(episodes, total), []
+        for env, shard in zip(envs, self.ranks.own, strict=True):
+            first, count = shares(total, self.ranks.shards)[shard]
+            own = quota[first : first + count]
+            kept.append([] if env is None else play(self.agent, env, own, seed, True, first))
+        return gather([part for parts in self.ranks.all_of(kept) for part in parts], tells)
 
     def _is_enough(self, evaluation: dict[str, Any] | None) -> bool:
         target = self.config.stop_at_success
@@ -153,26 +176,32 @@ class Trainer(RunLoop):
 
     def state_dict(self) -> dict[str, Tensor]:
         """The tensors of a checkpoint: agent, what is carried between ticks, worlds, log."""
+        carried = self.shards.state_dict()
         parts: dict[str, dict[str, Tensor]] = {
             "agent": self.agent.state_dict(),
-            "collector": self.collector.state_dict(),
             "recent": self.recent.state_dict(),
         }
-        if self.worlds is not None:
-            parts["env"] = from_arrays(self.worlds.get_state())
-        return {f"{part}.{k}": v for part, values in parts.items() for k, v in values.items()}
+        own = {f"{part}.{k}": v for part, values in parts.items() for k, v in values.items()}
+        return own | carried
+
+    def save(self) -> None:
+        """Write everything that the future depends on, from all processes, in the first."""
+        if self.ranks.size > 1 and self.folder is None:
+            self.saved = True
+            self.shards.state_dict()  # the others' part of it
+            return
+        super().save()
 
     def _restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> bool:
-        worlds = under(tensors, "env.")
-        if self.worlds is not None:  # the only part that checks and changes in one
-            self.worlds.set_state(to_arrays(worlds, self.worlds.get_state()))
+        self.shards.load_worlds(tensors)  # the only part that checks and changes in one
         self.agent.load_state_dict(under(tensors, "agent."))
         self.recent.load_state_dict(under(tensors, "recent."))
         self._rewind(facts)
-        if self.worlds is not None:
-            self.collector.load_state_dict(under(tensors, "collector."))
+        self.shards.take_seats()
+        if self.shards.restorable:
+            self.shards.load_collectors(tensors)
             return True
-        self.agent.begin(self.collector, self._worlds_seed())
+        self.shards.begin(self._worlds_seed())
         self.log.write({"steps": self.now, "resumed": True, "fresh_seeds": True})
         return False
 
@@ -183,9 +212,8 @@ class Trainer(RunLoop):
                 f"checkpoint: expected {facts['steps']} steps, got {tensors['agent.steps']}"
             )
         self.recent.check_state(under(tensors, "recent."))
-        self.collector.check_state(under(tensors, "collector."), self.agent.whole_episodes)
-        own = {} if self.worlds is None else from_arrays(self.worlds.get_state())
-        check_tensors(own, under(tensors, "env."), "env.")
+        carried = {k: v for k, v in tensors.items() if k.startswith(("collector.", "env."))}
+        self.shards.check_state(carried)
 
 
 def unfinished(config: LearnerConfig, total_steps: int) -> str | None:

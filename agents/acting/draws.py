@@ -50,6 +50,7 @@ class Draws:
     Attributes:
         tick: the present one; whoever acts moves it on.
         lanes: (B,) numbers of the rows' lanes, from `first_lane` on; None: 0, 1, ...
+        exploring: (B,) bool, lanes that play a random action on; empty where that is not known.
     """
 
     def __init__(self, seed: int | tuple[int, ...], first_lane: int = 0) -> None:
@@ -57,6 +58,7 @@ class Draws:
         self.seed, self.first_lane = seed, first_lane
         self.tick = 0
         self.lanes: Lanes | None = None
+        self.exploring = np.zeros(0, dtype=np.bool_)
         self._key = np.random.SeedSequence(seed).generate_state(1, np.uint64)
         self._blocks: dict[tuple[int, int], Block] = {}
 

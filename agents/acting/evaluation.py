@@ -96,23 +96,60 @@ def evaluate(
         raise ValueError(f"episodes: expected at least 1, got {episodes}")
     if seed < 0:
         raise ValueError(f"seed: expected at least 0, got {seed}")
-    lanes = np.arange(env.num_envs)
-    quota = episodes // env.num_envs + (lanes < episodes % env.num_envs)
-    kept, missing = [], episodes
-    with undisturbed(policy, Draws(seed)):
+    quota = quotas(episodes, env.num_envs)
+    return gather(play(policy, env, quota, seed, greedy), tells)
+
+
+def quotas(episodes: int, lanes: int) -> NDArray[np.int64]:
+    """How many of the episodes each lane plays, (lanes,)."""
+    return episodes // lanes + (np.arange(lanes) < episodes % lanes)
+
+
+def play(
+    policy: Policy,
+    env: VectorEnv[Any, Any, Any],
+    quota: NDArray[np.int64],
+    seed: int,
+    greedy: bool = True,
+    first_lane: int = 0,
+) -> list[Episodes]:
+    """Play so many episodes in each lane, as `evaluate` does.
+
+    Args:
+        policy: what plays.
+        env: any vector env, whose lanes may be a part of all; not closed.
+        quota: (lanes,) of each.
+        seed: of all lanes: the env's are seed + first_lane and on.
+        greedy: without exploration.
+        first_lane: number of the env's first lane.
+
+    Returns:
+        The episodes as they ended, with the numbers of their lanes among all.
+    """
+    kept, quota = [], quota.copy()
+    with undisturbed(policy, Draws(seed, first_lane)):
         collector = Collector(env, policy, greedy=greedy)
-        collector.begin(seed)
-        while missing:
+        collector.begin(seed + first_lane)
+        while quota.any():
             collector.tick()
             for ended in collector.drain():
                 counted = ended.select(quota[ended.lane] > 0)
                 quota[counted.lane] -= 1
-                missing -= len(counted.lane)
-                kept.append(counted)
+                kept.append(counted._replace(lane=counted.lane + first_lane))
             collector.check_length(quota > 0)
-    result = _gather(kept)
+    return kept
+
+
+def gather(parts: list[Episodes], tells: bool = False) -> Evaluation:
+    """The evaluation of episodes that were played, in whatever order.
+
+    Args:
+        parts: of all lanes.
+        tells: as in `evaluate`.
+    """
+    result = _gather(parts)
     if tells and result.success is None:
-        return result._replace(success=np.zeros(episodes, dtype=np.bool_))
+        return result._replace(success=np.zeros(len(result.returns), dtype=np.bool_))
     return result
 
 

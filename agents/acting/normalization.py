@@ -27,13 +27,33 @@ class RunningMoments:
         """Count the rows of `batch`, (rows, *shape); there may be none."""
         if len(batch) == 0:
             return
-        rows, total = len(batch), self.count + len(batch)
         mean = batch.mean(0, dtype=torch.float64)
+        self._take_in(len(batch), mean, ((batch - mean) ** 2).sum(0))
+
+    def merge(self, other: "RunningMoments") -> None:
+        """Count everything that `other` has counted."""
+        if other.count > 0:
+            self._take_in(other.count, other.mean, other.square)
+
+    def _take_in(self, rows: int | Tensor, mean: Tensor, square: Tensor) -> None:
+        total = self.count + rows
         delta = mean - self.mean
-        self.square = self.square + ((batch - mean) ** 2).sum(0)
+        self.square = self.square + square
         self.square = self.square + delta**2 * self.count * rows / total
         self.mean = self.mean + delta * rows / total
         self.count = total
+
+    def packed(self) -> Tensor:
+        """The sums in one vector of double precision."""
+        return torch.cat([self.count.reshape(1), self.mean.flatten(), self.square.flatten()])
+
+    @classmethod
+    def unpacked(cls, packed: Tensor, shape: tuple[int, ...]) -> "RunningMoments":
+        """The moments of `packed()`, of values of that shape."""
+        moments = RunningMoments(shape)
+        moments.count, (mean, square) = packed[0], packed[1:].chunk(2)
+        moments.mean, moments.square = mean.reshape(shape), square.reshape(shape)
+        return moments
 
     def deviation(self) -> Tensor:
         """The standard deviation (population's), at least 1e-4."""
@@ -47,6 +67,26 @@ class RunningMoments:
         """Restore `state_dict()`."""
         names = ("count", "mean", "square")
         self.count, self.mean, self.square = (state[name].clone() for name in names)
+
+
+class PartMoments(RunningMoments):
+    """Moments of which several parts count on by themselves, and meet from time to time.
+
+    Args:
+        agreed: what all of them know already.
+    """
+
+    def __init__(self, agreed: RunningMoments) -> None:
+        """Begin with what is known."""
+        super().__init__(tuple(agreed.mean.shape))
+        self.load_state_dict(agreed.state_dict())
+        self.since = RunningMoments(tuple(agreed.mean.shape))
+        """What this part has counted since they met."""
+
+    def add(self, batch: Tensor) -> None:
+        """Count the rows of `batch`, (rows, *shape); there may be none."""
+        super().add(batch)
+        self.since.add(batch)
 
 
 class RewardScaler:

@@ -44,16 +44,12 @@ class Policy(Protocol):
 def undisturbed(policy: Policy, random: Draws) -> Iterator[None]:
     """Let `policy` act on `random`, with its running statistics frozen; then give both back.
 
-    So with the lanes that an agent explores in: those that act now are others.
+    No lane is in a bout of exploring when it begins.
     """
     frozen, policy.encoder.frozen = policy.encoder.frozen, True
+    random.exploring = random.exploring[:0]
     stream, policy.random = policy.random, random
-    exploring = getattr(policy, "exploring", None)
-    if exploring is not None:
-        policy.exploring = exploring[:0]  # type: ignore[attr-defined]
     try:
         yield
     finally:
         policy.encoder.frozen, policy.random = frozen, stream
-        if exploring is not None:
-            policy.exploring = exploring  # type: ignore[attr-defined]

@@ -1,10 +1,9 @@
 """Deep SARSA: on-policy temporal differences with a network, epsilon-greedy, many lanes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,6 +24,7 @@ from sidestep.sequence.limits import COUNT, PART, SHARE, check_fields, one_of
 
 from .learner import Agent, LearnerConfig, Metrics
 from .losses import chosen, expected_value, masked, value_error
+from .parts import Part
 from .returns import lambda_returns
 
 FIRST_EPISODES = 32
@@ -96,8 +96,6 @@ class DeepSarsa(Agent):
 
     name = "deep-sarsa"
     config: DeepSarsaConfig
-    exploring: Mask = np.zeros(0, dtype=np.bool_)
-    """(B,) lanes that play a random action on; empty where that is not known."""
     first_ends: tuple[int, int] = (0, 0)
     """How many of the first episodes have ended, and how many of those were cut."""
 
@@ -129,10 +127,10 @@ class DeepSarsa(Agent):
         if greedy or repeat == 0:
             return self.choose(output, mask, greedy)
         in_bout = None
-        if len(self.exploring) == lanes:
-            in_bout = self.exploring & ~inputs.reset.numpy()
+        if len(self.random.exploring) == lanes:
+            in_bout = self.random.exploring & ~inputs.reset.numpy()
         last = inputs.last_action.numpy()
-        actions, self.exploring = epsilon_bouts(
+        actions, self.random.exploring = epsilon_bouts(
             output, self.epsilon, repeat, self.random, last, in_bout, mask
         )
         return actions
@@ -172,26 +170,48 @@ class DeepSarsa(Agent):
             self.config.trace_decay,
         )
 
-    def update(self, rollout: Rollout) -> Metrics:
-        """Go through the rollout `epochs` times in `minibatches`; one optimizer step for each."""
-        lanes = rollout.reward.shape[1]
-        self._count_first_ends(rollout)
-        figures: Mapping[str, Tensor | float] = {}
-        for epoch in range(self.config.epochs):
-            if self.config.minibatches == 1:
-                figures = self._learn(rollout)
-                continue
-            drawn = torch.from_numpy(self.random.permutation(lanes, epoch))
-            (order,) = upload([drawn], self.device)
-            for part in order.chunk(self.config.minibatches):
-                figures = self._learn(select_lanes(rollout, part))
-        return {**self.read(figures), "epsilon": self.epsilon}
+    def update(self, rollout: Rollout, *others: Rollout) -> Metrics:
+        """Go through the rollout `epochs` times in `minibatches`; one optimizer step for each.
 
-    def _count_first_ends(self, rollout: Rollout) -> None:
+        Args:
+            rollout: of the only shard, or of the first.
+            others: of this process's other shards.
+        """
+        rollouts = [rollout, *others]
+        self._count_first_ends(rollouts)
+        for epoch in range(self.config.epochs):
+            for batch in self._minibatches(rollouts, epoch):
+                sums = self.step_down(map(self._part, batch))
+        known = self.read(sums)
+        return {
+            "loss": known["loss"],
+            "gradient_norm": known["gradient_norm"],
+            "value": known["value"] / known["count"],
+            "epsilon": self.epsilon,
+        }
+
+    def _minibatches(self, rollouts: list[Rollout], epoch: int) -> Iterator[list[Rollout]]:
+        """The rollouts' lanes in parts, each of which has as many of every shard."""
+        lanes = [rollout.reward.shape[1] for rollout in rollouts]
+        shards = self.ranks.lanes if self.ranks.shards > 1 else []
+        parts = min([self.config.minibatches, *lanes, *(shard.count for shard in shards)])
+        if parts == 1:
+            yield rollouts
+            return
+        drawn = [
+            torch.from_numpy(draws.permutation(count, epoch))
+            for draws, count in zip(self.draws, lanes, strict=True)
+        ]
+        orders = upload(drawn, self.device)
+        for some in zip(*(order.tensor_split(parts) for order in orders), strict=True):
+            yield list(map(select_lanes, rollouts, some))
+
+    def _count_first_ends(self, rollouts: list[Rollout]) -> None:
         ended, cut = self.first_ends
         if self.config.repeat_where_cut and ended < FIRST_EPISODES:
-            ended += int(rollout.ended().sum())
-            self.first_ends = ended, cut + int(rollout.truncated.sum())
+            told = [torch.stack([x.ended().sum(), x.truncated.sum()]) for x in rollouts]
+            now, now_cut = self.ranks.summed(told).tolist()
+            self.first_ends = ended + now, cut + now_cut
 
     def state_dict(self) -> dict[str, Tensor]:
         """Everything that learning changes, and what exploring in bouts goes by."""
@@ -204,7 +224,7 @@ class DeepSarsa(Agent):
         """
         if self.config.epsilon_repeat == 0:
             return {}
-        bouts = {"exploring": torch.from_numpy(self.exploring.copy())}  # (lanes,) bool
+        bouts = {"exploring": torch.from_numpy(self.random.exploring.copy())}  # (lanes,) bool
         if self.config.repeat_where_cut:
             bouts["first_ends"] = torch.tensor(self.first_ends)
         return bouts
@@ -219,16 +239,15 @@ class DeepSarsa(Agent):
         """Restore `state_dict()`."""
         super().load_state_dict(state, learning)
         if learning and self.config.epsilon_repeat > 0:
-            self.exploring = state["exploring"].numpy().copy()
+            self.random.exploring = state["exploring"].numpy().copy()
             if self.config.repeat_where_cut:
                 ended, cut = state["first_ends"].tolist()
                 self.first_ends = ended, cut
 
-    def _learn(self, rollout: Rollout) -> Mapping[str, Tensor | float]:
+    def _part(self, rollout: Rollout) -> Part:
         q, _ = self.network(rollout.inputs, rollout.state)  # (T+1, B, A)
         target = self.targets(rollout, q.detach())
         prediction = chosen(q[:-1], rollout.action[:-1])  # (T, B)
-        count = rollout.valid.sum().clamp(min=1)
-        loss = value_error(prediction, target, rollout.valid, self.config.loss) / count
-        norm = self.step_down(loss)
-        return {"loss": loss, "gradient_norm": norm, "value": prediction.mean()}
+        count = rollout.valid.sum()
+        loss = value_error(prediction, target, rollout.valid, self.config.loss)
+        return Part(loss, count, {"value": (prediction.detach() * rollout.valid).sum()})

@@ -1,8 +1,8 @@
 """What every learner is: a network, an optimizer, random numbers, and `act`."""
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -15,8 +15,9 @@ from sidestep.agents.acting.draws import Draws
 from sidestep.agents.acting.encoding import ObservationEncoder, check_picture
 from sidestep.agents.acting.normalization import RunningMoments
 from sidestep.agents.acting.transfer import download
-from sidestep.agents.networks import Network, NetworkConfig
-from sidestep.agents.settings import Partial, TrainingConfig
+from sidestep.agents.networks import Network
+from sidestep.agents.ranks import ALONE, Ranks
+from sidestep.agents.settings import TrainingConfig
 from sidestep.sequence import State
 from sidestep.sequence.devices import Work
 from sidestep.sequence.fitting.optimise import (
@@ -25,11 +26,15 @@ from sidestep.sequence.fitting.optimise import (
     adam_specs,
     descend,
     flatten_parameters,
+    gradient_of,
     load_adam,
+    step_along,
     stored_adam,
 )
 from sidestep.sequence.fitting.stored import Spec, check_module, check_tensors, under, within
-from sidestep.sequence.limits import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check_fields
+
+from .parts import Part, gather_gradient
+from .settings import LearnerConfig as LearnerConfig
 
 if TYPE_CHECKING:
     from sidestep.agents.acting.collector import Collector
@@ -38,52 +43,6 @@ Metrics = dict[str, float]
 
 LEARNING = ("optimizer.", "tick", "time_mean", "exploring", "first_ends")
 """How the names begin of what acting does not need."""
-
-
-@dataclass(frozen=True)
-class LearnerConfig(Partial):
-    """What both learners share."""
-
-    network: NetworkConfig = field(default_factory=NetworkConfig)
-    discount: float = 0.99
-    """Gamma in [0, 1]."""
-    trace_decay: float = 0.8
-    """Lambda of the returns: 0 one step, 1 Monte Carlo."""
-    learning_rate: float = 3e-3
-    """Adam's step size."""
-    final_learning_rate: float | None = None
-    """Reached linearly at the end of training; None keeps `learning_rate`."""
-    max_gradient_norm: float = 1.0
-    """Gradients are scaled down to this norm."""
-    rollout_steps: int = 16
-    """Ticks of every lane between updates."""
-    normalize_observations: bool = False
-    """Standardise observations with running statistics."""
-    normalize_rewards: bool = False
-    """Divide rewards by the running deviation of the discounted return."""
-    reward_limit: float | None = None
-    """Rewards, scaled, are cut to at most this size before learning; None leaves them."""
-    reward_scale: float = 1.0
-    """Rewards are multiplied by this before learning; reports show them as they were."""
-
-    def __post_init__(self) -> None:
-        """Check every field."""
-        limits = {
-            "discount": SHARE,
-            "trace_decay": SHARE,
-            "learning_rate": POSITIVE,
-            "final_learning_rate": NOT_NEGATIVE,
-            "max_gradient_norm": POSITIVE,
-            "rollout_steps": COUNT,
-            "reward_limit": POSITIVE,
-            "reward_scale": POSITIVE,
-        }
-        check_fields(self, limits)
-
-    def exploration_steps(self, total_steps: int) -> int:
-        """Env steps over which exploration falls in a training of `total_steps`; 0: it does not."""
-        del total_steps
-        return 0
 
 
 def discrete(space: spaces.Space[Any]) -> spaces.Discrete:
@@ -146,6 +105,10 @@ class Agent(ABC):
         self.optimizer = Adam([self.flat], lr=config.learning_rate, eps=1e-5, fused=True)
         self._unread = DeviceDescent.of(self.flat, self.optimizer)
         self.random = Draws(seed)
+        self.ranks: Ranks = ALONE
+        """The processes that train it together."""
+        self.draws = (self.random,)
+        """The random numbers of the shards that this process has."""
         self.steps = 0
         """Env ticks learned from; the clock of every schedule."""
         self.total_steps = TrainingConfig.total_steps
@@ -221,6 +184,12 @@ class Agent(ABC):
         return f"Text in observations is left out: {parts}." if parts else None
 
     @property
+    def learns_from_shards(self) -> bool:
+        """Whether `update` takes the rollouts of further shards after the first."""
+        kinds = [p.kind for p in inspect.signature(self.update).parameters.values()]
+        return inspect.Parameter.VAR_POSITIONAL in kinds
+
+    @property
     def whole_episodes(self) -> bool:
         """Whether `collect` plays whole episodes, each lane until its own is over."""
         return False
@@ -245,10 +214,12 @@ class Agent(ABC):
     @property
     def reward_scale(self) -> float:
         """Factor on the rewards that it is shown and learns from."""
+        return self.scale_by(self.reward_moments)
+
+    def scale_by(self, moments: RunningMoments) -> float:
+        """Factor on the rewards where `moments` are those of their discounted returns."""
         scale = self.config.reward_scale
-        if self.config.normalize_rewards:
-            scale /= float(self.reward_moments.deviation())
-        return scale
+        return scale / float(moments.deviation()) if self.config.normalize_rewards else scale
 
     @property
     def reward_limit(self) -> float | None:
@@ -348,15 +319,37 @@ class Agent(ABC):
         limit, place = self.config.max_gradient_norm, f"after {self.steps} steps"
         return descend(loss, self.flat, self.optimizer, limit, place)
 
-    def step_down(self, loss: Tensor) -> Tensor | float:
-        """Do what `descend` does without waiting for a device; `read` must follow.
+    def step_down(self, parts: Iterable[Part]) -> Mapping[str, Tensor | float]:
+        """One step down the gradient of the losses' sum over their counts' sum, over all shards.
+
+        What the shards of other processes add comes from there. It does not wait for a device;
+        `read` must follow.
+
+        Args:
+            parts: of this process's shards; each is let go of before the next is asked for.
 
         Returns:
-            The gradient's norm before clipping, () on a device.
+            The loss, the `gradient_norm` before clipping, and the sums: `count` and the figures.
+
+        Raises:
+            FloatingPointError: as `descend` does, unless the network lives on a device.
         """
+        if self.ranks.shards == 1:
+            (part,) = parts
+            count = part.count.clamp(min=1)
+            loss, sums = part.loss / count, {"count": count, **part.figures}
+            gradient_of(loss, self.flat)
+            loss = loss.detach()
+        else:
+            loss, sums = gather_gradient(parts, self.flat, self.ranks)
+        limit = self.config.max_gradient_norm
+        norm: Tensor | float
         if self._unread is None:
-            return self.descend(loss)
-        return self._unread.descend(loss, self.config.max_gradient_norm)
+            place = f"after {self.steps} steps"
+            norm = step_along(loss, self.flat, self.optimizer, limit, place)
+        else:
+            norm = self._unread.step_along(loss, limit)
+        return {"loss": loss, "gradient_norm": norm, **sums}
 
     def read(self, figures: Mapping[str, Tensor | float]) -> Metrics:
         """Bring an update's figures to the host, in one copy: the end of every update.

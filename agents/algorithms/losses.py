@@ -5,6 +5,8 @@ the policy; G_t the return from t on; valid False where nothing was played. Loss
 caller divides by its count, so that parts of a batch add up to the whole.
 """
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -87,45 +89,65 @@ def policy_gradient(
     return surrogate, entropy
 
 
-def mean_of_others(returns: Tensor, valid: Tensor) -> Tensor:
+class Alive(NamedTuple):
+    """What the steps t of all episodes of a batch come to."""
+
+    returns: Tensor
+    """(T, 1) sum of G_t over the episodes that are alive at t."""
+    count: Tensor
+    """(T, 1) their number."""
+
+
+def alive_in(returns: Tensor, valid: Tensor) -> Alive:
+    """The sums over the episodes (T, B), where `valid`."""
+    return Alive((returns * valid).sum(1, keepdim=True), valid.sum(1, keepdim=True))
+
+
+def mean_of_others(returns: Tensor, valid: Tensor, batch: Alive | None = None) -> Tensor:
     """For each episode the mean of G over all steps of the other episodes.
 
     Args:
         returns: (T, B) an episode a lane.
         valid: (T, B) bool.
+        batch: of the whole batch, where these episodes are a part of it; None: they are all.
 
     Returns:
         (1, B) baseline; 0 where there is no other episode. It does not depend on the episode's own
         actions, so the gradient's expectation is unchanged.
     """
     totals, counts = (returns * valid).sum(0), valid.sum(0)  # (B,)
-    others = counts.sum() - counts
-    return ((totals.sum() - totals) / others.clamp(min=1) * (others > 0)).unsqueeze(0)
+    total, count = (totals, counts) if batch is None else batch
+    others = count.sum() - counts
+    return ((total.sum() - totals) / others.clamp(min=1) * (others > 0)).unsqueeze(0)
 
 
-def leave_one_out(returns: Tensor, valid: Tensor) -> Tensor:
+def leave_one_out(returns: Tensor, valid: Tensor, batch: Alive | None = None) -> Tensor:
     """For each step t the mean of G_t over the other episodes that are still alive at t.
 
     Args:
         returns: (T, B) an episode a lane.
         valid: (T, B) bool.
+        batch: of the whole batch, with as many steps, where these episodes are a part of it.
 
     Returns:
         (T, B) baseline; 0 where no other episode is alive.
 
     Source: Kool et al. (2019), applied per step.
     """
-    alive = (returns * valid).sum(1, keepdim=True)  # (T, 1)
-    others = valid.sum(1, keepdim=True) - valid.long()  # (T, B)
-    return (alive - returns * valid) / others.clamp(min=1) * (others > 0)
+    alive = alive_in(returns, valid) if batch is None else batch
+    others = alive.count - valid.long()  # (T, B)
+    return (alive.returns - returns * valid) / others.clamp(min=1) * (others > 0)
 
 
-def standardised(advantage: Tensor, valid: Tensor) -> Tensor:
+def standardised(
+    advantage: Tensor, valid: Tensor, batch: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
     """Advantages less their mean, over their deviation, both over valid steps.
 
     Args:
         advantage: (T, B) without gradient.
         valid: (T, B) bool; where nothing is, the advantages come back as they are.
+        batch: mean and deviation () over the whole batch, where this is a part of it.
 
     Returns:
         (T, B) advantages; 0 where all valid ones are equal.
@@ -133,4 +155,5 @@ def standardised(advantage: Tensor, valid: Tensor) -> Tensor:
     steps = advantage[valid]
     if len(steps) == 0:
         return advantage
-    return (advantage - steps.mean()) / (steps.std(correction=0) + 1e-8)
+    mean, deviation = (steps.mean(), steps.std(correction=0)) if batch is None else batch
+    return (advantage - mean) / (deviation + 1e-8)

@@ -1,7 +1,7 @@
 """REINFORCE: the policy gradient of whole episodes, or of rollouts with a bootstrapped cut."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from sidestep.agents.acting.choosing import (
 )
 from sidestep.agents.acting.choosing import greedy as best
 from sidestep.agents.acting.collector import Collector
+from sidestep.agents.acting.normalization import RunningMoments
 from sidestep.agents.networks import Network
 from sidestep.agents.settings import Config
 from sidestep.sequence.fitting.stored import Spec
@@ -24,6 +25,8 @@ from sidestep.sequence.limits import COUNT, NOT_NEGATIVE, SHARE, check_fields, o
 
 from .learner import Agent, LearnerConfig, Metrics
 from .losses import (
+    Alive,
+    alive_in,
     leave_one_out,
     masked,
     mean_of_others,
@@ -31,8 +34,24 @@ from .losses import (
     standardised,
     value_error,
 )
+from .parts import Part
 from .returns import lambda_returns
 
+
+class Seen(NamedTuple):
+    """A rollout, and what the network makes of it now."""
+
+    rollout: Rollout
+    output: Tensor
+    """(T+1, B, outputs)."""
+    value: Tensor
+    """(T+1, B), with its graph."""
+    returns: Tensor
+    """(T, B)."""
+
+
+WHOLE_BATCH = ("mean", "time", "leave-one-out")
+"""Baselines that are made of the whole batch."""
 BASELINES = ("none", "mean", "time", "leave-one-out", "value")
 
 
@@ -170,37 +189,62 @@ class Reinforce(Agent):
         collector.choose_again()  # the last update came after this action was chosen
         return super().collect(collector)
 
-    def update(self, rollout: Rollout) -> Metrics:
-        """One step up the policy gradient."""
-        c, mask, valid = self.config, rollout.inputs.mask, rollout.valid
-        needed = None
-        if c.batch == "episodes":  # what follows an end is padding
-            needed = torch.cat([valid, torch.zeros_like(valid[:1])])  # (T+1, B)
-        output, _ = self.network(rollout.inputs, rollout.state, needed)  # (T+1, B, outputs)
-        value = self.values(output, mask)  # (T+1, B)
-        returns = self.returns(rollout, value.detach())
-        advantage = self.advantages(returns, value.detach()[:-1], valid)
-        logits = masked(output[:-1, :, : self.num_actions], None if mask is None else mask[:-1])
-        surrogate, entropy = policy_gradient(logits, rollout.action[:-1], advantage, valid)
-        steps = valid.sum().clamp(min=1)
-        count = steps if c.batch == "rollout" else rollout.ended().sum().clamp(min=1)
-        loss = surrogate - self.entropy_coefficient * entropy
+    def update(self, rollout: Rollout, *others: Rollout) -> Metrics:
+        """One step up the policy gradient.
+
+        Args:
+            rollout: of the only shard, or of the first.
+            others: of this process's other shards.
+        """
+        seen = [self._look_back(part) for part in (rollout, *others)]
+        advantages = self.advantages(seen)
+        known = self.read(self.step_down(map(self._part, seen, advantages)))
         metrics: Metrics = {}
-        if c.baseline == "value":
-            loss = loss + c.value_coefficient * value_error(value[:-1], returns, valid, "squared")
-        norm = self.step_down(loss / count)
-        known = self.read(
-            {"loss": loss, "count": count, "entropy": entropy, "steps": steps, "norm": norm}
-        )
-        if c.baseline == "value":  # after the step: it waits for a device
-            metrics["explained_variance"] = explained_variance(value.detach()[:-1], returns, valid)
+        if self.config.baseline == "value":  # after the step: it waits for a device
+            metrics["explained_variance"] = self._explained_variance(seen)
         return {
             **metrics,
-            "loss": known["loss"] / known["count"],
+            "loss": known["loss"],
             "entropy": known["entropy"] / known["steps"],
             "entropy_coefficient": self.entropy_coefficient,
-            "gradient_norm": known["norm"],
+            "gradient_norm": known["gradient_norm"],
         }
+
+    def _look_back(self, rollout: Rollout) -> Seen:
+        """What the network makes of a rollout now."""
+        needed = None
+        if self.config.batch == "episodes":  # what follows an end is padding
+            valid = rollout.valid
+            needed = torch.cat([valid, torch.zeros_like(valid[:1])])  # (T+1, B)
+        output, _ = self.network(rollout.inputs, rollout.state, needed)  # (T+1, B, outputs)
+        value = self.values(output, rollout.inputs.mask)  # (T+1, B)
+        return Seen(rollout, output, value, self.returns(rollout, value.detach()))
+
+    def _part(self, seen: Seen, advantage: Tensor) -> Part:
+        """What a shard adds to the step, given its advantages (T, B)."""
+        c, rollout = self.config, seen.rollout
+        mask, valid = rollout.inputs.mask, rollout.valid
+        output = seen.output[:-1, :, : self.num_actions]
+        logits = masked(output, None if mask is None else mask[:-1])
+        surrogate, entropy = policy_gradient(logits, rollout.action[:-1], advantage, valid)
+        steps = valid.sum()
+        count = steps if c.batch == "rollout" else rollout.ended().sum()
+        loss = surrogate - self.entropy_coefficient * entropy
+        if c.baseline == "value":
+            error = value_error(seen.value[:-1], seen.returns, valid, "squared")
+            loss = loss + c.value_coefficient * error
+        return Part(loss, count, {"entropy": entropy, "steps": steps.clamp(min=1)})
+
+    def _explained_variance(self, seen: list[Seen]) -> float:
+        if self.ranks.shards == 1:
+            ((rollout, _, value, returns),) = seen
+            return explained_variance(value.detach()[:-1], returns, rollout.valid)
+        variances = []
+        for pick in (lambda part: part.returns, lambda part: part.returns - part.value[:-1]):
+            moments = [_moments(pick(part).detach(), part.rollout.valid) for part in seen]
+            variances.append(float(self.ranks.merged(moments).square))
+        target, error = variances
+        return 1 - error / target if target > 0 else float("nan")
 
     def returns(self, rollout: Rollout, value: Tensor) -> Tensor:
         """G_t (T, B); cut episodes and rollouts go on with the value baseline."""
@@ -215,36 +259,72 @@ class Reinforce(Agent):
         )
 
     @torch.no_grad()
-    def advantages(self, returns: Tensor, value: Tensor, valid: Tensor) -> Tensor:
-        """Returns less the baseline, (T, B); standardised and weighted where the options say so."""
+    def advantages(self, seen: list[Seen]) -> list[Tensor]:
+        """Returns less the baseline, (T, B); standardised and weighted where the options say so.
+
+        Args:
+            seen: of this process's shards; what belongs to the whole batch is summed over all.
+        """
+        batch = self._alive(seen) if self.config.baseline in WHOLE_BATCH else None
+        baselines = self._baselines(seen, batch)
+        found = [part.returns - base for part, base in zip(seen, baselines, strict=True)]
+        valid = [part.rollout.valid for part in seen]
+        if self.config.normalize_advantages:
+            whole = self._moments_of(found, valid) if self.ranks.shards > 1 else None
+            found = [standardised(part, v, whole) for part, v in zip(found, valid, strict=True)]
+        if self.config.discount_weighting:
+            found = [part * self._weights(part) for part in found]
+        return found
+
+    def _baselines(self, seen: list[Seen], batch: Alive | None) -> list[Tensor | float]:
+        """What is subtracted from the returns of each shard, (T, B) or less."""
         match self.config.baseline:
             case "mean":
-                advantage = returns - mean_of_others(returns, valid)
+                return [mean_of_others(x.returns, x.rollout.valid, batch) for x in seen]
             case "time":
-                advantage = returns - self._earlier_mean(returns, valid)
+                assert batch is not None
+                means = self._earlier_means(batch)
+                return [means[: len(x.returns)] for x in seen]
             case "leave-one-out":
-                advantage = returns - leave_one_out(returns, valid)
+                assert batch is not None
+                cut = [Alive(*(sums[: len(x.returns)] for sums in batch)) for x in seen]
+                return [
+                    leave_one_out(x.returns, x.rollout.valid, own)
+                    for x, own in zip(seen, cut, strict=True)
+                ]
             case "value":
-                advantage = returns - value
+                return [x.value.detach()[:-1] for x in seen]
             case "none":
-                advantage = returns
-        if self.config.normalize_advantages:
-            advantage = standardised(advantage, valid)
-        if self.config.discount_weighting:
-            ticks = torch.arange(len(returns), device=returns.device)
-            advantage = advantage * (self.config.discount**ticks).unsqueeze(1)
-        return advantage
+                return [0.0 for _ in seen]
 
-    def _earlier_mean(self, returns: Tensor, valid: Tensor) -> Tensor:
+    def _alive(self, seen: list[Seen]) -> Alive:
+        """The sums over all episodes of the batch, as many ticks as the longest has."""
+        sums = [torch.cat(alive_in(x.returns, x.rollout.valid), 1) for x in seen]  # (T, 2)
+        return Alive(*self.ranks.summed_over_ticks(sums).split(1, 1))
+
+    def _moments_of(self, parts: list[Tensor], valid: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Mean and deviation over all shards."""
+        whole = self.ranks.merged([_moments(x, v) for x, v in zip(parts, valid, strict=True)])
+        deviation = (whole.square / whole.count.clamp(min=1)).sqrt()
+        mean, deviation = (x.to(parts[0]) for x in (whole.mean, deviation))
+        return mean, deviation
+
+    def _weights(self, returns: Tensor) -> Tensor:
+        """discount^t, (T, 1)."""
+        ticks = torch.arange(len(returns), device=returns.device)
+        return (self.config.discount**ticks).unsqueeze(1)
+
+    def _earlier_means(self, batch: Alive) -> Tensor:
         """(T, 1) the running mean of G_t over earlier batches; this batch is taken in afterwards.
 
         Not depending on this batch's actions, it leaves the gradient's expectation unchanged.
         """
-        steps, seen = len(returns), len(self.time_mean)
-        mean, counts = self.time_mean.to(returns.device), valid.sum(1)
+        totals, counts = batch.returns.squeeze(1), batch.count.squeeze(1)
+        steps, seen = len(totals), len(self.time_mean)
+        mean = self.time_mean.to(totals.device)
         if seen < steps:
             mean = torch.cat([mean, mean.new_full((steps - seen,), float("nan"))])
-        now = (returns * valid).sum(1) / counts.clamp(min=1)
+        now = totals / counts.clamp(min=1)
         old, alive = mean[:steps], counts > 0
         mixed = torch.where(old.isnan(), now, self.time_decay * old + (1 - self.time_decay) * now)
         self.time_mean = torch.cat([torch.where(alive, mixed, old), mean[steps:]])
@@ -274,3 +354,10 @@ def explained_variance(value: Tensor, returns: Tensor, valid: Tensor) -> float:
         return float("nan")
     variance = target.var(correction=0)
     return float(1 - error.var(correction=0) / variance) if variance > 0 else float("nan")
+
+
+def _moments(numbers: Tensor, valid: Tensor) -> RunningMoments:
+    """Of the valid ones, on the CPU."""
+    moments = RunningMoments(())
+    moments.add(numbers[valid].cpu())
+    return moments

@@ -157,8 +157,29 @@ def descend(
     Raises:
         FloatingPointError: a loss or gradient that is not finite; the parameters are unchanged.
     """
-    gradient = _gradient(loss, flat)
-    size, value = float(gradient.norm()), float(loss.detach())
+    gradient_of(loss, flat)
+    return step_along(loss.detach(), flat, optimizer, max_gradient_norm, place)
+
+
+def step_along(
+    loss: Tensor,
+    flat: nn.Parameter,
+    optimizer: torch.optim.Optimizer,
+    max_gradient_norm: float,
+    place: str,
+) -> float:
+    """Do what `descend` does with the gradient that is in its place already.
+
+    Args:
+        loss: () whose gradient it is; only looked at.
+        flat: of `flatten_parameters`, with the gradient.
+        optimizer: takes the step.
+        max_gradient_norm: the largest norm that reaches the optimizer.
+        place: ends the error's message.
+    """
+    gradient = flat.grad
+    assert gradient is not None
+    size, value = float(gradient.norm()), float(loss)
     _check_finite(value, size, place)
     if size > max_gradient_norm:
         gradient.mul_(max_gradient_norm / size)
@@ -187,9 +208,15 @@ class DeviceDescent:
 
     def descend(self, loss: Tensor, max_gradient_norm: float) -> Tensor:
         """One step down the gradient of `loss`; returns its norm before clipping, ()."""
-        gradient = _gradient(loss, self.flat)
+        gradient_of(loss, self.flat)
+        return self.step_along(loss.detach(), max_gradient_norm)
+
+    def step_along(self, loss: Tensor, max_gradient_norm: float) -> Tensor:
+        """Do what `descend` does with the gradient that is in its place already."""
+        gradient = self.flat.grad
+        assert gradient is not None
         norm: Tensor = gradient.norm()
-        now = torch.stack((loss.detach(), norm))
+        now = torch.stack((loss, norm))
         self.figures = torch.where(self.stopped > 0, self.figures, now)
         self.stopped = torch.maximum(self.stopped, (~now.isfinite()).any().float())
         gradient.mul_((max_gradient_norm / norm).clamp(max=1.0))
@@ -214,7 +241,7 @@ class DeviceDescent:
         return {**known, **dict(zip(waiting, values, strict=True))}
 
 
-def _gradient(loss: Tensor, flat: nn.Parameter) -> Tensor:
+def gradient_of(loss: Tensor, flat: nn.Parameter) -> Tensor:
     """The gradient of `loss`, in the place that `flat` has for it."""
     gradient = flat.grad
     assert gradient is not None

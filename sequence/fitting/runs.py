@@ -94,6 +94,8 @@ class RunLoop(ABC):
         self.logs, self.evaluations = Every(config.log_every), Every(evaluate_every)
         self.checkpoints = Every(config.checkpoint_every)
         self.written: list[Path] = []
+        self.saved = False
+        """Whether there is a checkpoint."""
         self.untold: dict[str, Any] | None = None
         """The last update's line, if it is not in the log but should end it."""
 
@@ -119,6 +121,10 @@ class RunLoop(ABC):
         """Whether it is over before `end`."""
         del evaluation
         return False
+
+    def _agree(self, go_on: bool) -> bool:
+        """What is decided, where several processes train together."""
+        return go_on
 
     @abstractmethod
     def _course(self) -> dict[str, Any]:
@@ -148,7 +154,7 @@ class RunLoop(ABC):
         """
         with writing(self.folder):
             go_on = True
-            if not self.written:
+            if not self.saved:
                 self.save()
             while go_on and self.now < self.end:
                 start = time.perf_counter()
@@ -161,6 +167,7 @@ class RunLoop(ABC):
                 go_on = not self._is_enough(progress.evaluation)
                 if report is not None:
                     go_on = not says_stop(report(progress)) and go_on
+                go_on = self._agree(go_on)
             self.save()
             untold, self.untold = self.untold, None
             if untold is not None:  # after the checkpoint: a resumed run has a line of its own
@@ -191,6 +198,7 @@ class RunLoop(ABC):
 
     def save(self) -> None:
         """Write everything that the future depends on; then remove what is too old."""
+        self.saved = True
         if self.folder is None:
             return
         name = f"checkpoint-{self.now:012d}"
@@ -223,6 +231,7 @@ class RunLoop(ABC):
         self.best = self.worst if best is None else best
         self.logs.next, self.evaluations.next, self.checkpoints.next = facts["next"]
         self.log.rewind(facts["log_position"])
+        self.saved = True
         if self.folder is not None:
             remove_leftovers(self.folder)
             self.written = sorted(self.folder.glob("checkpoint-*.json"))

@@ -161,7 +161,8 @@ def test_masked_actions_do_not_enter_the_expectation() -> None:
 def test_minibatches_see_every_lane_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     lanes = [[k % 4, k % 3, float(k), "over", 4, 0] for k in range(7)]
     agent, parts = make_agent(minibatches=3, epochs=2), list[Rollout]()
-    monkeypatch.setattr(agent, "_learn", lambda part: parts.append(part) or {})
+    part_of = agent._part
+    monkeypatch.setattr(agent, "_part", lambda part: parts.append(part) or part_of(part))
     agent.update(rollout_of(*lanes))
     orders = [torch.cat([part.reward[0] for part in parts[i : i + 3]]) for i in (0, 3)]
     assert [order.sort().values.tolist() for order in orders] == [[float(k) for k in range(7)]] * 2
@@ -257,9 +258,9 @@ def test_bouts_are_stored_and_go_on_where_they_stood() -> None:
         actions = [play(agent, last) for agent in agents]
         assert actions[0].tolist() == actions[1].tolist()
         last = actions[0]
-    agents[1].exploring[:] = True
+    agents[1].random.exploring[:] = True
     play(agents[1], last, reset=True)
-    assert agents[1].exploring.mean() < 0.5  # a new episode begins without a bout
+    assert agents[1].random.exploring.mean() < 0.5  # a new episode begins without a bout
     assert "exploring" not in make_agent().state_dict()
     with pytest.raises(ValueError, match="exploring"):
         agents[0].load_state_dict({k: v for k, v in stored.items() if k != "exploring"})

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sidestep.agents import NetworkConfig, Reinforce, ReinforceConfig
 from sidestep.agents.acting.batch import Inputs, Rollout
-from sidestep.agents.algorithms.reinforce import BASELINES
+from sidestep.agents.algorithms.reinforce import BASELINES, Seen
 
 A, STATES, DISCOUNT = 3, 5, 0.7
 FIRST = [1.0, -2.0, 0.5]
@@ -148,16 +148,24 @@ def test_baselines_do_change_the_gradient_of_one_batch(baseline: str) -> None:
     assert (gradients[0] - gradients[1]).norm() > 0.1
 
 
+def seen(returns: Tensor, valid: Tensor) -> Seen:
+    """A rollout of which only returns (T, B) and ends matter, with values of 0."""
+    nothing: Any = torch.zeros(())
+    rollout = Rollout._make([nothing] * 8)._replace(valid=valid)
+    value = torch.zeros(len(returns) + 1, returns.shape[1])
+    return Seen(rollout, nothing, value, returns)
+
+
 def test_the_time_baseline_is_the_mean_of_earlier_batches() -> None:
     agent = make_agent(baseline="time")
     returns = torch.tensor([[2.0, 4.0], [6.0, 999.0]])
     valid = torch.tensor([[True, True], [True, False]])
-    assert agent.advantages(returns, returns, valid)[valid].tolist() == [2.0, 4.0, 6.0]
+    assert agent.advantages([seen(returns, valid)])[0][valid].tolist() == [2.0, 4.0, 6.0]
     assert agent.time_mean.tolist() == pytest.approx([3.0, 6.0])
-    got = agent.advantages(returns[:1], returns[:1], valid[:1])  # a shorter batch
+    (got,) = agent.advantages([seen(returns[:1], valid[:1])])  # a shorter batch
     assert got.tolist() == [[-1.0, 1.0]]
     assert agent.time_mean.tolist() == pytest.approx([3.0, 6.0])
-    agent.advantages(returns + 10, returns, valid)
+    agent.advantages([seen(returns + 10, valid)])
     assert agent.time_mean.tolist() == pytest.approx([0.9 * 3 + 1.3, 0.9 * 6 + 1.6])
 
 
@@ -165,8 +173,8 @@ def test_normalised_advantages_are_standardised_over_the_batch() -> None:
     agent = make_agent(baseline="none", normalize_advantages=True)
     returns = torch.tensor([[2.0, 4.0], [6.0, 999.0]])
     valid = torch.tensor([[True, True], [True, False]])
-    got = agent.advantages(returns, returns, valid)[valid]
-    assert got.tolist() == pytest.approx([-1.224745, 0.0, 1.224745], abs=1e-5)
+    (got,) = agent.advantages([seen(returns, valid)])
+    assert got[valid].tolist() == pytest.approx([-1.224745, 0.0, 1.224745], abs=1e-5)
 
 
 def test_entropy_falls_and_its_gradient_is_that_of_the_bonus() -> None:

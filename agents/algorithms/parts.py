@@ -1,0 +1,52 @@
+"""What the shards of a batch add to one step, and their sum."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sidestep.agents.ranks import Ranks
+from sidestep.sequence.fitting.optimise import gradient_of
+
+
+class Part(NamedTuple):
+    """What the lanes of one shard add to a step down."""
+
+    loss: Tensor
+    """() sum, with its graph."""
+    count: Tensor
+    """() by which the sum over all shards is divided."""
+    figures: Mapping[str, Tensor]
+    """() sums for the log, by name."""
+
+
+def gather_gradient(
+    parts: Iterable[Part], flat: nn.Parameter, ranks: Ranks
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Put the gradient of the losses' sum over their counts' sum in its place.
+
+    A shard's gradient travels with its loss, count and figures as one row, and rows are added up in
+    the shards' order: the sum is the same to the last bit in however many processes.
+
+    Args:
+        parts: of this process's shards, one after another.
+        flat: of `flatten_parameters`, which gets the gradient.
+        ranks: who has which shards.
+
+    Returns:
+        The loss (), and the sums: `count`, at least 1, and the figures.
+    """
+    rows, names = [], ["count"]
+    for part in parts:
+        gradient = gradient_of(part.loss, flat)
+        names = ["count", *part.figures]
+        tail = [part.loss, part.count, *part.figures.values()]
+        told = torch.stack([figure.detach().to(gradient.dtype) for figure in tail])
+        rows.append(torch.cat([gradient, told]))
+    total, told = ranks.summed(rows).split([len(flat), 1 + len(names)])
+    loss, *sums = told.unbind()
+    sums[0] = sums[0].clamp(min=1)  # nothing may have been played
+    assert flat.grad is not None
+    flat.grad.copy_(total / sums[0])
+    return loss / sums[0], dict(zip(names, sums, strict=True))
