@@ -150,6 +150,11 @@ ALONE = Ranks()
 """One process, one shard."""
 
 
+def same_for_all(thing: Callable[[], Thing]) -> Thing:
+    """What `thing` gives in the first of torchrun's processes, in every one."""
+    return join_ranks(None, launched()[1]).from_first(thing)
+
+
 def launched() -> tuple[int, int]:
     """This process's number and how many there are, as torchrun says; (0, 1) without it."""
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))

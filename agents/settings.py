@@ -103,6 +103,9 @@ class TrainingConfig:
     """Stop when an evaluation's success reaches this share; 0: never."""
     tensorboard: bool = False
     """Write TensorBoard event files too (the extra of that name)."""
+    shards: int | None = None
+    """Parts of the lanes, each with an env of its own, whose gradients are summed in order: so many
+    give the same run in however many processes. None: one for each process that begins it."""
     device: str = "auto"
     """auto: a GPU where there is one and lanes and network are large enough that it is faster, else
     the CPU; or a torch device."""
@@ -122,6 +125,7 @@ class TrainingConfig:
             "checkpoint_every": COUNT,
             "keep_checkpoints": COUNT,
             "stop_at_success": SHARE,
+            "shards": COUNT,
             "threads": COUNT,
         }
         check_fields(self, limits)

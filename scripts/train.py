@@ -25,6 +25,7 @@ from sidestep.agents.algorithms.registry import (
 from sidestep.agents.environments import (
     name_of,
 )
+from sidestep.agents.ranks import join_ranks, launched, same_for_all
 from sidestep.agents.reports import figures_of
 from sidestep.agents.runs import (
     build_agent,
@@ -44,6 +45,7 @@ from sidestep.scripts.shared.modules import NAMED, import_modules, import_noted
 from sidestep.scripts.shared.optimum import shown_in
 from sidestep.scripts.shared.repeating import note_resumed, write_command
 from sidestep.scripts.shared.settings_file import config_flag, read_settings
+from sidestep.scripts.shared.together import close_evaluation, follow, one_voice, restarted
 from sidestep.scripts.shared.train_flags import EXAMPLES, Env, Options, parse_options
 from sidestep.scripts.shared.words import first_word
 from sidestep.scripts.studies.jobs import processors
@@ -84,7 +86,8 @@ class ResumeOptions:
 def main(args: list[str] | None = None) -> None:
     """Run the command."""
     args = sys.argv[1:] if args is None else args
-    guarded("train", lambda: _main(args))
+    with one_voice():
+        guarded("train", lambda: _main(args))
 
 
 def _main(args: list[str]) -> None:
@@ -105,6 +108,11 @@ def begin(learner: str, args: list[str]) -> Path:
     """Read the flags over the preset, and train; returns the run's folder."""
     with ExitStack() as stack:
         options, env = parse_options(learner, args, stack)
+        out = options.out
+        if restarted() and out is not None and same_for_all(lambda: (out / "config.json").exists()):
+            say(f"Started again: {out} goes on from its last checkpoint.")
+            resume(ResumeOptions(out, None, None, options.episodes, options.gif_episodes))
+            return Path(out)
         how = train if options.seeds is None and options.jobs is None else train_seeds
         return how(learner, options, env, ["train", learner, *args])
 
@@ -119,7 +127,13 @@ def train(learner: str, options: Any, env: Env, typed: Sequence[str] = ()) -> Pa
         typed: the words after `sidestep`, for the run's command.txt.
     """
     run, folder = run_of(learner, options)
-    trainer = fresh_trainer(run, folder, env)
+    ranks = join_ranks(run.training.shards, run.training.num_envs)
+    if ranks.shards > 1:
+        run = replace(run, training=replace(run.training, shards=ranks.shards))
+    trainer = fresh_trainer(run, folder, env, ranks)
+    if ranks.rank > 0:
+        follow(trainer)
+        return folder
     with writing(folder, new=True):  # only now: what fails before leaves nothing behind
         create_run(folder, run)
         write_command(folder, run, typed, ending(options))
@@ -149,16 +163,17 @@ def resume(options: ResumeOptions) -> None:
     """Go on with a run."""
     import_noted(options.run)
     read_config(options.run, options.modules)  # before a lock is put into what is no run's folder
-    with writing(options.run):
+    with writing(options.run) if launched()[0] == 0 else nullcontext():
         _resume(options)
 
 
 def _resume(options: ResumeOptions) -> None:
     folder = options.run
-    restored = read_checkpoint(folder, modules=options.modules)
+    restored = same_for_all(lambda: read_checkpoint(folder, modules=options.modules))
     run, last, _, facts = restored
     training = run.training
-    check_lanes(restored)
+    ranks = join_ranks(training.shards or 1, training.num_envs)
+    check_lanes(restored, ranks)
     before = facts.get("total_steps") or training.total_steps
     asked = before if options.total_steps is None else options.total_steps
     training = replace(training, total_steps=asked, device=options.device or training.device)
@@ -170,7 +185,10 @@ def _resume(options: ResumeOptions) -> None:
     for words in bent(run.agent, before, training.total_steps, facts["steps"]):
         say(words)
     with closing(make_vector(run.env, training.num_envs)) as env:
-        trainer = restored_trainer(restored, training, folder, env)
+        trainer = restored_trainer(restored, training, folder, env, ranks)
+        if ranks.rank > 0:
+            follow(trainer)
+            return
         if asked != before:
             words = ["--total-steps", str(asked), *ending(options)]
             note_resumed(folder, facts["steps"], words)
@@ -227,8 +245,7 @@ def finish(
         name = trainer.agent.name
         stop = run_with_bar(trainer, "train", figures_of, name, each=offer, within=shown_in)
     finally:
-        if trainer.evaluation_env is not None:
-            trainer.evaluation_env.close()
+        close_evaluation(trainer)
     conclude(trainer, run, folder, episodes, gif_episodes, stop)
     say(f"Run folder: {folder}")
     leave(stop)
@@ -274,7 +291,9 @@ def checked_seeds(options: Any, typed: Sequence[str]) -> tuple[list[int], int]:
     """
     if options.seeds is None:
         raise ValueError(f"jobs: expected --seeds beside it, got --jobs {options.jobs} alone")
-    seeds = seeds_of(options.seeds)
+    seeds, processes = seeds_of(options.seeds), launched()[1]
+    if processes > 1:
+        raise ValueError(f"seeds: expected one process, which starts others, got {processes}")
     if any(word.partition("=")[0] == "--seed" for word in typed):
         raise ValueError("seeds: expected them alone, got --seed beside --seeds")
     if options.watch:

@@ -79,6 +79,10 @@ class PartMoments(RunningMoments):
     def __init__(self, agreed: RunningMoments) -> None:
         """Begin with what is known."""
         super().__init__(tuple(agreed.mean.shape))
+        self.meet(agreed)
+
+    def meet(self, agreed: RunningMoments) -> None:
+        """Go on from what all parts know now."""
         self.load_state_dict(agreed.state_dict())
         self.since = RunningMoments(tuple(agreed.mean.shape))
         """What this part has counted since they met."""

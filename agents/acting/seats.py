@@ -29,7 +29,8 @@ class Seat:
         self.agent, self.random = agent, Draws(agent.random.seed, first_lane)
         self.random.tick = agent.random.tick
         self.encoder = copy.copy(agent.encoder)
-        self.take()
+        self.encoder.moments = self.seen = PartMoments(agent.encoder.moments)
+        self.reward_moments = PartMoments(agent.reward_moments)
 
     def __repr__(self) -> str:
         """Name the agent and the first lane."""
@@ -38,9 +39,9 @@ class Seat:
     def take(self) -> None:
         """Go on from the agent's running statistics."""
         agent = self.agent
-        self.encoder.moments = self.seen = PartMoments(agent.encoder.moments)
+        self.seen.meet(agent.encoder.moments)
+        self.reward_moments.meet(agent.reward_moments)
         self.encoder.largest = agent.encoder.largest
-        self.reward_moments = PartMoments(agent.reward_moments)
 
     @property
     def device(self) -> object:

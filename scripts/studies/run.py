@@ -18,6 +18,7 @@ from sidestep.agents import (
     make_vector,
 )
 from sidestep.agents.environments import final_episodes, lanes_for
+from sidestep.agents.ranks import Ranks
 from sidestep.agents.reports import figures_of
 from sidestep.agents.runs import Restored, build_agent, read_checkpoint, training_device
 from sidestep.agents.training import FINAL, stream_seed
@@ -29,6 +30,12 @@ from sidestep.scripts.shared.modules import import_named
 from sidestep.scripts.shared.optimum import optimum_later
 from sidestep.scripts.shared.repeating import write_command
 from sidestep.scripts.shared.tables import evaluation_table
+from sidestep.scripts.shared.together import (
+    close_evaluation,
+    envs_of,
+    evaluation_envs,
+    local_device,
+)
 from sidestep.scripts.viewer.episodes import record_episodes
 from sidestep.sequence.fitting.checkpoint import remove_leftovers, write_atomically
 from sidestep.sequence.fitting.folder import writing
@@ -42,28 +49,36 @@ TARGET = f"{__name__}:make_run"
 """The function of a job that makes one run of several."""
 
 
-def fresh_trainer(run: RunConfig, folder: Path, env: Env) -> Trainer:
+def ranks_of(training: TrainingConfig) -> Ranks:
+    """One process with all shards of a training."""
+    return Ranks(training.shards or 1, training.num_envs)
+
+
+def fresh_trainer(run: RunConfig, folder: Path, env: Env, ranks: Ranks) -> Trainer:
     """The trainer of a run that begins."""
     torch.set_num_threads(run.training.threads)
-    agent = build_agent(run, run.training.seed, training_device(run, env), env=env)
+    device = local_device(training_device(run, env), ranks)
+    agent = build_agent(run, run.training.seed, device, env=env)
     warn(agent.unread)
-    return make_trainer(agent, env, run, folder, run.identity())
+    return make_trainer(agent, env, run, folder, run.identity(), ranks)
 
 
-def check_lanes(restored: Restored) -> None:
+def check_lanes(restored: Restored, ranks: Ranks) -> None:
     """Refuse a checkpoint of other lanes than the run's, before an env with these is made.
 
     Raises:
         ValueError: it is one.
     """
-    check_tensors(
-        {"collector.action": Spec(torch.int64, (restored.config.training.num_envs,))},
-        {k: v for k, v in restored.tensors.items() if k == "collector.action"},
-    )
+    names = [""] if ranks.shards == 1 else [f"{shard}." for shard in range(ranks.shards)]
+    expected = {
+        f"collector.{name}action": Spec(torch.int64, (lanes.count,))
+        for name, lanes in zip(names, ranks.lanes, strict=True)
+    }
+    check_tensors(expected, {k: v for k, v in restored.tensors.items() if k in expected})
 
 
 def restored_trainer(
-    restored: Restored, training: TrainingConfig, folder: Path, env: Env
+    restored: Restored, training: TrainingConfig, folder: Path, env: Env, ranks: Ranks
 ) -> Trainer:
     """The trainer of a run that goes on.
 
@@ -72,28 +87,41 @@ def restored_trainer(
         training: how far it goes on, and where.
         folder: of the run.
         env: with the training's lanes; not closed.
+        ranks: the processes that train together.
     """
     run, _, tensors, facts = restored
     torch.set_num_threads(training.threads)
     trained = replace(run, training=training)
-    device = training_device(trained, env)
+    device = local_device(training_device(trained, env), ranks)
     agent = build_agent(run, training.seed, device, under(tensors, "agent."), env)
     warn(agent.unread)
-    trainer = make_trainer(agent, env, trained, folder, facts["run"])
+    trainer = make_trainer(agent, env, trained, folder, facts["run"], ranks)
     if not trainer.load_state_dict(tensors, facts):
         console.print("This env cannot restore its state: new episodes begin on fresh seeds.")
     return trainer
 
 
-def make_trainer(agent: Agent, env: Any, run: RunConfig, folder: Path, identity: str) -> Trainer:
-    """The trainer of a run, with an evaluation env of its own; `identity`: which run it is."""
-    evaluation_env = None
+def make_trainer(
+    agent: Agent, env: Env, run: RunConfig, folder: Path, identity: str, ranks: Ranks
+) -> Trainer:
+    """The trainer of a run, with evaluation envs of its own.
+
+    Args:
+        agent: what learns.
+        env: of the run; where it has one shard, the training's.
+        run: its configuration.
+        folder: which the first process writes.
+        identity: which run it is.
+        ranks: the processes that train together.
+    """
+    evaluation = None
     if run.training.evaluate_every:
         lanes = lanes_for(run.training.evaluation_episodes, run.env)
-        evaluation_env = make_vector(run.env, lanes)
-    facts = {"run": identity}
+        evaluation = evaluation_envs(run, lanes, ranks)
+    envs, facts = envs_of(run, env, ranks), {"run": identity}
     optimum = optimum_later(run.env, env)  # not before there is something to compare with it
-    return Trainer(agent, env, run.training, evaluation_env, folder, facts, optimum)
+    there = folder if ranks.rank == 0 else None
+    return Trainer(agent, envs, run.training, evaluation, there, facts, optimum, ranks)
 
 
 def conclude(
@@ -149,14 +177,14 @@ def make_run(task: dict[str, Any], link: Link) -> None:
     for name in task["modules"]:
         import_named(name)
     run, folder = RunConfig.from_json(task["run"], "run"), Path(task["folder"])
-    env = make_vector(run.env, run.training.num_envs)
+    env, ranks = make_vector(run.env, run.training.num_envs), ranks_of(run.training)
     with closing(env), writing(folder):
         remove_leftovers(folder)
         if any(folder.glob("checkpoint-*.json")):
             restored = read_checkpoint(folder, modules=[run.env.id.rpartition(":")[0]])
-            trainer = restored_trainer(restored, run.training, folder, env)
+            trainer = restored_trainer(restored, run.training, folder, env, ranks)
         else:
-            trainer = fresh_trainer(run, folder, env)
+            trainer = fresh_trainer(run, folder, env, ranks)
             write_atomically(folder / "config.json", run.to_json().encode())
             write_command(folder, run, task["typed"], task["more"])
         if not is_over(trainer, folder):
@@ -192,7 +220,6 @@ def learn(trainer: Trainer, folder: Path, link: Link) -> None:
 
     with finite(folder, "train"):
         trainer.run(report)
-    if trainer.evaluation_env is not None:
-        trainer.evaluation_env.close()
+    close_evaluation(trainer)
     if link.stopped and not is_over(trainer, folder):
         raise SystemExit("stopped")
