@@ -174,5 +174,14 @@ def join_ranks(shards: int | None, num_envs: int) -> Ranks:
     ranks = Ranks(size if shards is None else shards, num_envs, rank, size)
     if size > 1 and not torch.distributed.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        torch.distributed.init_process_group(backend, timeout=PATIENCE)
+        # torchrun's store outlives a failed attempt: its processes' addresses are still in there
+        store, _, _ = next(iter(torch.distributed.rendezvous("env://", rank, size)))
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        torch.distributed.init_process_group(
+            backend,
+            timeout=PATIENCE,
+            store=torch.distributed.PrefixStore(f"sidestep/{attempt}", store),
+            rank=rank,
+            world_size=size,
+        )
     return ranks

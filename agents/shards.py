@@ -14,9 +14,9 @@ from sidestep.sequence.fitting.stored import check_tensors, under
 from .acting.batch import Episodes, Rollout
 from .acting.collector import Collector
 from .acting.normalization import RewardScaler
-from .acting.seats import Seat
 from .algorithms.learner import Agent
 from .ranks import Ranks
+from .seats import Seat
 
 Env = VectorEnv[Any, Any, Any]
 

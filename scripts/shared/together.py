@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,8 @@ from sidestep.agents.ranks import Ranks, launched, shares
 from sidestep.scripts.shared.console import console
 from sidestep.scripts.shared.loop_bar import stoppable
 
+LOST = re.compile("gloo|nccl", re.IGNORECASE)
+"""Who fails where a process does not answer."""
 Env = VectorEnv[Any, Any, Any]
 
 
@@ -32,6 +35,10 @@ def one_voice() -> Iterator[None]:
     try:
         with contextlib.redirect_stderr(said) if rank else contextlib.nullcontext():
             yield
+    except RuntimeError as error:
+        if not torch.distributed.is_initialized() or not LOST.search(str(error)):
+            raise
+        raise SystemExit(f"sidestep: process {rank} has lost another one: {error}") from None
     finally:
         met = torch.distributed.is_initialized()
         for line in said.getvalue().splitlines() if met else []:

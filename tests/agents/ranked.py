@@ -15,6 +15,7 @@ from sidestep.agents import EnvConfig, NetworkConfig, TrainingConfig, make_vecto
 from sidestep.agents.algorithms.registry import LEARNERS
 from sidestep.agents.ranks import Ranks, join_ranks
 from sidestep.agents.training import Trainer
+from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
 
 SHARDS, LANES = 4, 13  # of 3, 3, 3 and 4 lanes
 WORLD = EnvConfig(kwargs=("obstacle_period=2",))
@@ -70,9 +71,18 @@ def digest_of(trainer: Trainer) -> str:
     return total.hexdigest()
 
 
-def trained(name: str, updates: int, ranks: Ranks) -> dict[str, Any]:
-    """What a training comes to: of the first process; the others' is their part of it."""
-    trainer, told, evaluations = trainer_of(name, ranks), [], []
+def trained(name: str, updates: int, ranks: Ranks, folder: Path | None) -> dict[str, Any]:
+    """What a training comes to: of the first process; the others' is their part of it.
+
+    Where there is a folder it goes on from what is there, and leaves its checkpoints there.
+    """
+    told: list[Any] = []
+    evaluations: list[Any] = []
+    own = None if folder is None else folder / name
+    trainer = trainer_of(name, ranks, folder=own if ranks.rank == 0 else None)
+    if own is not None and own.exists() and list(own.glob("checkpoint-*.json")):
+        trainer.load_state_dict(*load_checkpoint(latest_checkpoint(own)))
+    ranks.all_of([None for _ in ranks.own])  # nothing is written before all have looked
 
     def report(progress: Any) -> bool:
         told.append({k: round(v, 12) for k, v in progress.metrics.items()})
@@ -90,14 +100,17 @@ def trained(name: str, updates: int, ranks: Ranks) -> dict[str, Any]:
     }
 
 
-def alone(names: list[str], updates: int) -> dict[str, Any]:
+def alone(names: list[str], updates: int, runs: Path | None = None) -> dict[str, Any]:
     """In this process, all shards one after another."""
-    return {name: trained(name, updates, Ranks(SHARDS, LANES)) for name in names}
+    return {name: trained(name, updates, Ranks(SHARDS, LANES), runs) for name in names}
 
 
-def together(names: list[str], updates: int, processes: int, folder: Path) -> dict[str, Any]:
+def together(
+    names: list[str], updates: int, processes: int, folder: Path, runs: Path | None = None
+) -> dict[str, Any]:
     """In several processes."""
-    launch(processes, [__file__, str(folder / "told.json"), str(updates), *names])
+    there = "" if runs is None else str(runs)
+    launch(processes, [__file__, str(folder / "told.json"), str(updates), there, *names])
     result: dict[str, Any] = json.loads((folder / "told.json").read_text())
     return result
 
@@ -123,11 +136,12 @@ def launch(processes: int, words: list[str], **environment: str) -> None:
     assert codes == [0] * processes, "\n".join(errors)[-3000:]
 
 
-def main(path: str, updates: str, *names: str) -> None:
+def main(path: str, updates: str, there: str, *names: str) -> None:
     """Be one of the processes."""
     torch.set_num_threads(1)
     ranks = join_ranks(SHARDS, LANES)
-    results = {name: trained(name, int(updates), ranks) for name in names}
+    runs = Path(there) if there else None
+    results = {name: trained(name, int(updates), ranks, runs) for name in names}
     if ranks.rank == 0:
         Path(path).write_text(json.dumps(results))
     torch.distributed.destroy_process_group()

@@ -148,6 +148,20 @@ def test_processes_may_have_unequally_many_shards(tmp_path: Path) -> None:
     check_same(alone(FEW, 12), 12, 3, tmp_path)
 
 
+@pytest.mark.slow
+def test_what_two_processes_saved_goes_on_in_one_and_the_other_way_round(tmp_path: Path) -> None:
+    names = ["sarsa gru", "rollouts gru", "episodes"]  # of worlds whose state can be restored
+    expected = alone(names, 12)
+    together(names, 5, 2, tmp_path, tmp_path / "first")
+    got = alone(names, 7, tmp_path / "first")
+    alone(names, 5, tmp_path / "second")
+    got_too = together(names, 7, 2, tmp_path, tmp_path / "second")
+    for name in names:
+        for result in (got, got_too):
+            assert result[name]["digest"] == expected[name]["digest"]
+            assert result[name]["steps"] == expected[name]["steps"]
+
+
 def test_other_shards_are_another_run() -> None:
     digests = set()
     for shards in (1, 2):

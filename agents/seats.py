@@ -1,19 +1,16 @@
 """An agent before a shard of the lanes, where several shards are played one after another."""
 
 import copy
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from sidestep.sequence import State
 
-from .batch import Inputs
-from .choosing import Actions
-from .draws import Draws
-from .normalization import PartMoments
-
-if TYPE_CHECKING:
-    from sidestep.agents.algorithms.learner import Agent
+from .acting.batch import Inputs
+from .acting.choosing import Actions
+from .acting.draws import Draws
+from .acting.normalization import PartMoments
+from .algorithms.learner import Agent
 
 
 class Seat:
@@ -24,7 +21,7 @@ class Seat:
         first_lane: of the shard.
     """
 
-    def __init__(self, agent: "Agent", first_lane: int) -> None:
+    def __init__(self, agent: Agent, first_lane: int) -> None:
         """Take the seat."""
         self.agent, self.random = agent, Draws(agent.random.seed, first_lane)
         self.random.tick = agent.random.tick
