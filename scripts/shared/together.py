@@ -60,9 +60,10 @@ def local_device(device: str, ranks: Ranks) -> str:
 
 
 def envs_of(run: RunConfig, env: Env, ranks: Ranks) -> Env | list[Env]:
-    """Where this process trains: `env` itself, or an env for each of its shards."""
+    """Where this process trains: `env` itself; or an env for each of its shards, and `env` closed."""
     if ranks.shards == 1:
         return env
+    env.close()
     return [make_vector(run.env, lanes.count) for lanes in ranks.own_lanes]
 
 

@@ -95,12 +95,12 @@ def test_the_world_is_solved_when_there_is_something_to_compare(
     learner: str, every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[str] = []
-    learn, play, solve = Agent.descend, training.evaluate, optimum.solve_levels
+    learn, play, solve = Agent.step_down, training.evaluate, optimum.solve_levels
 
     def noting(word: str, action: Any) -> Any:
         return lambda *args, **keywords: (events.append(word), action(*args, **keywords))[1]
 
-    monkeypatch.setattr(Agent, "descend", noting("learn", learn))
+    monkeypatch.setattr(Agent, "step_down", noting("learn", learn))
     for module in (training, one_run):
         monkeypatch.setattr(module, "evaluate", noting("evaluate", play))
     monkeypatch.setattr(optimum, "solve_levels", noting("solve", solve))
