@@ -60,7 +60,7 @@ def local_device(device: str, ranks: Ranks) -> str:
 
 
 def envs_of(run: RunConfig, env: Env, ranks: Ranks) -> Env | list[Env]:
-    """Where this process trains: `env` itself; or an env for each of its shards, and `env` closed."""
+    """Where this process trains: `env`; or an env for each of its shards, and `env` closed."""
     if ranks.shards == 1:
         return env
     env.close()
