@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sidestep.agents.algorithms.registry import LEARNERS
-from sidestep.scripts import evaluate
 from sidestep.scripts.shared.console import guarded, progress, say
 from sidestep.scripts.shared.loop_bar import leave, stoppable
 from sidestep.scripts.shared.modules import NAMED, import_modules
@@ -42,7 +41,7 @@ def _main(args: list[str]) -> None:
 def search(sweep: Sweep) -> None:
     """Make what is left of the trials and of the winner's runs; then report them."""
     from sidestep.scripts.sweeps.study import Study
-    from sidestep.scripts.sweeps.work import make_trials, run_winner, work_in_process
+    from sidestep.scripts.sweeps.work import make_trials, work_in_process
 
     config = sweep.options.env_config()
     study = Study(sweep.folder, sweep.space, sweep.record(), lambda: optimum_of(config, show=True))
@@ -51,34 +50,36 @@ def search(sweep: Sweep) -> None:
     if made >= sweep.options.trials and not before["running"]:
         say(f"All {made} trials are made: none is added.")
     with stoppable() as caught:
-
-        def stop() -> bool:
-            return bool(caught)
-
-        if sweep.options.jobs == 1:
-            with _bar(sweep, study) as draw:
-                make_trials(sweep, study, stop, draw)
-            best = study.best()
-            if best is not None and not stop():
-                run_winner(sweep, best.number, best.params, stop)
-        else:
-            with _bar(sweep, study) as draw:
+        with _bar(sweep, study) as draw:
+            if sweep.options.jobs == 1:
+                make_trials(sweep, study, lambda: bool(caught), draw)
+            else:
                 job = (sweep.learner, sweep.args, list(NAMED))
-                run_processes(sweep.options.jobs, work_in_process, job, stop, draw)
+                run_processes(sweep.options.jobs, work_in_process, job, caught, draw)
+        failed = [] if caught else report(sweep, study, caught)
     if caught:
         say(f"Stopped by {caught[0]}; the same command goes on from here.")
         leave(caught[0])
-    report(sweep, study)
+    if failed:
+        raise SystemExit(1)
 
 
-def report(sweep: Sweep, study: "Study") -> None:
-    """Tell what the winner reaches on fresh seeds, draw the search, write its settings.
+def report(sweep: Sweep, study: "Study", stop: list[str]) -> list[int]:
+    """Tell how the trials ended, run the winner on fresh seeds, write its settings and pictures.
+
+    Args:
+        sweep: what was searched.
+        study: its storage.
+        stop: once something is in it, the winner's runs save and end.
+
+    Returns:
+        The winner's seeds that failed.
 
     Raises:
         ValueError: no trial came to its end.
     """
     from sidestep.scripts.sweeps.plots import draw_search
-    from sidestep.scripts.sweeps.work import winners_of
+    from sidestep.scripts.sweeps.winner import make_runs, runs_of
 
     counts, best = study.counts(), study.best()
     said = ", ".join(f"{counts[name]} {word}" for name, word in STATES.items() if counts[name])
@@ -89,18 +90,19 @@ def report(sweep: Sweep, study: "Study") -> None:
         raise ValueError("trials: expected one that came to its end, got none")
     point = sweep.space.point_of(best.params)
     words = ", ".join(f"{name} {value}" for name, value in point.items())
-    say(f"Best: trial {best.number}, {words}")
-    folders = winners_of(sweep, best.number)
+    say(f"Best: trial {best.number}, {words}; run again on seeds that the search has not seen:")
     path = sweep.folder / "best.toml"
     remark = (
         f"Trial {best.number} of {sweep.folder}: sidestep train {sweep.learner} --config {path}"
     )
     write_settings(path, sweep.settings_of(point), remark)
-    figure = sweep.folder / "winner.png" if len(folders) > 1 else None
-    evaluate.run(evaluate.Options(tuple(folders), sweep.options.episodes, figure=figure))
-    say("The table is of fresh seeds: what the search saw of its best trial is no result.")
-    drawn = draw_search(study, sweep.folder)
-    say(f"Settings: {path}\nPictures: {', '.join(map(str, drawn))}")
+    failed = make_runs(sweep, runs_of(sweep, best.number, best.params), stop)
+    if not stop:
+        say("That is the result; what the search saw of its best trial is none.")
+        drawn = draw_search(study, sweep.folder)
+        say(f"Settings: {path}")
+        say(f"Pictures of the search: {', '.join(map(str, drawn))}")
+    return failed
 
 
 STATES = {"complete": "complete", "pruned": "pruned", "fail": "failed", "running": "at work"}
@@ -109,8 +111,6 @@ STATES = {"complete": "complete", "pruned": "pruned", "fail": "failed", "running
 @contextmanager
 def _bar(sweep: Sweep, study: "Study") -> Iterator[Callable[[], None]]:
     """A bar over all trials, whoever makes them; it is drawn when the function is called."""
-    from sidestep.scripts.sweeps.work import is_made, winners_of
-
     with progress("{task.fields[figures]}") as bar:
         task = bar.add_task("sweep", total=sweep.options.trials, figures="")
 
@@ -120,10 +120,6 @@ def _bar(sweep: Sweep, study: "Study") -> Iterator[Callable[[], None]]:
             if best is not None:
                 words.append(f"best so far: trial {best.number}")
             made = sum(counts.values()) - counts["running"]
-            if best is not None and made >= sweep.options.trials:
-                folders = winners_of(sweep, best.number)
-                over = sum(is_made(sweep, folder) for folder in folders)
-                words.append(f"run again: {over} of {len(folders)}")
             bar.update(task, completed=made, figures="  ".join(words))
 
         draw()

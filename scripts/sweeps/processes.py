@@ -18,7 +18,7 @@ def run_processes(
     jobs: int,
     target: Callable[..., object],
     args: tuple[Any, ...],
-    stop: Callable[[], bool],
+    stop: list[str],
     each: Callable[[], object],
 ) -> bool:
     """Run `target` in processes until each has come to its end.
@@ -27,7 +27,7 @@ def run_processes(
         jobs: how many.
         target: of the processes; whatever it does may be done again by another one.
         args: its arguments.
-        stop: whether to end them all; is asked a few times a second.
+        stop: once something is in it, all are ended.
         each: is called a few times a second.
 
     Returns:
@@ -45,12 +45,12 @@ def run_processes(
 
     at_work, deaths = [started() for _ in range(jobs)], 0
     try:
-        while at_work and not stop():
+        while at_work and not stop:
             time.sleep(PAUSE)
             ended = [process for process in at_work if not process.is_alive()]
             at_work = [process for process in at_work if process.is_alive()]
             for process in ended:
-                if process.exitcode and not stop():
+                if process.exitcode and not stop:
                     deaths += 1
                     _note(process, deaths, DEATHS * jobs)
                     at_work.append(started())

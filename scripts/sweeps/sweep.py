@@ -98,13 +98,15 @@ class Sweep(NamedTuple):
         """
         return _parsed(self.learner, [*self.args, *words_of(point)])
 
+    def run_of(self, point: Point) -> RunConfig:
+        """The configuration of a run at a point of the space."""
+        options = self.options_of(point)
+        env, modules = options.env_config(), tuple(NAMED)
+        return RunConfig(self.learner, env, options.agent, options.training, modules)
+
     def settings_of(self, point: Point) -> dict[str, Any]:
         """All settings of training at a point but the seed, by flags' names, the space's first."""
-        options = self.options_of(point)
-        run = RunConfig(
-            self.learner, options.env_config(), options.agent, options.training, tuple(NAMED)
-        )
-        told = settings_of(run)
+        told = settings_of(self.run_of(point))
         del told["seed"]
         return {"learner": self.learner, **{name: told[name] for name in point}, **told}
 

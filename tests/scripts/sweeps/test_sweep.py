@@ -21,7 +21,7 @@ from sidestep.agents.environments import lanes_for
 from sidestep.agents.training import EVALUATION, stream_seed
 from sidestep.scripts import sweep, train
 from sidestep.scripts.sweeps import trial as trials
-from sidestep.scripts.sweeps import work
+from sidestep.scripts.sweeps import winner, work
 from sidestep.scripts.sweeps.plots import history, importance, slices
 from sidestep.scripts.sweeps.study import Study
 from sidestep.scripts.sweeps.sweep import Sweep, sweep_of
@@ -45,7 +45,7 @@ def words_in(folder: Path, *args: Any, seeds: int = 2) -> list[str]:
     if not space.exists():
         space.write_text(SPACE)
     words = ["deep-sarsa", "--space", str(space), "--storage", str(folder / "s"), *SMALL]
-    return [*words, "--seeds", str(seeds), "--fresh-seeds", "2", *map(str, args)]
+    return [*words, "--seeds", str(seeds), "--fresh-seeds", "1", *map(str, args)]
 
 
 def study_of(words: list[str]) -> tuple[Sweep, Study]:
@@ -53,12 +53,20 @@ def study_of(words: list[str]) -> tuple[Sweep, Study]:
     return made, Study(made.folder, made.space, made.record(), lambda: 0.6)
 
 
+def winners_of(made: Sweep, study: Study) -> list[Path]:
+    best = study.best()
+    assert best is not None
+    return winner.folders_of(winner.runs_of(made, best.number, best.params))
+
+
 def tensors(folder: Path) -> dict[str, bytes]:
     found, _ = load_checkpoint(latest_checkpoint(folder))
     return {name: tensor.numpy().tobytes() for name, tensor in found.items()}
 
 
-def test_a_search_and_what_it_leaves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_and_what_it_leaves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = words_in(tmp_path, "--trials", 4)
     sweep.main(words)
     told = capsys.readouterr().out
@@ -89,17 +97,18 @@ def test_a_search_and_what_it_leaves(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert figures["regret"][0] == best.user_attrs["seeds"][1]
 
     # the winner's runs are plain ones, on seeds that the search has not seen; only they are told
-    folders = work.winners_of(made, best.number)
-    assert [folder.name for folder in folders] == ["seed-2", "seed-3"]
+    folders = winners_of(made, study)
+    assert [folder.name for folder in folders] == ["seed-2"]
     assert made.plan(None).seeds == (0, 1)
     for folder in folders:
-        assert str(folder) in told.replace("\n", "")
-        assert json.loads((folder / "config.json").read_text())["training"]["seed"] in (2, 3)
+        seed, figures = int(folder.name[5:]), json.loads((folder / "final.json").read_text())
+        assert f"seed {seed}: " in told and f"regret {figures['regret'][0]:.4f}" in told
+        assert json.loads((folder / "config.json").read_text())["training"]["seed"] == seed
     train.main([*config_of(tmp_path / "s"), "--seed", "2", "--out", str(tmp_path / "repeated"),
                 "--gif-episodes", "0", "--episodes", "5"])  # fmt: skip
     assert tensors(tmp_path / "repeated") == tensors(folders[0])
-    for name in ("history.png", "importance.png", "slices.png", "winner.png"):
-        assert (tmp_path / "s" / name).read_bytes().startswith(b"\x89PNG")
+    for name in ("history.png", "importance.png", "slices.png", "winner/trial-{}/curve.png"):
+        assert (tmp_path / "s" / name.format(best.number)).read_bytes().startswith(b"\x89PNG")
 
     # the same again makes nothing, more trials go on, and another study is refused
     capsys.readouterr()
@@ -107,8 +116,10 @@ def test_a_search_and_what_it_leaves(tmp_path: Path, capsys: pytest.CaptureFixtu
     sweep.main(words)
     again = capsys.readouterr().out
     assert "All 4 trials are made: none is added." in again
-    assert again.split("Best:")[1] == told.split("Best:")[1]
+    assert "1 of 1 seeds are there already." in again
+    assert again[again.index("\u250f") :] == told[told.index("\u250f") :]  # table and all after it
     assert {folder: tensors(folder) for folder in folders} == before
+    monkeypatch.setattr(winner.seeds, "make_runs", lambda *_: [])
     sweep.main([*words, "--trials", "5"])
     assert study.counts() == {"complete": 5}
     with pytest.raises(SystemExit) as caught:
@@ -125,6 +136,15 @@ def config_of(storage: Path) -> list[str]:
     assert told["learner"] == "deep-sarsa" and "seed" not in told
     assert next(iter(told)) == "learner" and list(told)[1:3] == ["trace_decay", "learning_rate"]
     return ["deep-sarsa", "--config", str(path)]
+
+
+def test_fresh_seeds_are_none_of_the_search_s(tmp_path: Path) -> None:
+    words = words_in(tmp_path, "--seed", 5, "--fresh-seeds", 4, seeds=3)
+    made = sweep_of(words[0], words[1:])
+    assert made.plan(None).seeds == (5, 6, 7) and made.fresh_seeds() == [8, 9, 10, 11]
+    assert made.plan(None).evaluation_seed == 5
+    told = sweep_of(words[0], [*words[1:], "--evaluation-seed", "3"])
+    assert told.plan(None).evaluation_seed == 3
 
 
 def test_the_value_over_seeds() -> None:
@@ -171,6 +191,7 @@ def test_trials_that_come_to_nothing_end_no_search(
         return [float("inf"), 1.0] if number == 2 else run(*args)
 
     monkeypatch.setattr(work, "run_trial", failing)
+    monkeypatch.setattr(winner.seeds, "make_runs", lambda *_: [])
     words = words_in(tmp_path, "--trials", 4)
     sweep.main(words)
     told = capsys.readouterr().out
@@ -238,8 +259,9 @@ def at_work(study: Study) -> dict[int, int]:
 
 
 def test_two_processes_make_the_trials_asked_for_though_one_is_killed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(winner.seeds, "make_runs", lambda *_: [])
     words = words_in(tmp_path, "--trials", 6, "--total-steps", 1500, "--pruner", "none")
     made, study = study_of(words)
     other = started(words, tmp_path)
@@ -294,9 +316,7 @@ def test_processes_of_one_command(whom: str, tmp_path: Path) -> None:
         assert not at_work(study)
         sweep.main([*words, "--jobs", "1"])
     assert sum(study.counts().values()) == 6 and study.counts()["running"] == 0
-    best = study.best()
-    assert best is not None
-    assert all(work.is_made(made, folder) for folder in work.winners_of(made, best.number))
+    assert all((folder / "final.json").exists() for folder in winners_of(made, study))
 
 
 @pytest.mark.slow
