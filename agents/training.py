@@ -141,12 +141,12 @@ class Trainer(RunLoop):
         told = self.config.evaluation_seed
         seed = stream_seed(self.config.seed if told is None else told, EVALUATION)
         episodes, tells = self.config.evaluation_episodes, self.recent.tells
-        optimum = self.optimum if self.ranks.rank == 0 else None  # to find it takes a while
         if isinstance(self.evaluation_env, VectorEnv):
             played = evaluate(self.agent, self.evaluation_env, episodes, seed, True, tells)
         else:
             played = self._evaluate_shards(self.evaluation_env, episodes, seed, tells)
-        result = played.summary(optimum)
+        # to find the optimum takes a while: once, when there is something to compare with it
+        result = played.summary(self.optimum if self.ranks.rank == 0 else None)
         agent = {f"agent.{k}": v for k, v in self.agent.state_dict().items()}
         self._judge({"evaluation": result}, result["return_mean"][0], agent)
         return result

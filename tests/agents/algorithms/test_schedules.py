@@ -177,7 +177,7 @@ def of_before(folder: Path) -> RunConfig:
     record["training"]["total_steps"] = 1
     digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
     for checkpoint in folder.glob("*.json"):
-        if checkpoint.name != "config.json":
+        if checkpoint.name not in ("config.json", "final.json"):
             tensors, facts = load_checkpoint(checkpoint)
             del facts["total_steps"]
             own = ("format", "tensors", "bytes", "sha256")
