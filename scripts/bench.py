@@ -16,6 +16,7 @@ BENCHES = {
     "language": "character models, their speed, and translation",
     "sequence": "the recurrent layers, beside torch.nn",
     "devices": "training on a GPU beside the CPU, by lanes and network",
+    "scaling": "several jobs at once beside one",
     "house": "files on the way of an action, and how the rooms of the code stand",
 }
 

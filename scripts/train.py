@@ -182,8 +182,8 @@ def _resume(options: ResumeOptions) -> None:
             f"total_steps: expected more than the {facts['steps']} already made, "
             f"got {training.total_steps}"
         )
-    for words in bent(run.agent, before, training.total_steps, facts["steps"]):
-        say(words)
+    for sentence in bent(run.agent, before, training.total_steps, facts["steps"]):
+        say(sentence)
     with closing(make_vector(run.env, training.num_envs)) as env:
         trainer = restored_trainer(restored, training, folder, env, ranks)
         if ranks.rank > 0:

@@ -175,7 +175,8 @@ def fields_of(flags: type[Any]) -> dict[str, Any]:
     hints = get_type_hints(flags)
     for field in fields(flags):
         kind = hints[field.name]
-        found |= fields_of(kind) if is_dataclass(kind) else {field.name: kind}
+        inner = isinstance(kind, type) and is_dataclass(kind)
+        found |= fields_of(kind) if inner else {field.name: kind}
     return {name: kind for name, kind in found.items() if name not in NO_SETTINGS}
 
 

@@ -92,7 +92,7 @@ def make_runs(
         if there:
             say(f"{there} of {len(study.seeds)} seeds are there already.")
         failed: dict[int, str] = {}
-        jobs = [_job(study, seed, task) for seed in missing]
+        jobs = [job_of(study, seed, task) for seed in missing]
         seed_of = dict(zip((job.name for job in jobs), missing, strict=True))
 
         def ended(job: Job, error: str | None) -> None:
@@ -144,7 +144,8 @@ def is_made(study: Study, seed: int) -> bool:
     return final is not None and final["episodes"] == asked
 
 
-def _job(study: Study, seed: int, task: dict[str, Any]) -> Job:
+def job_of(study: Study, seed: int, task: dict[str, Any]) -> Job:
+    """One of a study's runs as a job; `task` is what every job is told beside it."""
     folder, run = study.folder_of(seed), study.run_of(seed)
     own = {"run": run.to_json(), "folder": str(folder), "episodes": study.episodes}
     own["gif_episodes"] = study.gif_episodes
