@@ -157,8 +157,9 @@ def sweep_of(learner: str, args: list[str], check: bool = True) -> Sweep:
         try:
             sweep.options_of(point)
         except USER_ERRORS as error:
-            said = str(error).removeprefix(f"--{name.replace('_', '-')}: ")
-            where = "" if said.startswith(f"{name}: ") else f"{name}: "
+            said = str(error)
+            told = said.partition(":")[0].removeprefix("--").replace("-", "_")
+            where = "" if told in point else f"{name}: "  # which end was tried
             raise ValueError(f"{options.space}: {where}{said}") from error
     return sweep
 

@@ -154,6 +154,24 @@ def test_the_value_over_seeds() -> None:
     assert trials.value_of({"return_mean": [2.0, 1.0, 3.0]}) == 2.0
 
 
+def test_returns_count_where_no_optimum_is_known_and_a_file_sets_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(winner.seeds, "make_runs", lambda *_: [])
+    file = tmp_path / "rest.toml"
+    file.write_text('env = "sidestep/Cue-v0"\nlearning_rate = 0.5\ndiscount = 0.25\n')
+    words = words_in(tmp_path, "--trials", 3, "--config", file)
+    sweep.main(words)
+    made, study = study_of(words)
+    assert study.optimum is None and made.options.env == "sidestep/Cue-v0"
+    best = study.best()
+    assert best is not None and best.value == max(t.value or -9 for t in study.trials())
+    told = tomllib.loads((tmp_path / "s" / "best.toml").read_text())
+    assert (told["env"], told["discount"]) == ("sidestep/Cue-v0", 0.25)
+    assert told["learning_rate"] == best.params["learning_rate"] != 0.5  # the space is above it
+    assert f"Best: trial {best.number}" in capsys.readouterr().out
+
+
 def test_rungs_share_out_the_steps_and_seeds_go_side_by_side(tmp_path: Path) -> None:
     made = sweep_of("deep-sarsa", words_in(tmp_path, "--rungs", 3, seeds=3)[1:])
     steps: list[list[int]] = []
