@@ -22,10 +22,15 @@ from sidestep.scripts.shared.curves import (
 from .space import Parameter
 from .study import Study
 
+RED = "#D55E00"
 FEWEST = 4
 """Complete trials of which something can be said on what mattered."""
 COLUMNS = 3
-"""Slices beside each other."""
+"""Slices beside each other; of four two, above the others."""
+NARROWEST = 6.0
+"""Inches that a title needs."""
+WIDE = 8
+"""Values of which the largest is so many times the smallest are of many sizes."""
 
 
 def draw_search(study: Study, folder: Path) -> list[Path]:
@@ -81,13 +86,25 @@ def history(study: Study) -> Figure:
     axes.step(x, [*values, values[-1]], where="post", color=ORANGE, label="best so far")
     failed = [t.number for t in study.trials() if t.state == TrialState.FAIL]
     if failed:
-        low, _ = axes.get_ylim()
-        axes.plot(failed, [low] * len(failed), "x", color="#D55E00", clip_on=False, label="failed")
+        foot = axes.get_xaxis_transform()  # on the axis: they have no value
+        low = [0.0] * len(failed)
+        axes.plot(failed, low, "x", color=RED, transform=foot, clip_on=False, label="failed")
     plain_axes(axes, "trial", _word(study))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(_title(study), loc="left", fontsize=11, parse_math=False)
-    axes.legend(frameon=False, fontsize=9)
+    _lay_values(axes, [value for _, value in [*pruned, *done]], study)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
+
+
+def _lay_values(axes: Any, values: list[float], study: Study) -> None:
+    """An axis of values: regrets of many sizes in the logarithm, for the small ones count."""
+    if study.optimum is None or min(values) <= 0 or max(values) < WIDE * min(values):
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _title(study: Study) -> str:
@@ -121,21 +138,23 @@ def importance(study: Study) -> Figure | None:
 def slices(study: Study) -> Figure:
     """Values over each parameter; later trials are darker, the best one is ringed."""
     parameters = study.space.parameters
-    columns = min(COLUMNS, len(parameters))
+    columns = 2 if len(parameters) == 4 else min(COLUMNS, len(parameters))
     rows = math.ceil(len(parameters) / columns)
-    size = (3.1 * columns + 0.8, 2.7 * rows + 0.4)
+    size = (max(3.1 * columns + 0.8, NARROWEST), 2.7 * rows + 0.6)
     figure = Figure(figsize=size, dpi=120, layout="constrained")
-    title = f"{_title(study)} (complete ones; darker: later, ringed: the best)"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
+    figure.suptitle(_title(study), x=0.01, ha="left", fontsize=11, parse_math=False)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    best = study.best()
+    best, values = study.best(), [value for _, value in _in(study, TrialState.COMPLETE)]
     for number, axes in enumerate(grid.flat):
         if number >= len(parameters):
             axes.set_visible(False)
             continue
         _slice(axes, study, parameters[number], best)
+        _lay_values(axes, values, study)
         if number % columns == 0:
             axes.set_ylabel(_word(study).split(" (")[0])
+    dots, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(dots, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
 
@@ -154,10 +173,11 @@ def _slice(axes: Any, study: Study, parameter: Parameter, best: FrozenTrial | No
         s=26,
         edgecolors=BLUE,
         linewidths=0.5,
+        label="complete trials, later ones darker",
     )
     if best is not None:
         axes.scatter([place(best.params[name])], [best.value], s=90, facecolors="none",
-                     edgecolors=GREEN, linewidths=1.6)  # fmt: skip
+                     edgecolors=GREEN, linewidths=1.6, label="the best")  # fmt: skip
     plain_axes(axes, name, "")
     if parameter.kind == "choices":
         labels = [str(choice) for choice in parameter.choices]

@@ -27,7 +27,8 @@ NAME, RECORD, WORKER, ATTEMPTS, WHY = "sweep", "sidestep", "worker", "attempts",
 """The study's name, and attributes that it and its trials have."""
 MOST_ATTEMPTS = 3
 """Workers that may die over one trial before it counts as failed: it may be what kills them."""
-SAMPLERS, PRUNERS = ("tpe", "random"), ("median", "hyperband", "none")
+LOCKED = "trials"
+"""The file whose lock a worker holds that takes a trial."""
 
 
 class Taken(NamedTuple):
@@ -95,7 +96,7 @@ class Study:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Hold the folder's lock; one that a kill has left over is free after half a minute."""
-        lock = JournalFileOpenLock(str(self.folder / "trials"))
+        lock = JournalFileOpenLock(str(self.folder / LOCKED))
         lock.acquire()
         try:
             yield
@@ -268,9 +269,11 @@ def _check_storage(folder: Path) -> None:
     """Raise unless the folder is new, empty, or a sweep's."""
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"storage: expected a folder, got the file {folder}")
-    if folder.is_dir() and not journal_of(folder).exists() and any(folder.iterdir()):
+    held = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    others = [name for name in held if not name.startswith(LOCKED)]  # others may just begin it
+    if others and journal_of(folder).name not in others:
         raise FileExistsError(
-            f"storage: expected a new folder or one of a sweep, got {folder}, which holds others"
+            f"storage: expected a new folder or one of a sweep, got {folder} with {others[0]}"
         )
 
 

@@ -194,6 +194,9 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "used" / "letter.txt").write_text("")
     with pytest.raises(FileExistsError, match="storage: expected a new folder or one of a sweep"):
         study_in(tmp_path / "used")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "trials.lock1.rename").write_text("")  # another process just begins it
+    study_in(tmp_path / "new")
     for text in ("words\nand more\n", '{"op_code": 0}\n', "[]\n"):
         (tmp_path / "odd").mkdir(exist_ok=True)
         journal_of(tmp_path / "odd").write_text(text)
