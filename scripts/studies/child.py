@@ -6,10 +6,12 @@ import signal
 import threading
 import time
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 from sidestep.scripts.shared.console import console, guarded
 
+STOPPED = 75
+"""The exit code of a job that saved and ended before its end, because it was told to."""
 EVERY = 0.2
 """Seconds between two words on how far it is."""
 
@@ -48,7 +50,7 @@ class Link:
         """Note that it is to end; at once, where all that matters is saved."""
         self.stopped = True
         if self._saved:
-            os._exit(1)
+            os._exit(STOPPED)
 
     def tell(self, at: int, words: str, now: bool = False) -> None:
         """Say how far it is and how it goes, not too often.
@@ -70,7 +72,11 @@ class Link:
         """Say that nothing is lost from here on where the process ends."""
         self._saved = True
         if self.stopped:
-            os._exit(1)
+            os._exit(STOPPED)
+
+    def leave(self) -> NoReturn:
+        """End before the end, with everything saved."""
+        raise SystemExit(STOPPED)
 
 
 def work(target: str) -> None:

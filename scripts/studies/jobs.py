@@ -23,6 +23,8 @@ from rich.progress import TaskID
 
 from sidestep.scripts.shared.console import progress
 
+from .child import STOPPED
+
 START = """\
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
@@ -180,9 +182,9 @@ def _ended(one: Running) -> str | None:
     _close(one)
     one.output.close()
     code, words = one.process.returncode, one.job.words
-    if code == 0:
+    if code in (0, STOPPED):
         words.unlink(missing_ok=True)
-        return None
+        return None if code == 0 else "stopped from outside"
     lines = words.read_bytes()[-TAIL:].decode(errors="replace").split("\n")
     said = [line.strip() for line in lines if line.strip()]
     if code < 0:

@@ -222,4 +222,4 @@ def learn(trainer: Trainer, folder: Path, link: Link) -> None:
         trainer.run(report)
     close_evaluation(trainer)
     if link.stopped and not is_over(trainer, folder):
-        raise SystemExit("stopped")
+        link.leave()

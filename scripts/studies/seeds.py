@@ -82,7 +82,8 @@ def make_runs(
         stop: once something is in it, all runs save and end.
 
     Raises:
-        ValueError: a run of another configuration is there; nothing was changed.
+        FileExistsError, ValueError: the folder is a run's, or a run of another configuration is
+            there; nothing was changed.
         BlockingIOError: another process is at work in the folder.
     """
     check_runs(study)
@@ -112,11 +113,14 @@ def make_runs(
 
 
 def check_runs(study: Study) -> None:
-    """Refuse a study whose folder holds a run of another configuration.
+    """Refuse a study whose folder is a run's, or holds a run of another configuration.
 
     Raises:
+        FileExistsError: it is a run's.
         ValueError: the first setting that differs.
     """
+    if (study.folder / "config.json").exists():
+        raise FileExistsError(f"{study.folder}: expected a folder for runs, got a run's own")
     for seed in study.seeds:
         path = study.folder_of(seed) / "config.json"
         if not path.is_file():

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from sidestep.scripts.shared.groups import (
     settings_that_differ,
 )
 from sidestep.sequence.fitting.checkpoint import write_atomically
+from sidestep.sequence.fitting.log import INTERVALS
 
 FIGURES = {
     "success": ("success", ".2%"),
@@ -67,7 +68,8 @@ DASH = "-"
 def value_of(summary: dict[str, Any], name: str) -> float | None:
     """A figure of a run, of an interval its value; None: it is not known."""
     value = summary.get(name)
-    value = value[0] if isinstance(value, list) else value
+    if isinstance(value, list):
+        value = value[0] if value else None
     return None if value is None or math.isnan(value) else float(value)
 
 
@@ -194,8 +196,7 @@ def csv_text(runs: list[Evaluated]) -> str:
     figures = [name for name in IN_CSV if any(name in summary for _, _, summary in runs)]
     head = ["run", "learner", "env", "seed", "steps", "final", "evaluated", "group", *settings]
     for name in figures:
-        intervals = any(isinstance(summary.get(name), list) for _, _, summary in runs)
-        ends = [f"{IN_CSV[name]}_low", f"{IN_CSV[name]}_high"] if intervals else []
+        ends = [f"{IN_CSV[name]}_low", f"{IN_CSV[name]}_high"] if name in INTERVALS else []
         head += [IN_CSV[name], *ends]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -208,8 +209,7 @@ def csv_text(runs: list[Evaluated]) -> str:
         line += [groups[id(run)]]
         line += [_plain(values[number]) for values in settings.values()]
         for name in figures:
-            interval = any(isinstance(other.get(name), list) for _, _, other in runs)
-            line += _numbers(summary.get(name), 3 if interval else 1)
+            line += _numbers(summary, name)
         writer.writerow(line)
     return out.getvalue()
 
@@ -219,10 +219,10 @@ def _plain(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list | bool) else value
 
 
-def _numbers(value: Any, width: int) -> Sequence[Any]:
-    values = value if isinstance(value, list) else [value]
-    numbers = ["" if v is None or math.isnan(v) else v for v in values]
-    return [*numbers, *[""] * (width - len(numbers))]
+def _numbers(summary: dict[str, Any], name: str) -> list[Any]:
+    """The cells of a figure: one, or three of an interval; empty where it is not known."""
+    values = summary.get(name, [None] * 3) if name in INTERVALS else [value_of(summary, name)]
+    return ["" if value is None or math.isnan(value) else value for value in values]
 
 
 def write_csv(path: Path, runs: list[Evaluated]) -> None:

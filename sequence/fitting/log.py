@@ -136,6 +136,8 @@ def _figure(value: Any, source: str, interval: bool = False) -> Any:
         if not isinstance(value, list) or len(value) != 3:
             raise ValueError(f"{source}: expected [value, low, high], got {shown(value)}")
     if isinstance(value, list):
+        if any(isinstance(part, list) for part in value):
+            raise ValueError(f"{source}: expected a list of numbers, got {shown(value)}")
         return [_figure(part, source) for part in value]
     if value is None:
         return math.nan

@@ -27,14 +27,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 from torch import Tensor
 
-from sidestep.agents import DeepSARSA
+from sidestep.agents import DeepSARSA, EnvConfig
 from sidestep.agents.runs import identity_of
 from sidestep.envs import MovingObstaclesEnv
 from sidestep.scripts import evaluate, forecast, lm, record, train, translate
 from sidestep.scripts.sequences.translate_data import DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_task import TranslationTask, record_of
+from sidestep.scripts.shared.finals import record_of as final_record
+from sidestep.scripts.shared.finals import write_final
+from sidestep.scripts.shared.settings_file import read_settings, words_of, write_settings
+from sidestep.scripts.shared.train_flags import options_of
+from sidestep.scripts.studies.found import found_run
+from sidestep.scripts.studies.tables import csv_text, runs_tables, seeds_table
 from sidestep.scripts.viewer.replay import Replay
 from sidestep.sequence.fitting.checkpoint import load_checkpoint, save_checkpoint
 from sidestep.sequence.fitting.fitted import begin_run, facts_of
@@ -67,6 +74,17 @@ def play(*words: str) -> Callable[[Path], None]:
     return run
 
 
+def tabled(folder: Path) -> None:
+    runs = [found_run(folder)]
+    for shown in [*runs_tables(runs), seeds_table(runs, 1)]:
+        Console(file=io.StringIO()).print(shown)
+
+
+def flagged(path: Path) -> None:
+    settings = {k: v for k, v in read_settings(path).items() if k != "learner"}
+    words_of(settings, options_of("deep-sarsa"), "", {})
+
+
 LENGTH = ("--episodes", "2")
 READERS: dict[str, list[Callable[[Path], None]]] = {
     "save": [lambda folder: DeepSARSA.load(folder / "model").env.close()],
@@ -86,6 +104,8 @@ READERS: dict[str, list[Callable[[Path], None]]] = {
     ],
     "forecast": [play("forecast", "resume", "RUN", "--updates", "22")],
     "translate": [play("translate", "run", "RUN", "the 4th of March 2021", "--search", "greedy")],
+    "table": [lambda folder: csv_text([found_run(folder)]), lambda folder: tabled(folder)],
+    "settings": [lambda folder: flagged(folder / "a.toml"), lambda folder: flagged(folder)],
     "replay": [lambda folder: Replay.load(folder / "game.json").make_env().close()],
     "level": [lambda folder: MovingObstaclesEnv(level=folder / "map.txt").close()],
 }
@@ -98,6 +118,14 @@ def prepare(folder: Path) -> None:
         for path in (folder / name).glob("*.json"):
             if path.name != "config.json":
                 rewrite(path, *load_checkpoint(path))
+    for name in ("table", "settings"):
+        (folder / name).mkdir()
+        shutil.copy(OLD / "sarsa" / "config.json", folder / name)
+    shutil.copy(OLD / "sarsa" / "metrics.jsonl", folder / "table")
+    interval = [0.5, 0.25, None]
+    figures = {"episodes": 9, "return_mean": interval, "success": interval, "length_mean": 7.5}
+    write_final(folder / "table", final_record(figures, 3, 9999, EnvConfig()))
+    write_settings(folder / "settings" / "a.toml", read_settings(folder / "settings"), "By hand.")
     (folder / "replay").mkdir()
     replay = {"format": "sidestep replay", "version": 1, "player": "x"}
     env = {"id": "sidestep/MovingObstacles-v0", "kwargs": ["level='S.G'"], "max_episode_steps": 9}
@@ -207,7 +235,8 @@ def edit_json(folder: Path, dice: random.Random) -> str:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.glob("*.json") if p.name not in ("config.json", "game.json"))
+    others = ("config.json", "final.json", "game.json")
+    return sorted(p for p in folder.glob("*.json") if p.name not in others)
 
 
 def forge_facts(folder: Path, dice: random.Random) -> str:

@@ -19,13 +19,18 @@ def act(task, link):
         raise KeyError("a fault of ours")
     if task["do"] == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if task["do"] == "told":
+        os.kill(os.getpid(), signal.SIGTERM)
+        while not link.stopped:
+            time.sleep(0.01)
+        link.leave()
     if task["do"] == "leave":
         os._exit(7)
     if task["do"] == "wait":
         while not link.stopped:
             time.sleep(0.01)
         open(task["file"], "w").close()
-        raise SystemExit("stopped")
+        link.leave()
     if task["do"] == "end":
         link.saved()
         time.sleep(600)
@@ -52,7 +57,7 @@ def run(target: str, jobs: list[Job], stop: list[str], **options: Any) -> dict[s
 
 
 def test_jobs_end_each_in_its_own_way(target: str, tmp_path: Path) -> None:
-    names = ["fail", "break", "die", "leave", "do"]
+    names = ["fail", "break", "die", "leave", "told", "do"]
     found = run(target, [job(tmp_path, name) for name in names], [])
     logs = {name: f" (all of it: {tmp_path / name}.log)" for name in names}
     assert found == {
@@ -60,6 +65,7 @@ def test_jobs_end_each_in_its_own_way(target: str, tmp_path: Path) -> None:
         "break": f"KeyError: 'a fault of ours'{logs['break']}",
         "die": "killed by SIGKILL",
         "leave": "words of a library",  # all that there is
+        "told": "stopped from outside",
         "do": None,
     }
     assert (tmp_path / "do.done").read_text() == "1"  # thread, if nobody says otherwise
@@ -81,6 +87,7 @@ def test_once_stopped_jobs_save_and_end_and_no_other_begins(target: str, tmp_pat
     run_jobs(target, jobs, 3, "all", stop, on_end)
     assert ended == ["do"] and (tmp_path / "wait.done").exists()
     assert not (tmp_path / "late").exists()
+    assert not list(tmp_path.glob("*.log"))
 
 
 def test_interrupted_a_second_time_nothing_is_left(target: str, tmp_path: Path) -> None:

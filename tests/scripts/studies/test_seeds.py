@@ -175,6 +175,8 @@ def test_another_configuration_in_the_folder_is_one_line(
     assert "another kwargs: [], and not ['step_reward=-0.2']" in line(
         "deep-sarsa", "--env-kwargs", "step_reward=-0.2"
     )
+    error = fails(capsys, "deep-sarsa", *SHORT, "--seeds", "2", "--out", out / "seed-1")
+    assert "seed-1: expected a folder for runs, got a run's own" in error
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
 
 
@@ -258,6 +260,7 @@ def test_stopped_and_repeated_it_is_as_if_it_had_never_stopped(
     assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number), error
     assert until(lambda: not at_work(tmp_path), 20), "a run is left behind"
     assert not any(out.glob("seed-*/final.json"))
+    assert number == signal.SIGKILL or not any(out.glob("seed-*.log"))
     if number != signal.SIGKILL:
         assert f"Stopped by {number.name}; `sidestep train deep-sarsa" in told and error == ""
         assert not (out / "table.csv").exists()

@@ -104,6 +104,7 @@ def test_a_record_of_an_end_is_read_as_it_was_written_or_refused(tmp_path: Path)
         ('"steps": 99', '"steps": "x"', "steps: expected int, got 'x'"),
         ('"steps": 99', '"stepss": 99', "expected an entry 'steps', got none"),
         ("null,\n  null", "null", "return_mean: expected [value, low, high]"),
+        ("null,\n  null", "[],\n  null", "return_mean: expected a list of numbers, got [0.25, []"),
         ('"optimum": 0.75', '"optimum": [true]', "optimum: expected a number, got True"),
     ):
         assert old in text
