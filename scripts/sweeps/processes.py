@@ -1,6 +1,7 @@
 """The processes of one command: started, replaced when they die, stopped together."""
 
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -40,7 +41,9 @@ def run_processes(
 
     def started() -> BaseProcess:
         process = context.Process(target=target, args=args)
-        process.start()
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a process takes this over: Ctrl-C
+        process.start()  # is for the command, which ends it, and would break off its imports
+        signal.signal(signal.SIGINT, before)
         return process
 
     at_work, deaths = [started() for _ in range(jobs)], 0
