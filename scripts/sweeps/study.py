@@ -4,6 +4,7 @@ A trial is taken, begun or taken up again, while one lock on the folder is held,
 counted over all workers and each is at one worker at a time.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,8 @@ NAME, RECORD, WORKER, ATTEMPTS, WHY = "sweep", "sidestep", "worker", "attempts",
 """The study's name, and attributes that it and its trials have."""
 MOST_ATTEMPTS = 3
 """Workers that may die over one trial before it counts as failed: it may be what kills them."""
+FIRST = b'{"op_code":'
+"""How a journal begins."""
 LOCKED = "trials"
 """The file whose lock a worker holds that takes a trial."""
 
@@ -221,7 +224,7 @@ def opened(folder: Path) -> JournalStorage:
     path = journal_of(folder)
     try:
         return JournalStorage(JournalFileBackend(str(path), JournalFileOpenLock(str(path))))
-    except (ValueError, KeyError, TypeError, AssertionError) as error:
+    except Exception as error:  # whatever Optuna does with what it did not write
         said = f"{type(error).__name__}: {error}".rstrip(": ")
         raise ValueError(f"{path}: expected a journal of Optuna's, got {said}") from None
 
@@ -250,19 +253,33 @@ def begun_with(folder: Path) -> dict[str, Any] | None:
 
 
 def mend(path: Path) -> None:
-    """Cut off a journal's last line where a full disk or a kill has left half of it."""
-    if not path.is_file() or not path.stat().st_size:
+    """Cut off a journal's last line where a full disk or a kill has left half of it.
+
+    Raises:
+        ValueError: it is no journal; it stays as it is.
+    """
+    if not path.is_file():
         return
     lock = JournalFileOpenLock(str(path))
     lock.acquire()
     try:
         with path.open("rb+") as file:
-            file.seek(-1, 2)
-            if file.read() != b"\n":
-                file.seek(0)
-                file.truncate(file.read().rfind(b"\n") + 1)
+            data = file.read()
+            if not data.startswith(FIRST[: len(data)]):
+                raise ValueError(f"{path}: expected a journal of Optuna's, got {shown(data[:40])}")
+            begin = data.rstrip(b"\n").rfind(b"\n") + 1
+            if data and not (data.endswith(b"\n") and _is_json(data[begin:])):
+                file.truncate(begin)
     finally:
         lock.release()
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_storage(folder: Path) -> None:

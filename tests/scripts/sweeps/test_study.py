@@ -197,11 +197,13 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "trials.lock1.rename").write_text("")  # another process just begins it
     study_in(tmp_path / "new")
-    for text in ("words\nand more\n", '{"op_code": 0}\n', "[]\n"):
+    odd = ("words\nand more\n", "words", "[]\n", '{"op_code":0}\n{"op_code":"x"}\n')
+    for text in odd:
         (tmp_path / "odd").mkdir(exist_ok=True)
         journal_of(tmp_path / "odd").write_text(text)
         with pytest.raises(ValueError, match=r"journal.log: expected a journal of Optuna's, got"):
             study_in(tmp_path / "odd")
+        assert journal_of(tmp_path / "odd").read_text() == text
 
 
 def test_half_a_line_is_cut_off(tmp_path: Path, worker: Worker) -> None:
@@ -210,6 +212,10 @@ def test_half_a_line_is_cut_off(tmp_path: Path, worker: Worker) -> None:
     path = journal_of(tmp_path / "s")
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"op_code":6,"wor')
+    mend(path)
+    assert path.read_bytes() == whole
+    path.write_bytes(whole + b'{"op_code":6,"wor\n')
+    mend(path)
     mend(path)
     assert path.read_bytes() == whole
     path.write_bytes(whole + b'{"op_code":6,"wor')
