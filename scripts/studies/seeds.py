@@ -13,7 +13,7 @@ from sidestep.scripts.shared.groups import Evaluated, flat_settings
 from sidestep.scripts.studies.curve import seeds_figure
 from sidestep.scripts.studies.found import final_of, found_run
 from sidestep.scripts.studies.jobs import Job, run_jobs
-from sidestep.scripts.studies.tables import seeds_table, write_csv
+from sidestep.scripts.studies.tables import counted, seeds_table, write_csv
 from sidestep.sequence.fitting.checkpoint import latest_checkpoint
 from sidestep.sequence.fitting.folder import writing
 from sidestep.sequence.fitting.records import read_record
@@ -103,7 +103,7 @@ def make_runs(
             say(f"{job.name}: {words_of(study, seed) if error is None else f'failed: {error}'}")
 
         if jobs:
-            title = f"{study.run.learner}, {len(study.seeds)} seeds"
+            title = f"{study.run.learner}, {counted(len(study.seeds), 'seed')}"
             run_jobs(target, jobs, at_once, title, stop, ended)
         if not stop:
             _show(study)

@@ -65,6 +65,11 @@ MOST_SETTINGS = 4
 DASH = "-"
 
 
+def counted(number: int, of: str) -> str:
+    """So many of something: `1 seed`, `2 seeds`."""
+    return f"{number} {of}" if number == 1 else f"{number} {of}s"
+
+
 def value_of(summary: dict[str, Any], name: str) -> float | None:
     """A figure of a run, of an interval its value; None: it is not known."""
     value = summary.get(name)
@@ -109,7 +114,7 @@ def _over(
 
 def _title(runs: list[Evaluated], of: int) -> str:
     _, config, summary = runs[0]
-    count = f"{len(runs)} seeds" if len(runs) == of else f"{len(runs)} of {of} seeds"
+    count = counted(of, "seed") if len(runs) == of else f"{len(runs)} of {counted(of, 'seed')}"
     over = f"; optimum {summary['optimum']:.4f}" if "optimum" in summary else ""
     over += f" over {summary['optimum_over']}" if "optimum_over" in summary else ""
     name = f"{config.learner}, {config.env.in_words()}"
@@ -138,7 +143,7 @@ def _table_of(kind: str, runs: list[Evaluated]) -> Table:
     settings = settings_that_differ(runs)
     shown, more = list(settings)[:MOST_SETTINGS], list(settings)[MOST_SETTINGS:]
     columns = ["run", "seed", "steps", *map(_last, shown), *(FIGURES[name][0] for name in names)]
-    title = f"{kind}: {len(runs)} run{'s' * (len(runs) > 1)}"
+    title = f"{kind}: {counted(len(runs), 'run')}"
     if more:
         title += f"; they also differ in {', '.join(map(_last, more))}"
     result, place = table(title, columns, []), {id(run): n for n, run in enumerate(runs)}

@@ -125,6 +125,24 @@ def test_runs_of_before_and_half_made_ones_are_taken_up(
 
 
 @pytest.mark.slow
+def test_runs_in_an_env_of_the_users_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "short_poles.py").write_text(
+        "import gymnasium as gym\n"
+        "from gymnasium.envs.classic_control import CartPoleEnv\n"
+        "gym.register('ShortPole-v0', entry_point=CartPoleEnv, max_episode_steps=9)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    words = ["reinforce", "--num-envs", "2", "--total-steps", "100", *BRIEF, "--seeds", "1"]
+    run(*words, "--env", "short_poles:ShortPole-v0", "--out", tmp_path / "out")
+    assert "ShortPole-v0: 1 seed, greedy" in " ".join(capsys.readouterr().out.split())
+    (tmp_path / "out" / "seed-0" / "final.json").unlink()
+    run(*words, "--env", "short_poles:ShortPole-v0", "--out", tmp_path / "out")
+    assert (tmp_path / "out" / "seed-0" / "final.json").exists()
+
+
+@pytest.mark.slow
 def test_a_run_that_stopped_at_its_success_is_not_trained_on(tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ["deep-sarsa", "--total-steps", "100_000", "--evaluate-every", "300", *SMALL, *BRIEF]
