@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
+from torch.distributed import distributed_c10d
+from torch.distributed.rendezvous import rendezvous
 
 from .acting.normalization import RunningMoments
 
@@ -26,7 +28,7 @@ class Lanes(NamedTuple):
     """The lanes of one shard, which are neighbours."""
 
     first: int
-    count: int
+    size: int
 
 
 class Ranks:
@@ -131,6 +133,14 @@ class Ranks:
         torch.distributed.gather_object(list(things), received)
         return None if received is None else [thing for share in received for thing in share]
 
+    def decided(self, go_on: bool) -> bool:
+        """What the first process has decided."""
+        if self.size == 1:
+            return go_on
+        told = torch.tensor(int(go_on))
+        torch.distributed.broadcast(told, 0)
+        return bool(told)
+
     def from_first(self, thing: Callable[[], Thing]) -> Thing:
         """What `thing` gives in the first process, in every process."""
         if self.size == 1:
@@ -175,12 +185,12 @@ def join_ranks(shards: int | None, num_envs: int) -> Ranks:
     if size > 1 and not torch.distributed.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         # torchrun's store outlives a failed attempt: its processes' addresses are still in there
-        store, _, _ = next(iter(torch.distributed.rendezvous("env://", rank, size)))
+        store, _, _ = next(iter(rendezvous("env://", rank, size)))
         attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         torch.distributed.init_process_group(
             backend,
             timeout=PATIENCE,
-            store=torch.distributed.PrefixStore(f"sidestep/{attempt}", store),
+            store=distributed_c10d.PrefixStore(f"sidestep/{attempt}", store),
             rank=rank,
             world_size=size,
         )

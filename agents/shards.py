@@ -1,6 +1,6 @@
 """The shards that a process has: their envs, and what is carried from tick to tick in each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from gymnasium.vector import VectorEnv
 from torch import Tensor
 
 from sidestep.sequence.fitting.checkpoint import from_arrays, to_arrays
-from sidestep.sequence.fitting.stored import check_tensors, under
+from sidestep.sequence.fitting.stored import Spec, check_tensors, under, within
 
 from .acting.batch import Episodes, Rollout
 from .acting.collector import Collector
@@ -40,12 +40,14 @@ class Shards:
         """Take the seats; `begin` must follow."""
         self.agent, self.envs, self.ranks = agent, list(envs), ranks
         self.seats: list[Seat] = []
+        self.ended: list[list[list[Episodes]]] = [[] for _ in self.envs]
+        """Of each shard, for each update since the last `drain`, the episodes finished."""
         agent.ranks, agent.draws = ranks, (agent.random,)
         if ranks.shards > 1:
             self._check(agent, envs)
             self.seats = [Seat(agent, lanes.first) for lanes in ranks.own_lanes]
             agent.draws = tuple(seat.random for seat in self.seats)
-        seats = self.seats or [agent]
+        seats: Sequence[Agent | Seat] = self.seats or [agent]
         self.collectors = [
             self._collector(seat, env) for seat, env in zip(seats, self.envs, strict=True)
         ]
@@ -56,7 +58,7 @@ class Shards:
                 f"shards: expected 1 for {agent.name}, whose update takes one rollout, "
                 f"got {self.ranks.shards}"
             )
-        expected = [lanes.count for lanes in self.ranks.own_lanes]
+        expected = [lanes.size for lanes in self.ranks.own_lanes]
         got = [env.num_envs for env in envs]
         if expected != got:
             raise ValueError(f"envs: expected one a shard, of {expected} lanes, got {got}")
@@ -82,26 +84,23 @@ class Shards:
     def collect(self) -> list[Rollout]:
         """What the next update learns from: a rollout from each of this process's shards."""
         rollouts = [self.agent.collect(collector) for collector in self.collectors]
+        for ended, collector in zip(self.ended, self.collectors, strict=True):
+            ended.append(collector.drain())
         self._agree()
         return rollouts
 
-    def drain(self) -> list[Episodes]:
-        """The episodes finished since the last call, those of all shards in their order."""
-        ended = [collector.drain() for collector in self.collectors]
-        return [part for parts in self.ranks.all_of(ended) for part in parts]
+    def steps(self, rollouts: Sequence[Rollout]) -> int:
+        """The env steps that an update has learned from, over all shards."""
+        return self.agent.learned if self.seats else int(rollouts[0].valid.sum())
 
-    def count(self, rollouts: Sequence[Rollout]) -> int:
-        """The env steps that were learned from, over all shards; their clocks are set alike."""
-        if not self.seats:
-            return int(rollouts[0].valid.sum())
-        told = [
-            torch.tensor([int(rollout.valid.sum()), seat.random.tick])
-            for rollout, seat in zip(rollouts, self.seats, strict=True)
-        ]
-        steps, ticks = zip(*(row.tolist() for row in self.ranks.gather(told)), strict=True)
-        for random in (self.agent.random, *self.agent.draws):
-            random.tick = max(ticks)
-        return sum(steps)
+    def drain(self) -> list[Episodes]:
+        """The episodes finished since the last call: update by update, and shard by shard in each.
+
+        All processes call it at once.
+        """
+        ended, self.ended = self.ended, [[] for _ in self.collectors]
+        updates = zip(*self.ranks.all_of(ended), strict=True)
+        return [part for update in updates for parts in update for part in parts]
 
     def _agree(self) -> None:
         """Merge what the shards have counted since they last met, and go on from there."""
@@ -143,7 +142,10 @@ class Shards:
     def _state_of(self, number: int) -> dict[str, dict[str, Tensor]]:
         env: Any = self.envs[number]
         worlds = from_arrays(env.get_state()) if self.restorable else {}
-        return {"collector": self.collectors[number].state_dict(), "env": worlds}
+        state = self.collectors[number].state_dict()
+        if self.seats:
+            state["tick"] = torch.tensor(self.seats[number].random.tick)
+        return {"collector": state, "env": worlds}
 
     def _exploring(self) -> Any:
         """(lanes,) over all shards; empty where one of them does not know."""
@@ -151,13 +153,13 @@ class Shards:
         known = all(len(part) for part in parts)
         return np.concatenate(parts) if known else parts[0][:0]
 
-    def _stored(self, tensors: Mapping[str, Tensor], kind: str) -> list[dict[str, Tensor]]:
+    def _stored(self, tensors: dict[str, Tensor], kind: str) -> list[dict[str, Tensor]]:
         """What a checkpoint holds of each of this process's shards."""
         if self.ranks.shards == 1:
             return [under(tensors, f"{kind}.")]
         return [under(tensors, f"{kind}.{shard}.") for shard in self.ranks.own]
 
-    def check_state(self, tensors: Mapping[str, Tensor]) -> None:
+    def check_state(self, tensors: dict[str, Tensor]) -> None:
         """Refuse what `load_state_dict` could not take.
 
         Raises:
@@ -168,26 +170,32 @@ class Shards:
         check_tensors({}, {k: v for k, v in tensors.items() if not k.startswith(begins)})
         stored = self._stored(tensors, "collector")
         for collector, state in zip(self.collectors, stored, strict=True):
+            if self.seats:
+                tick = {k: state.pop(k) for k in ("tick",) if k in state}
+                check_tensors({"tick": Spec(torch.int64, ())}, tick, "collector.")
+                within(tick["tick"], "collector.tick", 0)
             collector.check_state(state, self.agent.whole_episodes)
         for env, state in zip(self.envs, self._stored(tensors, "env"), strict=True):
             own = from_arrays(env.get_state()) if self.restorable else {}  # type: ignore[attr-defined]
             check_tensors(own, state, "env.")
 
-    def load_worlds(self, tensors: Mapping[str, Tensor]) -> None:
+    def load_worlds(self, tensors: dict[str, Tensor]) -> None:
         """Put the envs back to where `state_dict()` saw them, if they can be."""
         for env, state in zip(self.envs, self._stored(tensors, "env"), strict=True):
             if self.restorable:
                 env.set_state(to_arrays(state, env.get_state()))  # type: ignore[attr-defined]
 
-    def take_seats(self) -> None:
+    def take_seats(self, tensors: dict[str, Tensor]) -> None:
         """Go on from what was loaded into the agent."""
-        exploring, lanes = self.agent.random.exploring, self.ranks.own_lanes
-        for seat, (first, count) in zip(self.seats, lanes if self.seats else [], strict=True):
-            seat.random.tick = self.agent.random.tick
-            seat.random.exploring = exploring[first : first + count].copy()
+        if not self.seats:
+            return
+        exploring, states = self.agent.random.exploring, self._stored(tensors, "collector")
+        for seat, state, lanes in zip(self.seats, states, self.ranks.own_lanes, strict=True):
+            seat.random.tick = int(state["tick"])
+            seat.random.exploring = exploring[lanes.first : lanes.first + lanes.size].copy()
             seat.take()
 
-    def load_collectors(self, tensors: Mapping[str, Tensor]) -> None:
+    def load_collectors(self, tensors: dict[str, Tensor]) -> None:
         """Go on in the midst of the episodes."""
         stored = self._stored(tensors, "collector")
         for collector, state in zip(self.collectors, stored, strict=True):

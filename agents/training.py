@@ -115,13 +115,19 @@ class Trainer(RunLoop):
     def _update(self) -> Metrics:
         self.agent.schedule(self.schedule_steps or self.config.total_steps)
         rollouts: Any = self.shards.collect()
-        self.recent.add(self.shards.drain())
         metrics = self.agent.update(*rollouts)
-        self.agent.steps += self.shards.count(rollouts)
+        self.agent.steps += self.shards.steps(rollouts)
+        if self.ranks.shards == 1 or self._tells():
+            self.recent.add(self.shards.drain())
         return metrics
 
+    def _tells(self) -> bool:
+        """Whether this update is told of or saved: then the shards tell what has ended in them."""
+        due = (self.logs, self.evaluations, self.checkpoints)
+        return any(every.is_due(self.now) for every in due) or self.now >= self.end
+
     def _agree(self, go_on: bool) -> bool:
-        return self.ranks.from_first(lambda: go_on)
+        return self.ranks.decided(go_on)
 
     def _observe(self, metrics: Metrics, seconds: float) -> Progress:
         del seconds
@@ -176,6 +182,7 @@ class Trainer(RunLoop):
 
     def state_dict(self) -> dict[str, Tensor]:
         """The tensors of a checkpoint: agent, what is carried between ticks, worlds, log."""
+        self.recent.add(self.shards.drain())  # a training may be stopped at any update
         carried = self.shards.state_dict()
         parts: dict[str, dict[str, Tensor]] = {
             "agent": self.agent.state_dict(),
@@ -188,7 +195,7 @@ class Trainer(RunLoop):
         """Write everything that the future depends on, from all processes, in the first."""
         if self.ranks.size > 1 and self.folder is None:
             self.saved = True
-            self.shards.state_dict()  # the others' part of it
+            self.state_dict()  # the others' part of it
             return
         super().save()
 
@@ -197,7 +204,7 @@ class Trainer(RunLoop):
         self.agent.load_state_dict(under(tensors, "agent."))
         self.recent.load_state_dict(under(tensors, "recent."))
         self._rewind(facts)
-        self.shards.take_seats()
+        self.shards.take_seats(tensors)
         if self.shards.restorable:
             self.shards.load_collectors(tensors)
             return True

@@ -72,7 +72,8 @@ class Draws:
         They are multiples of 2^-32. The same call at the same tick gives the same numbers.
         """
         block = self._block(UNIFORM, 0, (count, rows), self._uniforms)
-        return block.numbers[self.tick - block.begin]
+        numbers: NDArray[np.float64] = block.numbers[self.tick - block.begin]
+        return numbers
 
     def gumbel(self, rows: int, count: int) -> NDArray[np.float32]:
         """`count` standard Gumbel numbers for each of `rows` lanes, (rows, count); likewise.
@@ -80,7 +81,8 @@ class Draws:
         With them the largest of logits + numbers is drawn with probability softmax(logits).
         """
         block = self._block(GUMBEL, 0, (rows, count), self._gumbels)
-        return block.numbers[self.tick - block.begin]
+        numbers: NDArray[np.float32] = block.numbers[self.tick - block.begin]
+        return numbers
 
     def permutation(self, rows: int, number: int = 0) -> Lanes:
         """The lanes 0 .. rows - 1 in a random order, another for each `number` at a tick."""

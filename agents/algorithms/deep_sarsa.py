@@ -179,14 +179,17 @@ class DeepSarsa(Agent):
         """
         rollouts = [rollout, *others]
         self._count_first_ends(rollouts)
+        counts = []
         for epoch in range(self.config.epochs):
             for batch in self._minibatches(rollouts, epoch):
                 sums = self.step_down(map(self._part, batch))
-        known = self.read(sums)
+                counts += [sums["count"]] if epoch == 0 else []
+        known = self.read({**sums, "steps": sum(counts)})
+        self.learned = int(known["steps"])
         return {
             "loss": known["loss"],
             "gradient_norm": known["gradient_norm"],
-            "value": known["value"] / known["count"],
+            "value": known["value"] / max(known["count"], 1),
             "epsilon": self.epsilon,
         }
 
@@ -194,7 +197,7 @@ class DeepSarsa(Agent):
         """The rollouts' lanes in parts, each of which has as many of every shard."""
         lanes = [rollout.reward.shape[1] for rollout in rollouts]
         shards = self.ranks.lanes if self.ranks.shards > 1 else []
-        parts = min([self.config.minibatches, *lanes, *(shard.count for shard in shards)])
+        parts = min([self.config.minibatches, *lanes, *(shard.size for shard in shards)])
         if parts == 1:
             yield rollouts
             return

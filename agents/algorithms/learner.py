@@ -107,8 +107,10 @@ class Agent(ABC):
         self.random = Draws(seed)
         self.ranks: Ranks = ALONE
         """The processes that train it together."""
-        self.draws = (self.random,)
+        self.draws: tuple[Draws, ...] = (self.random,)
         """The random numbers of the shards that this process has."""
+        self.learned = 0
+        """Env steps of the last update over all shards, where there are several."""
         self.steps = 0
         """Env ticks learned from; the clock of every schedule."""
         self.total_steps = TrainingConfig.total_steps
@@ -336,8 +338,8 @@ class Agent(ABC):
         """
         if self.ranks.shards == 1:
             (part,) = parts
-            count = part.count.clamp(min=1)
-            loss, sums = part.loss / count, {"count": count, **part.figures}
+            loss = part.loss / part.divisor.clamp(min=1)
+            sums = {"count": part.divisor, **part.figures}
             gradient_of(loss, self.flat)
             loss = loss.detach()
         else:

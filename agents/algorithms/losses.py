@@ -94,7 +94,7 @@ class Alive(NamedTuple):
 
     returns: Tensor
     """(T, 1) sum of G_t over the episodes that are alive at t."""
-    count: Tensor
+    number: Tensor
     """(T, 1) their number."""
 
 
@@ -135,7 +135,7 @@ def leave_one_out(returns: Tensor, valid: Tensor, batch: Alive | None = None) ->
     Source: Kool et al. (2019), applied per step.
     """
     alive = alive_in(returns, valid) if batch is None else batch
-    others = alive.count - valid.long()  # (T, B)
+    others = alive.number - valid.long()  # (T, B)
     return (alive.returns - returns * valid) / others.clamp(min=1) * (others > 0)
 
 

@@ -15,7 +15,7 @@ class Part(NamedTuple):
 
     loss: Tensor
     """() sum, with its graph."""
-    count: Tensor
+    divisor: Tensor
     """() by which the sum over all shards is divided."""
     figures: Mapping[str, Tensor]
     """() sums for the log, by name."""
@@ -35,18 +35,18 @@ def gather_gradient(
         ranks: who has which shards.
 
     Returns:
-        The loss (), and the sums: `count`, at least 1, and the figures.
+        The loss (), and the sums: `count` and the figures.
     """
     rows, names = [], ["count"]
     for part in parts:
         gradient = gradient_of(part.loss, flat)
         names = ["count", *part.figures]
-        tail = [part.loss, part.count, *part.figures.values()]
+        tail = [part.loss, part.divisor, *part.figures.values()]
         told = torch.stack([figure.detach().to(gradient.dtype) for figure in tail])
         rows.append(torch.cat([gradient, told]))
-    total, told = ranks.summed(rows).split([len(flat), 1 + len(names)])
+    total, told = torch.split(ranks.summed(rows), [len(flat), 1 + len(names)])
     loss, *sums = told.unbind()
-    sums[0] = sums[0].clamp(min=1)  # nothing may have been played
+    count = sums[0].clamp(min=1)  # nothing may have been played
     assert flat.grad is not None
-    flat.grad.copy_(total / sums[0])
-    return loss / sums[0], dict(zip(names, sums, strict=True))
+    flat.grad.copy_(total / count)
+    return loss / count, dict(zip(names, sums, strict=True))

@@ -199,13 +199,14 @@ class Reinforce(Agent):
         seen = [self._look_back(part) for part in (rollout, *others)]
         advantages = self.advantages(seen)
         known = self.read(self.step_down(map(self._part, seen, advantages)))
+        self.learned = int(known["steps"])
         metrics: Metrics = {}
         if self.config.baseline == "value":  # after the step: it waits for a device
             metrics["explained_variance"] = self._explained_variance(seen)
         return {
             **metrics,
             "loss": known["loss"],
-            "entropy": known["entropy"] / known["steps"],
+            "entropy": known["entropy"] / max(known["steps"], 1),
             "entropy_coefficient": self.entropy_coefficient,
             "gradient_norm": known["gradient_norm"],
         }
@@ -233,17 +234,18 @@ class Reinforce(Agent):
         if c.baseline == "value":
             error = value_error(seen.value[:-1], seen.returns, valid, "squared")
             loss = loss + c.value_coefficient * error
-        return Part(loss, count, {"entropy": entropy, "steps": steps.clamp(min=1)})
+        return Part(loss, count, {"entropy": entropy, "steps": steps})
 
     def _explained_variance(self, seen: list[Seen]) -> float:
         if self.ranks.shards == 1:
             ((rollout, _, value, returns),) = seen
             return explained_variance(value.detach()[:-1], returns, rollout.valid)
-        variances = []
-        for pick in (lambda part: part.returns, lambda part: part.returns - part.value[:-1]):
-            moments = [_moments(pick(part).detach(), part.rollout.valid) for part in seen]
-            variances.append(float(self.ranks.merged(moments).square))
-        target, error = variances
+        valid = [part.rollout.valid for part in seen]
+        errors = [part.returns - part.value.detach()[:-1] for part in seen]
+        target, error = (
+            float(self.ranks.merged(list(map(_moments, numbers, valid))).square)
+            for numbers in ([part.returns for part in seen], errors)
+        )
         return 1 - error / target if target > 0 else float("nan")
 
     def returns(self, rollout: Rollout, value: Tensor) -> Tensor:
@@ -300,7 +302,7 @@ class Reinforce(Agent):
     def _alive(self, seen: list[Seen]) -> Alive:
         """The sums over all episodes of the batch, as many ticks as the longest has."""
         sums = [torch.cat(alive_in(x.returns, x.rollout.valid), 1) for x in seen]  # (T, 2)
-        return Alive(*self.ranks.summed_over_ticks(sums).split(1, 1))
+        return Alive(*torch.split(self.ranks.summed_over_ticks(sums), 1, 1))
 
     def _moments_of(self, parts: list[Tensor], valid: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Mean and deviation over all shards."""
@@ -319,7 +321,7 @@ class Reinforce(Agent):
 
         Not depending on this batch's actions, it leaves the gradient's expectation unchanged.
         """
-        totals, counts = batch.returns.squeeze(1), batch.count.squeeze(1)
+        totals, counts = batch.returns.squeeze(1), batch.number.squeeze(1)
         steps, seen = len(totals), len(self.time_mean)
         mean = self.time_mean.to(totals.device)
         if seen < steps:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from sidestep.agents import EnvConfig, RunConfig, TrainingConfig
 from sidestep.agents.algorithms.registry import preset
+from sidestep.scripts.benches import ranks
 from sidestep.scripts.benches.skeleton import Flags, known_result, shown, write_result
 from sidestep.scripts.benches.trials import ENV, LEARNERS, Learners
 from sidestep.scripts.shared.console import command, say
@@ -34,7 +35,7 @@ EXAMPLES = """\
 class Options(Flags):
     """Measure several processes beside one."""
 
-    parts: tuple[str, ...] = ("jobs",)
+    parts: tuple[str, ...] = ("jobs", "ranks")
     """What is measured."""
     learners: Learners = LEARNERS
     """That are trained."""
@@ -42,9 +43,11 @@ class Options(Flags):
     """Runs of `train --seeds` made at the same time, beside one after the other."""
     steps: int = 1_000_000
     """Env steps of each run."""
+    updates: int = 100
+    """Updates of each training over processes."""
     rounds: int = 3
     """Measurements of each, interleaved; the median of the ratios counts."""
-    limits: ClassVar = {"jobs": at_least(2), "steps": COUNT, "rounds": COUNT}
+    limits: ClassVar = {"jobs": at_least(2), "steps": COUNT, "updates": COUNT, "rounds": COUNT}
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -164,7 +167,10 @@ on the machine do not lengthen. Medians of {len(rounds)} interleaved rounds, rat
 {markdown}"""
 
 
-PARTS = {"jobs": Part(measure_jobs, page_of_jobs)}
+PARTS = {
+    "jobs": Part(measure_jobs, page_of_jobs),
+    "ranks": Part(lambda options: ranks.measure(options.rounds, options.updates), ranks.page),
+}
 """What can be measured, in the order of the page."""
 
 

@@ -64,14 +64,14 @@ def envs_of(run: RunConfig, env: Env, ranks: Ranks) -> Env | list[Env]:
     if ranks.shards == 1:
         return env
     env.close()
-    return [make_vector(run.env, lanes.count) for lanes in ranks.own_lanes]
+    return [make_vector(run.env, lanes.size) for lanes in ranks.own_lanes]
 
 
 def evaluation_envs(run: RunConfig, lanes: int, ranks: Ranks) -> Env | list[Env | None]:
     """Where this process evaluates: an env of so many lanes, or its part of them for each shard."""
     if ranks.shards == 1:
         return make_vector(run.env, lanes)
-    counts = [shares(lanes, ranks.shards)[shard].count for shard in ranks.own]
+    counts = [shares(lanes, ranks.shards)[shard].size for shard in ranks.own]
     return [make_vector(run.env, count) if count else None for count in counts]
 
 

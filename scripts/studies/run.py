@@ -71,7 +71,7 @@ def check_lanes(restored: Restored, ranks: Ranks) -> None:
     """
     names = [""] if ranks.shards == 1 else [f"{shard}." for shard in range(ranks.shards)]
     expected = {
-        f"collector.{name}action": Spec(torch.int64, (lanes.count,))
+        f"collector.{name}action": Spec(torch.int64, (lanes.size,))
         for name, lanes in zip(names, ranks.lanes, strict=True)
     }
     check_tensors(expected, {k: v for k, v in restored.tensors.items() if k in expected})

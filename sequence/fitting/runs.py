@@ -32,9 +32,13 @@ class Every:
         """Name the interval and the next time."""
         return f"Every({self.interval}, next={self.next})"
 
+    def is_due(self, steps: int) -> bool:
+        """Whether it is time."""
+        return self.interval > 0 and steps >= self.next
+
     def due(self, steps: int) -> bool:
         """Whether it is time; then the next time is set."""
-        if self.interval == 0 or steps < self.next:
+        if not self.is_due(steps):
             return False
         self._pass(steps)
         return True

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sidestep.scripts.benches import scaling
+from sidestep.scripts.benches import ranks, scaling
+from sidestep.scripts.benches.ranks import Cost
 from sidestep.scripts.benches.scaling import Part, Rates, gain, page_of_jobs
 
 
@@ -33,7 +34,7 @@ def test_jobs_are_measured_and_other_parts_stay(
     out = ["--out", str(tmp_path)]
     scaling.main(["--parts", "other", *out])
     monkeypatch.setitem(scaling.PARTS, "other", part._replace(measure=None))
-    small = ["--learners", "deep-sarsa", "--steps", "2000", "--rounds", "1"]
+    small = ["--parts", "jobs", "--learners", "deep-sarsa", "--steps", "2000", "--rounds", "1"]
     scaling.main([*small, *out])
     record = json.loads((tmp_path / "results" / "scaling.json").read_text())
     assert record["other"] == {"figure": 0.5} and record["jobs"]["steps"] == 2000
@@ -47,10 +48,31 @@ def test_jobs_are_measured_and_other_parts_stay(
     assert page.index("### Several seeds at once") < page.index("### Other")
 
 
+def test_the_ratios_of_processes_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    costs = {
+        "a, gru: one process": [Cost(100, 1.0, 1.0), Cost(100, 2.0, 1.0), Cost(100, 1.0, 1.0)],
+        "a, gru: one, started by torchrun": [Cost(99, 1.0, 1.0)] * 3,
+        "a, gru: two processes": [Cost(200, 2.5, 1.2), Cost(200, 5.0, 1.2), Cost(150, 3.0, 1.2)],
+    }
+    told = {name: [cost._asdict() for cost in each] for name, each in costs.items()}
+    page = ranks.page({"lanes": 8, "updates": 3, "costs": told})
+    assert "| a, gru | 100 | 0.99 | 0.80 |" in page
+
+
+@pytest.mark.slow
+def test_processes_are_measured() -> None:
+    record = ranks.measure(1, 2, lanes=4)
+    costs = {name: cost for name, (cost,) in record["costs"].items()}
+    assert len(costs) == 6 and all(cost["processor"] > 0 for cost in costs.values())
+    for learner, memory in ranks.LEARNERS:
+        one, two = (costs[f"{learner}, {memory}: {kind}"] for kind in (ranks.PLAIN, ranks.TWO))
+        assert 0 < one["steps"] < two["steps"]
+
+
 def test_wrong_parts_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words, message in (
-        (["--parts", "jbos"], "parts: expected some of jobs, got jbos"),
-        (["--parts"], "parts: expected some of jobs, got none"),
+        (["--parts", "jbos"], "parts: expected some of jobs, ranks, got jbos"),
+        (["--parts"], "parts: expected some of jobs, ranks, got none"),
         (["--jobs", "1"], "jobs: expected at least 2, got 1"),
     ):
         with pytest.raises(SystemExit) as caught:

@@ -1,7 +1,10 @@
 """The commands of docs/scaling.md, one after the other, at small size."""
 
+import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ BRIEF += ["--gif-episodes", "0"]
 SEARCH = ["--trials", "3", "--seeds", "2", "--rungs", "2", "--fresh-seeds", "1", "--jobs", "1"]
 SMALL = {
     "train": [*NARROW, *BRIEF],
+    "resume": ["--episodes", "5", "--gif-episodes", "0"],
     "evaluate": ["--episodes", "5"],
     "table": [],
     "sweep": [*SEARCH, "--num-envs", "4", "--total-steps", "200", *BRIEF],
@@ -40,6 +44,8 @@ def test_every_command_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     done = 0
     for kind, name, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+        if name == "torchrun":
+            continue
         if kind == "toml":
             Path(name).write_text(text, encoding="utf-8")
             continue
@@ -49,3 +55,26 @@ def test_every_command_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monk
             cli.main(small(words))
             done += 1
     assert done >= 4
+
+
+@pytest.mark.slow
+def test_every_command_of_several_processes_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    text = PAGE.read_text(encoding="utf-8")
+    (block,) = (text for _, name, text in BLOCK.findall(text) if name == "torchrun")
+    for words in commands(block):
+        words = [word.removesuffix("000") if word.endswith("000000") else word for word in words]
+        if words[0] == "torchrun":
+            launcher = [sys.executable, "-m", "torch.distributed.run"]
+            some = SMALL["resume" if "resume" in words else "train"]
+            done = subprocess.run(
+                [*launcher, *words[1:], *some], capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr[-2000:]
+        else:
+            some = SMALL["resume" if "resume" in words else words[1]]
+            cli.main([*words[1:], *some])
+    assert json.loads(Path("runs/big/config.json").read_text())["training"]["shards"] == 2
