@@ -119,6 +119,22 @@ def test_what_shards_have_seen_is_known_to_all_after_a_rollout() -> None:
     assert len(rewards) == LANES and float(agent.reward_moments.count) == LANES * 3
 
 
+@pytest.mark.parametrize("name", ["sarsa", "rollouts"])
+def test_lanes_play_in_shards_what_they_play_undivided(name: str) -> None:
+    """A lane's world and its random numbers depend on its number over all shards."""
+    parted = trainer_of(name, Ranks(SHARDS, LANES))
+    whole = trainer_of(name, Ranks(1, LANES))
+    for trainer in (parted, whole):  # so that rounding cannot change what is drawn
+        trainer.agent.flat.data.zero_()
+    got, (expected,) = parted.shards.collect(), whole.shards.collect()
+    for part in ("action", "reward", "terminated"):
+        joined = torch.cat([getattr(rollout, part) for rollout in got], 1)
+        assert torch.equal(joined, getattr(expected, part))
+    assert len(expected.action.unique()) == 5
+    shown = torch.cat([rollout.inputs.obs for rollout in got], 1)
+    assert torch.equal(shown, expected.inputs.obs)
+
+
 def check_same(expected: dict[str, Any], updates: int, processes: int, folder: Path) -> None:
     got = together(list(expected), updates, processes, folder)
     for name in expected:
