@@ -107,9 +107,9 @@ def seeds_table(runs: list[Evaluated], of: int) -> Table:
 def _over(
     over: Callable[[NDArray[np.float64]], float], name: str, values: NDArray[np.float64]
 ) -> str:
-    """A cell of a row over seeds; no share is more than all."""
+    """A cell of a row over seeds; a share is none to all."""
     value = over(values)
-    return format(min(1.0, value) if name == "success" else value, FIGURES[name][1])
+    return format(np.clip(value, 0.0, 1.0) if name == "success" else value, FIGURES[name][1])
 
 
 def _title(runs: list[Evaluated], of: int) -> str:

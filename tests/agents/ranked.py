@@ -31,6 +31,7 @@ TRAININGS: dict[str, tuple[str, EnvConfig, dict[str, Any]]] = {
         EnvConfig("MountainCar-v0", max_episode_steps=20, vectorization="sync"),
         {"epsilon_repeat": 0.9, "repeat_where_cut": True},
     ),
+    "sarsa world bouts": ("deep-sarsa", WORLD, {"epsilon_repeat": 0.9, "epsilon_end": 0.5}),
     "rollouts": ("reinforce", WORLD, {"batch": "rollout", "trace_decay": 0.9}),
     "rollouts gru": (
         "reinforce",

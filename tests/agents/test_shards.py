@@ -119,6 +119,23 @@ def test_what_shards_have_seen_is_known_to_all_after_a_rollout() -> None:
     assert len(rewards) == LANES and float(agent.reward_moments.count) == LANES * 3
 
 
+def test_the_largest_byte_of_any_shard_is_every_shard_s() -> None:
+    trainer = trainer_of("sarsa", Ranks(SHARDS, LANES))
+    trainer.agent.encoder.largest = torch.zeros(2)
+    for number, seat in enumerate(trainer.shards.seats):
+        seat.encoder.largest = torch.tensor([number, 9.0 - number])
+    trainer.shards._agree()
+    for encoder in (trainer.agent.encoder, *(seat.encoder for seat in trainer.shards.seats)):
+        assert encoder.largest.tolist() == [3.0, 9.0]
+
+
+def test_the_first_ends_of_all_shards_decide_on_bouts() -> None:
+    trainer = trainer_of("sarsa bouts", Ranks(SHARDS, LANES))
+    for _ in range(7):  # 21 ticks, and the limit is 20
+        trainer._update()
+    assert trainer.agent.first_ends == (LANES, LANES)  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("name", ["sarsa", "rollouts"])
 def test_lanes_play_in_shards_what_they_play_undivided(name: str) -> None:
     """A lane's world and its random numbers depend on its number over all shards."""
@@ -166,7 +183,12 @@ def test_processes_may_have_unequally_many_shards(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_what_two_processes_saved_goes_on_in_one_and_the_other_way_round(tmp_path: Path) -> None:
-    names = ["sarsa gru", "rollouts gru", "episodes"]  # of worlds whose state can be restored
+    names = [
+        "sarsa gru",
+        "sarsa world bouts",
+        "rollouts gru",
+        "episodes",
+    ]  # of worlds whose state can be restored
     expected = alone(names, 12)
     together(names, 5, 2, tmp_path, tmp_path / "first")
     got = alone(names, 7, tmp_path / "first")

@@ -17,6 +17,7 @@ from sidestep.agents import (
     evaluate,
     make_vector,
 )
+from sidestep.agents.acting.draws import Draws
 from sidestep.agents.acting.evaluation import (
     Evaluation,
     iqm,
@@ -25,6 +26,7 @@ from sidestep.agents.acting.evaluation import (
     proportion_interval,
     student_t,
 )
+from sidestep.agents.acting.policy import undisturbed
 from sidestep.agents.environments import lanes_for
 
 from ..toys import MODES, Counting, Native, Scripted, length_of
@@ -118,6 +120,15 @@ def test_a_seed_repeats_and_nothing_of_the_agent_moves(learner: str, greedy: boo
     assert greedy or not same(results[0], results[2])  # greedy, these agents stand still
     used = evaluate(agent, env, 31, 3, greedy)  # an env that has played already
     assert same(results[0], used)
+
+
+def test_no_lane_is_in_a_bout_of_others_when_an_agent_is_borrowed() -> None:
+    agent, draws = make_agent("deep-sarsa", epsilon_repeat=0.9), Draws(0)
+    agent.random.exploring = np.ones(5, np.bool_)
+    draws.exploring = np.ones(3, np.bool_)  # of what it was used for before
+    with undisturbed(agent, draws):
+        assert agent.random is draws and len(draws.exploring) == 0
+    assert agent.random.exploring.all() and len(agent.random.exploring) == 5
 
 
 def test_a_failure_in_between_gives_the_agent_its_stream_back() -> None:

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -14,6 +15,7 @@ from sidestep.agents import DeepSarsaConfig, EnvConfig, NetworkConfig, RunConfig
 from sidestep.scripts import table
 from sidestep.scripts.shared.finals import read_final, record_of, write_final
 from sidestep.scripts.shared.groups import Evaluated, settings_that_differ
+from sidestep.scripts.studies import tables
 from sidestep.scripts.studies.curve import points_of, seeds_figure
 from sidestep.scripts.studies.found import found_run, run_folders
 from sidestep.scripts.studies.tables import runs_tables, seeds_table
@@ -201,6 +203,13 @@ def test_the_csv_has_a_line_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert [line["optimum"] for line in lines] == ["0.5", "0.75", ""]
     assert [line["return"] for line in lines] == ["0.5", "0.125", ""]
     assert "hits" not in head and len({line["group"] for line in lines}) == 3
+
+
+def test_shares_over_seeds_are_none_to_all() -> None:
+    ends = {
+        number: tables._over(lambda _, n=number: n, "success", np.zeros(2)) for number in (-1, 2)
+    }
+    assert ends == {-1: "0.00%", 2: "100.00%"}
 
 
 def test_the_table_of_seeds_has_intervals_over_them_and_the_worst(tmp_path: Path) -> None:
