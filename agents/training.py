@@ -15,9 +15,9 @@ from .acting.collector import Collector
 from .acting.episodes import Recent
 from .acting.evaluation import Evaluation, evaluate, gather, play, quotas
 from .algorithms.learner import Agent, LearnerConfig, Metrics
-from .ranks import ALONE, Ranks, shares
+from .algorithms.ranks import ALONE, Ranks, shares
+from .algorithms.shards import Env, Shards
 from .settings import TrainingConfig
-from .shards import Env, Shards
 
 
 class Trainer(RunLoop):
@@ -80,6 +80,11 @@ class Trainer(RunLoop):
     @optimum.setter
     def optimum(self, optimum: float | Callable[[], float | None] | None) -> None:
         self._optimum = optimum
+
+    @property
+    def env(self) -> Env:
+        """Of the only shard, or of this process's first."""
+        return self.shards.envs[0]
 
     @property
     def collector(self) -> Collector:

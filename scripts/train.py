@@ -18,6 +18,7 @@ from sidestep.agents import (
     Trainer,
     make_vector,
 )
+from sidestep.agents.algorithms.ranks import join_ranks, launched, same_for_all
 from sidestep.agents.algorithms.registry import (
     LEARNERS,
     OTHER_ACTIONS,
@@ -25,7 +26,6 @@ from sidestep.agents.algorithms.registry import (
 from sidestep.agents.environments import (
     name_of,
 )
-from sidestep.agents.ranks import join_ranks, launched, same_for_all
 from sidestep.agents.reports import figures_of
 from sidestep.agents.runs import (
     build_agent,

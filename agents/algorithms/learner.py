@@ -16,7 +16,6 @@ from sidestep.agents.acting.encoding import ObservationEncoder, check_picture
 from sidestep.agents.acting.normalization import RunningMoments
 from sidestep.agents.acting.transfer import download
 from sidestep.agents.networks import Network
-from sidestep.agents.ranks import ALONE, Ranks
 from sidestep.agents.settings import TrainingConfig
 from sidestep.sequence import State
 from sidestep.sequence.devices import Work
@@ -34,6 +33,7 @@ from sidestep.sequence.fitting.optimise import (
 from sidestep.sequence.fitting.stored import Spec, check_module, check_tensors, under, within
 
 from .parts import Part, gather_gradient
+from .ranks import ALONE, Ranks
 from .settings import LearnerConfig as LearnerConfig
 
 if TYPE_CHECKING:

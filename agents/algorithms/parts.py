@@ -6,8 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sidestep.agents.ranks import Ranks
 from sidestep.sequence.fitting.optimise import gradient_of
+
+from .ranks import Ranks
 
 
 class Part(NamedTuple):

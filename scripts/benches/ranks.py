@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 
 from sidestep.agents import EnvConfig, RunConfig, Trainer, TrainingConfig, make_vector, preset
-from sidestep.agents.ranks import join_ranks
+from sidestep.agents.algorithms.ranks import join_ranks
 from sidestep.agents.runs import build_agent
 from sidestep.scripts.benches.skeleton import by_turns, shown
 

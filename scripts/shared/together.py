@@ -12,7 +12,7 @@ import torch
 from gymnasium.vector import VectorEnv
 
 from sidestep.agents import RunConfig, Trainer, make_vector
-from sidestep.agents.ranks import Ranks, launched, shares
+from sidestep.agents.algorithms.ranks import Ranks, launched, shares
 from sidestep.scripts.shared.console import console
 from sidestep.scripts.shared.loop_bar import stoppable
 

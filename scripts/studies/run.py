@@ -17,8 +17,8 @@ from sidestep.agents import (
     evaluate,
     make_vector,
 )
+from sidestep.agents.algorithms.ranks import Ranks
 from sidestep.agents.environments import final_episodes, lanes_for
-from sidestep.agents.ranks import Ranks
 from sidestep.agents.reports import figures_of
 from sidestep.agents.runs import Restored, build_agent, read_checkpoint, training_device
 from sidestep.agents.training import FINAL, stream_seed

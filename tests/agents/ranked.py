@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from sidestep.agents import EnvConfig, NetworkConfig, TrainingConfig, make_vector
+from sidestep.agents.algorithms.ranks import Ranks, join_ranks
 from sidestep.agents.algorithms.registry import LEARNERS
-from sidestep.agents.ranks import Ranks, join_ranks
 from sidestep.agents.training import Trainer
 from sidestep.sequence.fitting.checkpoint import latest_checkpoint, load_checkpoint
 

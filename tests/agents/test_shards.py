@@ -10,8 +10,8 @@ import torch
 from sidestep.agents import EnvConfig, NetworkConfig, TrainingConfig, make_vector
 from sidestep.agents.acting.batch import Rollout, select_lanes
 from sidestep.agents.acting.normalization import PartMoments, RunningMoments
+from sidestep.agents.algorithms.ranks import Ranks, shares
 from sidestep.agents.algorithms.registry import LEARNERS
-from sidestep.agents.ranks import Ranks, shares
 from sidestep.agents.training import Trainer
 
 from .ranked import LANES, SHARDS, TRAININGS, alone, digest_of, together, trainer_of

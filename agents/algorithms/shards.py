@@ -8,13 +8,13 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
+from sidestep.agents.acting.batch import Episodes, Rollout
+from sidestep.agents.acting.collector import Collector
+from sidestep.agents.acting.normalization import RewardScaler
 from sidestep.sequence.fitting.checkpoint import from_arrays, to_arrays
 from sidestep.sequence.fitting.stored import Spec, check_tensors, under, within
 
-from .acting.batch import Episodes, Rollout
-from .acting.collector import Collector
-from .acting.normalization import RewardScaler
-from .algorithms.learner import Agent
+from .learner import Agent
 from .ranks import Ranks
 from .seats import Seat
 

@@ -4,13 +4,13 @@ import copy
 
 from torch import Tensor
 
+from sidestep.agents.acting.batch import Inputs
+from sidestep.agents.acting.choosing import Actions
+from sidestep.agents.acting.draws import Draws
+from sidestep.agents.acting.normalization import PartMoments
 from sidestep.sequence import State
 
-from .acting.batch import Inputs
-from .acting.choosing import Actions
-from .acting.draws import Draws
-from .acting.normalization import PartMoments
-from .algorithms.learner import Agent
+from .learner import Agent
 
 
 class Seat:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.distributed import distributed_c10d
 from torch.distributed.rendezvous import rendezvous
 
-from .acting.normalization import RunningMoments
+from sidestep.agents.acting.normalization import RunningMoments
 
 Thing = TypeVar("Thing")
 
