@@ -102,8 +102,13 @@ def trained(name: str, updates: int, ranks: Ranks, folder: Path | None) -> dict[
 
 
 def alone(names: list[str], updates: int, runs: Path | None = None) -> dict[str, Any]:
-    """In this process, all shards one after another."""
-    return {name: trained(name, updates, Ranks(SHARDS, LANES), runs) for name in names}
+    """In this process, all shards one after another, on one thread as everywhere."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums of several threads are others
+    try:
+        return {name: trained(name, updates, Ranks(SHARDS, LANES), runs) for name in names}
+    finally:
+        torch.set_num_threads(threads)
 
 
 def together(
