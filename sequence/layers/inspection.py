@@ -102,9 +102,18 @@ def gradient_flow(
         total = loss(torch.stack([top[0] for top in tops]))
         flat = [tensor for top in tops for tensor in top]
         found = torch.autograd.grad(total, flat, allow_unused=True, materialize_grads=True)
-    norms = torch.stack([gradient.norm(dim=-1) for gradient in found])  # (T * parts, B)
+    norms = torch.stack([_norm(gradient) for gradient in found])  # (T * parts, B)
     columns = norms.view(len(x), len(layer.part_names), -1).unbind(1)
     return dict(zip(layer.part_names, columns, strict=True))
+
+
+def _norm(gradient: Tensor) -> Tensor:
+    """The norm over the last axis, (..., H) to (...), of numbers as small as they come.
+
+    Squares of what is below 1e-19 would be 0 in float32.
+    """
+    largest = gradient.abs().amax(-1).clamp(min=torch.finfo(gradient.dtype).tiny)
+    return (gradient / largest.unsqueeze(-1)).norm(dim=-1) * largest
 
 
 def _join(leaves: Sequence[Tensor], top: Sequence[Tensor]) -> State:

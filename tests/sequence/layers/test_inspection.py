@@ -55,6 +55,18 @@ def test_gradient_flow_of_the_start(kind: str) -> None:
     assert gap(flow["h"][-1], 2 * y[-1].norm(dim=-1)) < 1e-12
 
 
+def test_gradient_flow_of_what_has_nearly_vanished() -> None:
+    """Norms of gradients whose squares are 0 in float32, and of gradients that are 0."""
+    torch.manual_seed(0)
+    layer, x = GRU(3, 5), torch.randn(7, 2, 3)
+    plain, small, none = (
+        gradient_flow(layer, x, lambda y, size=size: size * y[-1].sum())["h"]
+        for size in (1.0, 1e-30, 0.0)
+    )
+    assert torch.allclose(small, plain * 1e-30, rtol=1e-4, atol=0)
+    assert (plain > 0).all() and (none == 0).all()
+
+
 def test_gradient_flow_stops_at_a_reset() -> None:
     layer = LSTM(3, 5)
     reset = torch.zeros(7, 2, dtype=torch.bool)
