@@ -113,7 +113,8 @@ def _norm(gradient: Tensor) -> Tensor:
     Squares of what is below 1e-19 would be 0 in float32.
     """
     largest = gradient.abs().amax(-1).clamp(min=torch.finfo(gradient.dtype).tiny)
-    return (gradient / largest.unsqueeze(-1)).norm(dim=-1) * largest
+    norm: Tensor = (gradient / largest.unsqueeze(-1)).norm(dim=-1)
+    return norm * largest
 
 
 def _join(leaves: Sequence[Tensor], top: Sequence[Tensor]) -> State:
