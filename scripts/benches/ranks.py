@@ -50,7 +50,8 @@ def measures(updates: int, lanes: int) -> dict[str, Callable[[], Cost]]:
 
 def launched(words: list[str], processes: int) -> Cost:
     """Train in processes of its own; 0: in one without torchrun."""
-    launcher = ["torch.distributed.run", "--nproc-per-node", str(processes), "-m"]
+    launcher = ["torch.distributed.run", "--standalone"]
+    launcher += ["--nproc-per-node", str(processes), "-m"]
     module = ["-m", *(launcher if processes else []), __name__]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *module, *words]

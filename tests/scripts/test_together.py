@@ -21,7 +21,8 @@ RUN = (
 
 
 def torchrun(words: list[str], restarts: int = 0) -> subprocess.Popen[str]:
-    launcher = f"-m torch.distributed.run --nproc-per-node 2 --max-restarts {restarts}".split()
+    launcher = "-m torch.distributed.run --standalone --nproc-per-node 2".split()
+    launcher += ["--max-restarts", str(restarts)]
     return subprocess.Popen(
         [sys.executable, *launcher, "-m", "sidestep.scripts.cli", *words],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
