@@ -15,7 +15,7 @@ from .acting.collector import Collector
 from .acting.episodes import Recent
 from .acting.evaluation import Evaluation, evaluate, gather, play, quotas
 from .algorithms.learner import Agent, LearnerConfig, Metrics
-from .algorithms.ranks import ALONE, Ranks, shares
+from .algorithms.ranks import ALONE, Ranks
 from .algorithms.shards import Env, Shards
 from .settings import TrainingConfig
 
@@ -166,13 +166,13 @@ class Trainer(RunLoop):
         self, envs: Sequence[Env | None], episodes: int, seed: int, tells: bool
     ) -> Evaluation:
         """The episodes that the lanes of all shards have played."""
-        counts = [0 if env is None else env.num_envs for env in envs]
-        total = sum(self.ranks.all_of(counts))
-        quota, kept = quotas(episodes, total), []
+        own = [0 if env is None else env.num_envs for env in envs]
+        counts = self.ranks.all_of(own)  # of every shard
+        quota, kept = quotas(episodes, sum(counts)), []
         for env, shard in zip(envs, self.ranks.own, strict=True):
-            first, count = shares(total, self.ranks.shards)[shard]
-            own = quota[first : first + count]
-            kept.append([] if env is None else play(self.agent, env, own, seed, True, first))
+            first = sum(counts[:shard])
+            part = quota[first : first + counts[shard]]
+            kept.append([] if env is None else play(self.agent, env, part, seed, True, first))
         return gather([part for parts in self.ranks.all_of(kept) for part in parts], tells)
 
     def _is_enough(self, evaluation: dict[str, Any] | None) -> bool:

@@ -109,8 +109,8 @@ class Agent(ABC):
         """The processes that train it together."""
         self.draws: tuple[Draws, ...] = (self.random,)
         """The random numbers of the shards that this process has."""
-        self.learned = 0
-        """Env steps of the last update over all shards, where there are several."""
+        self.learned: int | None = None
+        """Env steps of the last update over all shards; None: its `update` does not tell."""
         self.steps = 0
         """Env ticks learned from; the clock of every schedule."""
         self.total_steps = TrainingConfig.total_steps

@@ -91,7 +91,12 @@ class Shards:
 
     def steps(self, rollouts: Sequence[Rollout]) -> int:
         """The env steps that an update has learned from, over all shards."""
-        return self.agent.learned if self.seats else int(rollouts[0].valid.sum())
+        if not self.seats:
+            return int(rollouts[0].valid.sum())
+        if self.agent.learned is not None:  # it came with the gradient
+            return self.agent.learned
+        told = [rollout.valid.sum() for rollout in rollouts]
+        return int(self.ranks.summed(told))
 
     def drain(self) -> list[Episodes]:
         """The episodes finished since the last call: update by update, and shard by shard in each.

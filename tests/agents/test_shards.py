@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from sidestep.agents import EnvConfig, NetworkConfig, TrainingConfig, make_vector
+from sidestep.agents import EnvConfig, NetworkConfig, TrainingConfig, evaluate, make_vector
 from sidestep.agents.acting.batch import Rollout, select_lanes
 from sidestep.agents.acting.normalization import PartMoments, RunningMoments
 from sidestep.agents.algorithms.ranks import Ranks, shares
@@ -55,6 +55,28 @@ def test_a_learner_that_takes_one_rollout_says_so() -> None:
     )
     with pytest.raises(ValueError, match="shards: expected 1 for deep-sarsa, whose update takes"):
         Trainer(agent, trainer.shards.envs, trainer.config, ranks=Ranks(SHARDS, LANES))
+
+
+@pytest.mark.parametrize("name", ["sarsa", "episodes"])
+def test_env_steps_are_those_of_the_rollouts_whether_the_learner_tells_or_not(name: str) -> None:
+    trainer = trainer_of(name, Ranks(SHARDS, LANES))
+    rollouts: Any = trainer.shards.collect()
+    played = sum(int(rollout.valid.sum()) for rollout in rollouts)
+    assert trainer.agent.learned is None and trainer.shards.steps(rollouts) == played
+    trainer.agent.update(*rollouts)
+    assert trainer.agent.learned == trainer.shards.steps(rollouts) == played > LANES
+
+
+def test_evaluation_goes_by_the_lanes_that_there_are() -> None:
+    """Shards may have other lanes for it than for training, or none."""
+    parted = trainer_of("sarsa", Ranks(SHARDS, LANES))
+    whole = trainer_of("sarsa", Ranks(1, LANES))
+    counts, world = (1, 0, 3, 2), TRAININGS["sarsa"][1]
+    envs = [make_vector(world, count) if count else None for count in counts]
+    got = parted._evaluate_shards(envs, 17, 5, False)
+    expected = evaluate(whole.agent, make_vector(world, 6), 17, 5)
+    assert got.returns.tolist() == expected.returns.tolist()
+    assert got.lengths.tolist() == expected.lengths.tolist()
 
 
 @pytest.mark.parametrize("name", TRAININGS)
