@@ -9,7 +9,7 @@ from rich.table import Table
 
 from sidestep.agents.acting.evaluation import half_interval
 from sidestep.scripts.shared.console import table
-from sidestep.scripts.shared.curves import COLOURS, draw_optimum, plain_axes
+from sidestep.scripts.shared.curves import COLOURS, draw_band, draw_optimum, plain_axes
 from sidestep.scripts.shared.groups import Evaluated, groups_of
 from sidestep.scripts.shared.tables import spread
 from sidestep.sequence.fitting.log import read_log
@@ -108,7 +108,7 @@ def draw_bands(axes: Any, bands: list[tuple[Any, Any, Any, str]]) -> None:
     """Fill from low to high over steps, within the axes as they are."""
     axes.set_ylim(axes.get_ylim())
     for steps, low, high, colour in bands:
-        axes.fill_between(steps, low, high, color=colour, alpha=0.2, lw=0)
+        draw_band(axes, steps, low, high, colour)
 
 
 def _draw_optima(axes: Any, runs: list[Evaluated]) -> None:

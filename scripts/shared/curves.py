@@ -57,6 +57,14 @@ def draw_optimum(axes: Any, value: float, label: str = "optimum") -> None:
     axes.set_ylim(low, max(high, value + 0.04 * (value - low)))
 
 
+def draw_band(axes: Any, steps: Any, low: Any, high: Any, colour: str) -> None:
+    """Fill from low to high over steps; over a single one stands a bar, as an area has no width."""
+    if len(steps) == 1:
+        axes.vlines(steps, low, high, color=colour, alpha=0.3, lw=5)
+    else:
+        axes.fill_between(steps, low, high, color=colour, alpha=0.2, lw=0)
+
+
 def learning_curve(
     records: list[dict[str, Any]], title: str, optimum: float | None = None
 ) -> Figure:
@@ -88,7 +96,7 @@ def learning_curve(
         if points:
             steps = [r["steps"] for r in points]
             values = np.array([r["evaluation"].get(key, [0.0] * 3) for r in points], dtype=float)
-            axes.fill_between(steps, values[:, 1], values[:, 2], color=BLUE, alpha=0.2, lw=0)
+            draw_band(axes, steps, values[:, 1], values[:, 2], BLUE)
             axes.plot(steps, values[:, 0], color=BLUE, marker="o", markersize=3, label="greedy")
         if name == "return" and optimum is not None:
             draw_optimum(axes, optimum)

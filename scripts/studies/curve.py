@@ -78,6 +78,7 @@ def _draw(axes: Any, logs: list[Points], key: str) -> None:
     label = f"mean of {len(logs)} seeds, 95 % band" if several else "this seed"
     axes.plot(curve.steps, curve.mean, color=BLUE, marker="o", markersize=3, label=label, zorder=3)
     if several:
-        lines = axes.plot(curve.steps, curve.runs.T, color=BLUE, linewidth=0.7, alpha=0.5)
+        dots = {"marker": "_", "markersize": 9} if len(curve.steps) == 1 else {}
+        lines = axes.plot(curve.steps, curve.runs.T, color=BLUE, linewidth=0.7, alpha=0.5, **dots)
         lines[0].set_label("each seed")
     draw_bands(axes, [(curve.steps, curve.low, curve.high, BLUE)])

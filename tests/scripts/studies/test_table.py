@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from rich.console import Console
 
 from sidestep.agents import DeepSarsaConfig, EnvConfig, NetworkConfig, RunConfig, TrainingConfig
@@ -252,6 +253,17 @@ def test_the_curve_is_of_evaluations_or_else_of_training(tmp_path: Path) -> None
     assert whose == "an exploring"
     assert points == [[{"steps": 110, "evaluation": {"return_mean": [0.25], "success": [0.5]}}]]
     assert points_of([[], []])[0] == []
+
+
+def test_of_a_single_evaluation_every_seed_and_the_band_are_seen(tmp_path: Path) -> None:
+    for seed, value in enumerate((0.25, 0.5)):
+        a_run(tmp_path / f"{seed}", seed, log=[(100, value)], final=figures(1.0, value))
+    returns, _ = seeds_figure([found_run(folder) for folder in run_folders(tmp_path)]).axes
+    (bar,) = (c for c in returns.collections if isinstance(c, LineCollection))
+    low, high = bar.get_segments()[0][:, 1]
+    assert low == pytest.approx(0.375 - 12.706 * 0.125, abs=1e-3)  # Student's t, one degree
+    assert low + high == pytest.approx(0.75)
+    assert [line.get_marker() for line in returns.get_lines()[1:3]] == ["_", "_"]
 
 
 def test_what_is_no_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
