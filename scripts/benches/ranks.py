@@ -55,10 +55,10 @@ def launched(words: list[str], processes: int) -> Cost:
     module = ["-m", *(launcher if processes else []), __name__]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *module, *words]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr[-2000:]}")
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {process.stderr[-2000:]}")
+    lines = [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
     return Cost(
         lines[0]["steps"], sum(x["processor"] for x in lines), max(x["seconds"] for x in lines)
     )
@@ -113,12 +113,12 @@ def train(learner: str, memory: str, lanes: str, updates: str) -> None:
     run = RunConfig(learner, EnvConfig(), config, training)
     envs = [make_vector(run.env, part.size) for part in ranks.own_lanes]
     trainer = Trainer(build_agent(run, 0, env=envs[0]), envs, training, ranks=ranks)
-    done = 0
+    updates_made = 0
 
     def until(progress: Any) -> bool:
-        nonlocal done
-        done += 1
-        return done % int(updates) != 0
+        nonlocal updates_made
+        updates_made += 1
+        return updates_made % int(updates) != 0
 
     trainer.run(until)  # the caches are warm, and what is compiled is
     before, processor, clock = trainer.agent.steps, time.process_time(), time.perf_counter()

@@ -108,8 +108,8 @@ def run_jobs(
                     continue
                 if message is not None:
                     at[one.job.name] = min(message["at"], one.job.length)
-                    done = {"completed": at[one.job.name], "figures": message["words"]}
-                    bars.update(one.bar, **done)
+                    shown = {"completed": at[one.job.name], "figures": message["words"]}
+                    bars.update(one.bar, **shown)
                     continue
                 running.remove(one)
                 bars.remove_task(one.bar)

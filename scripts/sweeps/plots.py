@@ -73,16 +73,16 @@ def history(study: Study) -> Figure:
     """Values over trials: complete ones, pruned ones where they ended, and the best so far."""
     figure = Figure(figsize=(7, 3.8), dpi=120, layout="constrained")
     axes = figure.subplots()
-    done, pruned = _in(study, TrialState.COMPLETE), _in(study, TrialState.PRUNED)
+    complete, pruned = _in(study, TrialState.COMPLETE), _in(study, TrialState.PRUNED)
     for trials, colour, inside, label in (
         (pruned, GREY, "none", "pruned, where it ended"),
-        (done, BLUE, BLUE, "complete"),
+        (complete, BLUE, BLUE, "complete"),
     ):
         x, y = [t.number for t, _ in trials], [value for _, value in trials]
         axes.plot(x, y, "o", color=colour, markersize=5, markerfacecolor=inside, label=label)
     best = np.minimum if study.optimum is not None else np.maximum
-    values = best.accumulate([value for _, value in done]).tolist()
-    x = [*(t.number for t, _ in done), max(len(study.trials()) - 1, 0)]
+    values = best.accumulate([value for _, value in complete]).tolist()
+    x = [*(t.number for t, _ in complete), max(len(study.trials()) - 1, 0)]
     axes.step(x, [*values, values[-1]], where="post", color=ORANGE, label="best so far")
     failed = [t.number for t in study.trials() if t.state == TrialState.FAIL]
     if failed:
@@ -92,7 +92,7 @@ def history(study: Study) -> Figure:
     plain_axes(axes, "trial", _word(study))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(_title(study), loc="left", fontsize=11, parse_math=False)
-    _lay_values(axes, [value for _, value in [*pruned, *done]], study)
+    _lay_values(axes, [value for _, value in [*pruned, *complete]], study)
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
 
@@ -117,8 +117,8 @@ def importance(study: Study) -> Figure | None:
 
     Source: Watanabe et al. (2023), arXiv 2304.10255.
     """
-    done = _in(study, TrialState.COMPLETE)
-    if len(done) < FEWEST or len({value for _, value in done}) < 2:
+    complete = _in(study, TrialState.COMPLETE)
+    if len(complete) < FEWEST or len({value for _, value in complete}) < 2:
         return None
     found = optuna.importance.get_param_importances(study.study)
     names = sorted(found, key=lambda name: found[name])
@@ -126,7 +126,7 @@ def importance(study: Study) -> Figure | None:
     axes = figure.subplots()
     bars = axes.barh(range(len(names)), [found[name] for name in names], color=BLUE, height=0.62)
     axes.bar_label(bars, [f"{found[name]:.0%}" for name in names], padding=3, fontsize=9)
-    plain_axes(axes, f"share of what tells good trials apart ({len(done)} complete ones)", "")
+    plain_axes(axes, f"share of what tells good trials apart ({len(complete)} complete ones)", "")
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set_xlim(0, max(found.values()) * 1.12)
     axes.xaxis.set_major_formatter("{x:.0%}")
@@ -160,13 +160,13 @@ def slices(study: Study) -> Figure:
 
 def _slice(axes: Any, study: Study, parameter: Parameter, best: FrozenTrial | None) -> None:
     """One parameter's points."""
-    name, done = parameter.name, _in(study, TrialState.COMPLETE)
+    name, complete = parameter.name, _in(study, TrialState.COMPLETE)
     place = _places(parameter)
-    last = max((t.number for t, _ in done), default=0)
+    last = max((t.number for t, _ in complete), default=0)
     axes.scatter(
-        [place(t.params[name]) for t, _ in done],
-        [value for _, value in done],
-        c=[0.25 + 0.75 * t.number / max(last, 1) for t, _ in done],
+        [place(t.params[name]) for t, _ in complete],
+        [value for _, value in complete],
+        c=[0.25 + 0.75 * t.number / max(last, 1) for t, _ in complete],
         cmap="Blues",
         vmin=0,
         vmax=1,

@@ -126,9 +126,11 @@ class Study:
 
     def best(self) -> FrozenTrial | None:
         """The complete trial of the best value, the first of equals; None where there is none."""
-        done = [t for t in self.trials() if t.state == TrialState.COMPLETE and t.value is not None]
+        complete = [
+            t for t in self.trials() if t.state == TrialState.COMPLETE and t.value is not None
+        ]
         sign = -1 if self.optimum is None else 1
-        return min(done, key=lambda t: (sign * (t.value or 0.0), t.number), default=None)
+        return min(complete, key=lambda t: (sign * (t.value or 0.0), t.number), default=None)
 
     def take(self, worker: Worker, budget: int) -> Taken | Busy | None:
         """Take a trial whose worker has died, or else begin one; None: all are made.
