@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import tomllib
 from pathlib import Path
@@ -267,12 +266,48 @@ def started(words: list[str], folder: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+HOLDING = """
+import os, time
+from pathlib import Path
+from sidestep.scripts.sweeps import work
+
+made = work.run_trial
+
+def held(plan, options, report, stop):
+    def told(rung, value):
+        go_on = report(rung, value)
+        Path(f"holding-{os.getpid()}").touch()
+        while not stop() and not Path("go").exists():
+            time.sleep(0.01)
+        return go_on
+    return made(plan, options, told, stop)
+
+work.run_trial = held
+"""
+"""A module whose import holds each trial at its first rung until a file is there: when a process is
+killed, it is in the middle of a trial and holds no lock."""
+
+
+def hold(folder: Path) -> list[str]:
+    """Write that module; the words with which commands in `folder` import it."""
+    (folder / "holding.py").write_text(HOLDING)
+    return ["--modules", "holding"]
+
+
+def held(command: subprocess.Popen[str], folder: Path, count: int = 1) -> list[int]:
+    """Wait until so many processes of a command hold a trial; their numbers."""
+    while len(found := list(folder.glob("holding-*"))) < count:
+        assert command.poll() is None, command.communicate()
+        time.sleep(0.01)
+    return [int(path.name[8:]) for path in found]
+
+
 def at_work(study: Study) -> dict[int, int]:
-    """The trials that have come to a rung and go on, by the process that makes them."""
+    """The trials that are being made, by the process that makes them."""
     return {
         int(t.user_attrs["worker"].split("-")[-2]): t.number
         for t in study.trials()
-        if t.state.name == "RUNNING" and t.user_attrs.get("worker") and t.intermediate_values
+        if t.state.name == "RUNNING" and t.user_attrs.get("worker")
     }
 
 
@@ -280,33 +315,26 @@ def test_two_processes_make_the_trials_asked_for_though_one_is_killed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(winner.seeds, "make_runs", lambda *_: [])
-    words = words_in(tmp_path, "--trials", 6, "--total-steps", 1500, "--pruner", "none")
+    words = words_in(tmp_path, "--trials", 6, "--pruner", "none")
     made, study = study_of(words)
-    other = started(words, tmp_path)
-    killed: list[int] = []
+    other = started([*words, *hold(tmp_path)], tmp_path)
+    assert held(other, tmp_path) == [other.pid]
+    killed = at_work(study)[other.pid]
+    ended: list[int] = []
 
-    watched = study_of(words)[1]
+    def kill(plan: trials.Plan, *rest: Any) -> list[float]:
+        if not ended and study.counts()["running"] == 2:  # both are in the middle of a trial
+            other.kill()
+            ended.append(other.wait())
+        return trials.run_trial(plan, *rest)
 
-    def kill() -> None:
-        while other.poll() is None and not killed:
-            running = at_work(watched)
-            if {other.pid, os.getpid()} <= running.keys():
-                time.sleep(0.05)  # not while it holds a lock, which would be free in half a minute
-                other.kill()
-                killed.append(running[other.pid])
-
-    while other.pid not in at_work(study):
-        assert other.poll() is None
-        time.sleep(0.01)
-    watch = threading.Thread(target=kill)
-    watch.start()
+    monkeypatch.setattr(work, "run_trial", kill)
     sweep.main(words)
-    watch.join()
     other.communicate()
-    assert other.returncode == -signal.SIGKILL
+    assert ended == [-signal.SIGKILL]
     assert study.counts() == {"complete": 6}
     attempts = [t.user_attrs["attempts"] for t in study.trials()]
-    assert attempts[killed[0]] == 2 and sum(attempts) == 7
+    assert attempts[killed] == 2 and sum(attempts) == 7
     assert "Trials: 6 (6 complete)" in capsys.readouterr().out
     assert not list((made.folder / "workers").iterdir())
 
@@ -314,15 +342,12 @@ def test_two_processes_make_the_trials_asked_for_though_one_is_killed(
 @pytest.mark.slow
 @pytest.mark.parametrize("whom", ["child", "command"])
 def test_processes_of_one_command(whom: str, tmp_path: Path) -> None:
-    words = words_in(tmp_path, "--trials", 6, "--total-steps", 3000, "--jobs", "2")
+    words = words_in(tmp_path, "--trials", 6, "--jobs", 2)
     made, study = study_of(words)
-    command = started(words, tmp_path)
-    while len(at_work(study)) < 2:
-        assert command.poll() is None
-        time.sleep(0.01)
-    children = list(at_work(study))
-    time.sleep(0.05)
+    command = started([*words, *hold(tmp_path)], tmp_path)
+    children = held(command, tmp_path, 2)
     os.kill(children[0] if whom == "child" else command.pid, signal.SIGKILL)
+    (tmp_path / "go").touch()
     told, _ = command.communicate(timeout=300)
     if whom == "child":
         assert command.returncode == 0, told
@@ -340,14 +365,12 @@ def test_processes_of_one_command(whom: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_stopped_search_goes_on(jobs: int, tmp_path: Path) -> None:
-    words = words_in(tmp_path, "--trials", 5, "--total-steps", 4000, "--jobs", jobs)
-    made, study = study_of(words)
+    words = words_in(tmp_path, "--trials", 5, "--jobs", jobs)
+    _, study = study_of(words)
     for _ in range(2):
-        command = started(words, tmp_path)
-        while not at_work(study) and not (made.folder / "winner").exists():
-            assert command.poll() is None
-            time.sleep(0.01)
-        time.sleep(0.5)
+        command = started([*words, *hold(tmp_path)], tmp_path)
+        for number in held(command, tmp_path, jobs):
+            (tmp_path / f"holding-{number}").unlink()
         os.killpg(command.pid, signal.SIGINT)  # as a terminal does
         told, _ = command.communicate(timeout=300)
         assert command.returncode == 130 and "the same command goes on from here" in told
