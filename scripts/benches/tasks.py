@@ -4,17 +4,22 @@ For each task, learner and memory a run for every seed, as `sidestep train` make
 settings, lanes and ticks (LunarLander's are the zoo's: `--total-steps 1000000`). Then fresh
 episodes, greedy and as it acts while it learns. Runs that are in the record already are not made
 again.
+
+What a run learns does not depend on what else the machine does, so several may be made at once;
+how fast it learns does, and is measured when all are made, one after the other.
 """
 
 import statistics
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from multiprocessing import get_context
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import torch
 
-from sidestep.agents import EnvConfig, RunConfig, Trainer, evaluate
+from sidestep.agents import EnvConfig, Progress, RunConfig, Trainer, evaluate
 from sidestep.agents.algorithms.presets import PRESETS
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.environments import final_episodes, for_training, lanes_for, make_vector
@@ -30,10 +35,13 @@ from sidestep.sequence.limits import COUNT, one_of
 EXAMPLES = """\
   sidestep bench tasks
   sidestep bench tasks --tasks CartPole-v1 Taxi-v4 --learners reinforce --seeds 3
+  sidestep bench tasks --jobs 2
   sidestep bench tasks --tasks MovingObstacles-v0 --preset thorough"""
 
 FEWEST_EPISODES = 500
 """Of a run's end: of a hundred the mean on FrozenLake would be uncertain by 0.09."""
+WARM, ENOUGH = 1.0, 5.0
+"""Seconds of a training before its speed is measured, and at which that ends."""
 KEPT = ("none",)
 REMEMBERING = ("gru", "lstm")
 
@@ -93,8 +101,8 @@ TASKS: dict[str, Task] = {
 NEEDS = {"popgym": "popgym", "minigrid": "minigrid", "LunarLander": "Box2D"}
 """Packages, by a part of the ids that need them."""
 COLUMNS = (
-    "task", "learner", "memory", "ticks", "s", "greedy: median", "worst", "sampled: median",
-    "worst", "success: worst", "known",
+    "task", "learner", "memory", "seeds", "ticks", "s", "greedy: median", "worst",
+    "sampled: median", "worst", "success: worst", "known",
 )  # fmt: skip
 
 
@@ -114,7 +122,13 @@ class Options(Flags):
     """Of every run; if left out the preset's, or what others trained for (LunarLander: 1 M)."""
     reuse: bool = True
     """Take finished runs of the same settings from results/tasks.json."""
-    limits: ClassVar = {"seeds": COUNT, "preset": one_of(*PRESETS), "total_steps": COUNT}
+    jobs: int = 1
+    """Runs at once, each in a process of its own; speeds are measured after them, one at a time."""
+    speeds: bool = True
+    """Measure env steps a second; without it the table has the seconds that are known already."""
+    limits: ClassVar = {
+        "seeds": COUNT, "preset": one_of(*PRESETS), "total_steps": COUNT, "jobs": COUNT,
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -137,27 +151,59 @@ class Job(NamedTuple):
         """Its name in the record."""
         return ", ".join(map(str, self))
 
+    @property
+    def row(self) -> str:
+        """The name of its row, in which all seeds are."""
+        return ", ".join(self[:3])
+
 
 def run(options: Options) -> None:
-    """Make every run that is missing; the result is written after each."""
+    """Make every run that is missing, then measure speeds; the result is written after each."""
     torch.set_num_threads(1)
-    found: dict[str, dict[str, Any]] = {}
-    known = known_result(options.out, "tasks").get("runs", {}) if options.reuse else {}
+    known = known_result(options.out, "tasks") if options.reuse else {}
+    record = {"runs": dict(known.get("runs", {})), "speeds": dict(known.get("speeds", {}))}
     jobs = list(_jobs(options))
+    plans = {job: config_of(job, options) for job in jobs}
+
+    def missing(part: str, name: str, config: RunConfig) -> bool:
+        return record[part].get(name, {}).get("settings") != config.identity()
+
+    to_make = {job: plan for job, plan in plans.items() if missing("runs", job.key, plan)}
     with progress("{task.fields[now]}") as bar:
-        line = bar.add_task("tasks", total=len(jobs), now="")
-        for job in jobs:
-            bar.update(line, now=job.key)
-            config = config_of(job, options)
-            earlier = known.get(job.key)
-            if earlier is not None and earlier["settings"] == config.identity():
-                found[job.key] = earlier
-            else:
-                found[job.key] = measured(config, TASKS[job.task].tests)
-                _write(options, {**known, **found})
+        line = bar.add_task("tasks", total=len(jobs), completed=len(jobs) - len(to_make), now="")
+        for job, found in _made(to_make, options.jobs):
+            record["runs"][job.key] = found
+            _write(options, record)
+            bar.update(line, advance=1, now=job.key)
+        rows = {job.row: plan for job, plan in plans.items() if job.seed == 0}
+        to_time = {row: plan for row, plan in rows.items() if missing("speeds", row, plan)}
+        line = bar.add_task("speeds", total=len(to_time), now="", visible=options.speeds)
+        for row, plan in to_time.items() if options.speeds else ():
+            bar.update(line, now=row)
+            record["speeds"][row] = {"settings": plan.identity(), "speed": speed(plan)}
+            _write(options, record)
             bar.advance(line)
-    shown("Returns on fresh episodes", COLUMNS, _rows(found))
-    _write(options, {**known, **found})
+    mine = {"runs": {job.key: record["runs"][job.key] for job in jobs}, "speeds": record["speeds"]}
+    shown("Returns on fresh episodes", COLUMNS, _rows(mine))
+    _write(options, record)
+
+
+def _made(plans: dict[Job, RunConfig], at_once: int) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Make runs, as many at once as asked for; each as soon as it has ended."""
+    if at_once == 1:
+        for job, plan in plans.items():
+            yield job, measured(plan, TASKS[job.task].tests)
+        return
+    with ProcessPoolExecutor(at_once, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        try:
+            waiting = {
+                pool.submit(measured, plan, TASKS[job.task].tests): job
+                for job, plan in plans.items()
+            }
+            for done in as_completed(waiting):
+                yield waiting[done], done.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _jobs(options: Options) -> Iterator[Job]:
@@ -188,7 +234,7 @@ def config_of(job: Job, options: Options) -> RunConfig:
 
 
 def measured(config: RunConfig, tests: EnvConfig | None) -> dict[str, Any]:
-    """Train, and play fresh episodes: seconds of training, ticks, and what came of them."""
+    """Train, and play fresh episodes: ticks, and what came of them."""
     training, where = config.training, tests or config.env
     env = make_vector(config.env, training.num_envs)
     trainer = Trainer(build_agent(config, training.seed, env=env), env, training)
@@ -203,7 +249,6 @@ def measured(config: RunConfig, tests: EnvConfig | None) -> dict[str, Any]:
     test.close()
     return {
         "settings": config.identity(),
-        "seconds": round(trainer.seconds, 2),
         "steps": trainer.agent.steps,
         "optimum": optimum_of(where),
         **{name: play["return_mean"][0] for name, play in plays.items()},
@@ -212,39 +257,63 @@ def measured(config: RunConfig, tests: EnvConfig | None) -> dict[str, Any]:
     }
 
 
-def _rows(found: dict[str, dict[str, Any]]) -> list[list[str]]:
+def speed(config: RunConfig) -> float:
+    """Env steps a second, of a training's first seconds; evaluation is not in them."""
+    env = make_vector(config.env, config.training.num_envs)
+    trainer = Trainer(build_agent(config, config.training.seed, env=env), env, config.training)
+    warm: list[tuple[int, float]] = []
+
+    def report(state: Progress) -> bool:
+        if state.seconds >= WARM and not warm:
+            warm.append((state.steps, state.seconds))
+        return state.seconds < ENOUGH
+
+    trainer.run(report)
+    env.close()
+    steps, seconds = trainer.agent.steps, trainer.seconds
+    begin, since = warm[0] if warm and seconds >= ENOUGH else (0, 0.0)  # a short run as a whole
+    return round((steps - begin) / (seconds - since), 1)
+
+
+def _rows(record: dict[str, dict[str, Any]]) -> list[list[str]]:
     """A row for each task, learner and memory: medians and worst seeds."""
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for key, row in found.items():
-        *words, learner, memory, _ = key.split(", ")
-        groups.setdefault((", ".join(words), learner, memory), []).append(row)
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for key, run in record["runs"].items():
+        groups.setdefault(key.rpartition(", ")[0], []).append(run)
     rows = []
-    for (task, learner, memory), runs in groups.items():
+    for name, runs in groups.items():
+        task, learner, memory = name.rsplit(", ", 2)
         middle = {
-            name: statistics.median(run[name] for run in runs)
-            for name in ("steps", "seconds", "greedy", "sampled")
+            column: statistics.median(run[column] for run in runs)
+            for column in ("steps", "greedy", "sampled")
         }
-        worst = {name: min(run[name] for run in runs) for name in ("greedy", "sampled")}
+        worst = {column: min(run[column] for run in runs) for column in ("greedy", "sampled")}
         reached = [run["success"] for run in runs if run["success"] is not None]
+        speed = record["speeds"].get(name, {}).get("speed")
         rows.append(
-            [task, learner, memory, f"{middle['steps']:,.0f}", f"{middle['seconds']:.0f}"]
-            + [f"{part[name]:.3g}" for name in ("greedy", "sampled") for part in (middle, worst)]
+            [task, learner, memory, str(len(runs)), f"{middle['steps']:,.0f}"]
+            + [f"{middle['steps'] / speed:.0f}" if speed else "-"]
+            + [
+                f"{part[column]:.3g}"
+                for column in ("greedy", "sampled")
+                for part in (middle, worst)
+            ]
             + [f"{min(reached):.1%}" if reached else "-", TASKS[task].known]
         )
     return sorted(rows, key=lambda row: (list(TASKS).index(row[0]), row[1], row[2]))
 
 
-def _write(options: Options, found: dict[str, dict[str, Any]]) -> None:
-    table = markdown_table(COLUMNS, _rows(found))
+def _write(options: Options, record: dict[str, dict[str, Any]]) -> None:
+    table = markdown_table(COLUMNS, _rows(record))
     write_result(
         options.out,
         "tasks",
-        {"preset": options.preset, "runs": found},
+        {"preset": options.preset, **record},
         f"""## What everybody tries first
 
-The command's own defaults (`--preset {options.preset}`), {options.seeds} seeds each; means of fresh
-episodes, greedy and with the exploration that is left at the end. Seconds are of training, on one
-thread.
+The command's own defaults (`--preset {options.preset}`); means of fresh episodes, greedy and with
+the exploration that is left at the end, medians and worst of the seeds. Seconds are the ticks by
+the speed of a training's first {ENOUGH:.0f} seconds, on one thread and with nothing else running.
 
 {table}""",
     )

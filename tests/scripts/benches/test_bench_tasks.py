@@ -42,26 +42,54 @@ def test_a_run_is_made_once_and_measured(
     assert list(record["runs"]) == keys
     for key in keys:
         row = record["runs"][key]
-        assert row["steps"] >= 600 and row["seconds"] > 0 and row["optimum"] is None
+        assert row["steps"] >= 600 and row["optimum"] is None
+        assert record["speeds"][key.rpartition(", ")[0]]["speed"] > 0
     assert record["runs"][keys[0]]["success"] is None
     assert 0 <= record["runs"][keys[1]]["success"] <= 1
     page = (tmp_path / "results.md").read_text()
     assert "| Taxi-v4 | reinforce | none | " in page and "| optimum 7.9 |" in page
-    monkeypatch.setattr(tasks, "measured", lambda *_: pytest.fail("trained again"))
-    tasks.main(words)
-    assert json.loads((tmp_path / "results" / "tasks.json").read_text())["runs"] == record["runs"]
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks, "measured", lambda *_: pytest.fail("trained again"))
+        patched.setattr(tasks, "speed", lambda *_: pytest.fail("measured again"))
+        tasks.main(words)
+    again = json.loads((tmp_path / "results" / "tasks.json").read_text())
+    assert again["runs"] == record["runs"] and again["speeds"] == record["speeds"]
+    tasks.main([*words, "--no-reuse", "--jobs", "2", "--no-speeds"])  # in processes of their own
+    again = json.loads((tmp_path / "results" / "tasks.json").read_text())
+    assert again["runs"] == record["runs"] and again["speeds"] == {}
     capsys.readouterr()
 
 
 def test_rows_are_medians_and_worst_seeds() -> None:
     def run(greedy: float, success: float) -> dict[str, Any]:
-        return {"steps": 1000, "seconds": 2.0, "greedy": greedy, "sampled": greedy - 1.0,
-                "success": success}  # fmt: skip
+        return {"steps": 1000, "greedy": greedy, "sampled": greedy - 1.0, "success": success}
 
-    found = {f"Cue-v0, 10, reinforce, gru, {n}": run(g, g / 10) for n, g in enumerate((3, 9, 5))}
-    (row,) = tasks._rows(found)
-    assert row == ["Cue-v0, 10", "reinforce", "gru", "1,000", "2", "5", "3", "4", "2", "30.0%",
+    name = "Cue-v0, 10, reinforce, gru"
+    found = {f"{name}, {n}": run(g, g / 10) for n, g in enumerate((3, 9, 5))}
+    (row,) = tasks._rows({"runs": found, "speeds": {name: {"speed": 500.0}}})
+    assert row == ["Cue-v0, 10", "reinforce", "gru", "3", "1,000", "2", "5", "3", "4", "2", "30.0%",
                    "1 is the most"]  # fmt: skip
+    (row,) = tasks._rows({"runs": found, "speeds": {}})
+    assert row[5] == "-"
+
+
+def test_speed_leaves_out_the_first_second_and_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Told:
+        def __init__(self, ticks: list[tuple[int, float]]) -> None:
+            self.ticks, self.seconds, self.agent = ticks, 0.0, self
+            self.steps = 0
+
+        def run(self, report: Any) -> None:
+            for steps, seconds in self.ticks:
+                self.steps, self.seconds = steps, seconds
+                if not report(self):
+                    break
+
+    plan = config_of(Job("Taxi-v4", "reinforce", "none", 0), Options(total_steps=10))
+    long = [(50, 0.5), (100, 1.5), (400, 4.5), (500, 5.5), (900, 6.0)]
+    for ticks, rate in ((long, 100.0), (long[:3], 400 / 4.5)):
+        monkeypatch.setattr(tasks, "Trainer", lambda *_, ticks=ticks: Told(ticks))
+        assert tasks.speed(plan) == round(rate, 1)
 
 
 def test_what_is_missing_is_left_out_with_a_word(
