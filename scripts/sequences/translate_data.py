@@ -21,10 +21,11 @@ from sidestep.sequence.tasks.pairs import (
     split_words,
 )
 from sidestep.sequence.tasks.task import Task, copy, examples, reversal, stream
-from sidestep.sequence.tasks.word_order import word_order
+from sidestep.sequence.tasks.word_order import english_korean, word_order
 
 TASKS: dict[str, Callable[[], Task]] = {
     "word-order": word_order,
+    "english-korean": english_korean,
     "dates": dates,
     "reversal": reversal,
     "copy": copy,
@@ -54,8 +55,8 @@ Unit = Literal["auto", "character", "word"]
 class DataConfig:
     """What is learnt from, and how it is cut."""
 
-    task: Literal["word-order", "dates", "reversal", "copy"] | None = None
-    """A generated task, where there is no file; word-order if left out."""
+    task: Literal["word-order", "english-korean", "dates", "reversal", "copy"] | None = None
+    """A generated task, where there is no file; word-order, Korean to English, if left out."""
     swap: bool = False
     """Translate from a file's second column into its first."""
     source_unit: Unit = "auto"

@@ -147,3 +147,15 @@ def english_text(tokens: Iterable[str]) -> str:
     """English tokens as a line: no space before a mark and before 's, a capital first."""
     text = re.sub(r" ([.?]|'s\b)", r"\1", " ".join(tokens))
     return text[:1].upper() + text[1:]
+
+
+def split_english(text: str) -> list[str]:
+    """English as it is written to tokens: marks and 's are split off, and the first word is small.
+
+    A first word that is known with its capital, such as a name or I, keeps it.
+    """
+    tokens = re.findall(r"'s\b|[^\s.?!,']+|[.?!,']", text.replace("\u2019", "'"))
+    if tokens and tokens[0] not in ENGLISH_SYMBOLS:
+        small = tokens[0][:1].lower() + tokens[0][1:]
+        tokens[0] = small if small in ENGLISH_SYMBOLS else tokens[0]
+    return tokens

@@ -9,6 +9,10 @@ with 을/를, verb. The object may also stand first (its particle then tells it 
 Nouns take an adjective, an owner with 의, or a second noun with 와/과. Verbs are past, present
 or future, plain, denied (지 않다), or asked; a statement can be reported (고 말했다). English has
 "the" before every common noun and keeps the tense of a reported statement.
+
+From English to Korean one sentence has one rendering: 은/는 behind the subject, but 이/가 in a
+reported statement; the object before the verb; and "read" of I, we and they, which English leaves
+open, is past.
 """
 
 import random
@@ -35,6 +39,7 @@ from .lexicon import (
     english_text,
     has_final_consonant,
     korean_text,
+    split_english,
     split_korean,
 )
 from .pairs import Pair
@@ -87,8 +92,7 @@ def word_order(reports: float = 0.15) -> Task:
     Raises:
         ValueError: a share out of range.
     """
-    if not 0 <= reports <= 1:
-        raise ValueError(f"expected reports in [0, 1], got {reports}")
+    _check(reports)
 
     def draw(rng: random.Random) -> Pair:
         return _pair(_report(rng) if rng.random() < reports else _clause(rng, mark=True))
@@ -104,6 +108,44 @@ def word_order(reports: float = 0.15) -> Task:
         korean_text,
         english_text,
     )
+
+
+def english_korean(reports: float = 0.15) -> Task:
+    """English sentences to Korean ones, the verb now to be kept for the end; see the module.
+
+    Args:
+        reports: share of reported statements, in [0, 1].
+
+    Raises:
+        ValueError: a share out of range.
+    """
+    _check(reports)
+
+    def draw(rng: random.Random) -> Pair:
+        while True:
+            reported = rng.random() < reports
+            phrase = _report(rng, True) if reported else _clause(rng, mark=True, plain=True)
+            pair = _pair(phrase)
+            if "읽는다" not in pair.source or "read" not in pair.target:
+                links = tuple(sorted((t, s) for s, t in pair.alignment))
+                return Pair(pair.target, pair.source, links)
+
+    return Task(
+        "english-korean",
+        draw,
+        ENGLISH_SYMBOLS,
+        KOREAN_SYMBOLS,
+        MAX_TARGET,
+        MAX_SOURCE,
+        split_english,
+        english_text,
+        korean_text,
+    )
+
+
+def _check(reports: float) -> None:
+    if not 0 <= reports <= 1:
+        raise ValueError(f"expected reports in [0, 1], got {reports}")
 
 
 def _pair(phrase: Phrase) -> Pair:
@@ -218,12 +260,19 @@ def _verb_phrase(
     return korean, [], _words(form, korean[0])
 
 
-def _clause(rng: random.Random, mark: bool) -> Phrase:
-    """A sentence; with its full stop or question mark, or bare and never a question."""
+def _clause(rng: random.Random, mark: bool, plain: bool = False) -> Phrase:
+    """A sentence; with its full stop or question mark, or bare and never a question.
+
+    Args:
+        rng: source of randomness.
+        mark: whether it stands alone.
+        plain: of the ways to say it in Korean, the one that `english_korean` writes.
+    """
     verb, tense = rng.choice(VERBS), rng.choice(sorted(TIMES))
-    scrambled, denied = rng.random() < 0.25, rng.random() < 0.2
+    scrambled, denied = not plain and rng.random() < 0.25, rng.random() < 0.2
     asked = mark and rng.random() < 0.25
-    subject = _subject(rng, marked=scrambled or not mark or rng.random() < 0.5)
+    marked = scrambled or not mark or (not plain and rng.random() < 0.5)
+    subject = _subject(rng, marked)
     thing = _object(rng, verb)
     time, place, recipient = _adverbials(rng, verb, tense)
     korean, auxiliary, rest = _verb_phrase(verb, tense, subject.third, denied, asked)
@@ -240,9 +289,10 @@ def _clause(rng: random.Random, mark: bool) -> Phrase:
     )
 
 
-def _report(rng: random.Random) -> Phrase:
+def _report(rng: random.Random, plain: bool = False) -> Phrase:
     """Somebody says or believes that ...: in Korean the statement stands inside, then 고."""
-    subject, inner, quote = _subject(rng, marked=False), _clause(rng, mark=False), Morpheme("고")
+    subject, inner = _subject(rng, marked=False), _clause(rng, mark=False, plain=plain)
+    quote = Morpheme("고")
     verb = Morpheme(rng.choice(sorted(REPORTS)))
     said = REPORTS[verb.text][subject.third]
     english = [*subject.phrase.english, *_words(said, verb), Word("that", (quote,))]

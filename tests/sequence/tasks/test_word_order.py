@@ -11,10 +11,11 @@ from sidestep.sequence.tasks.lexicon import (
     english_text,
     has_final_consonant,
     korean_text,
+    split_english,
     split_korean,
 )
 from sidestep.sequence.tasks.task import examples
-from sidestep.sequence.tasks.word_order import word_order
+from sidestep.sequence.tasks.word_order import english_korean, word_order
 
 PAIRS = examples(word_order(), "train", 3001, seed=1)
 OBJECT, TOPIC, SUBJECT, WITH = ("을", "를"), ("은", "는"), ("이", "가"), ("과", "와")
@@ -124,3 +125,39 @@ def test_reports() -> None:
 def test_english_text() -> None:
     tokens = "the friend 's book .".split()
     assert english_text(tokens) == "The friend's book."
+
+
+BACK = examples(english_korean(), "train", 3001, seed=1)
+
+
+def test_the_other_direction_says_one_thing_in_one_way() -> None:
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    rng, task = random.Random(3), english_korean()
+    for _ in range(9_001):
+        pair = task.draw(rng)
+        assert known.setdefault(pair.source, pair.target) == pair.target, pair
+        assert pair.target[1] not in OBJECT  # the object stays before its verb
+        assert set(pair.source) <= set(task.source_symbols)
+        assert set(pair.target) <= set(task.target_symbols)
+        assert len(pair.source) <= task.max_source and len(pair.target) <= task.max_target
+    assert examples(task, "test", 97, seed=5) == examples(task, "test", 97, seed=5)
+
+
+def test_the_other_direction_mirrors_the_alignment() -> None:
+    for english, korean, links in BACK:
+        assert [s for s, _ in links] == sorted(s for s, _ in links)
+        assert {s for s, _ in links} == set(range(len(english)))
+        for s, t in links:
+            if korean[t] in NAMES:
+                assert english[s] == NAMES[korean[t]]
+    plain = [p for p in BACK if len(p.target) == 6 and p.target[0] in NAMES and len(p.source) == 5]
+    plain = [p for p in plain if p.source[2] == "the" and p.target[3] in OBJECT]
+    assert plain
+    for pair in plain:  # Minsu read the book . is 민수 는 책 을 읽었다 .
+        assert pair.alignment == ((0, 0), (1, 4), (2, 2), (3, 2), (4, 5))
+
+
+def test_english_splits_back() -> None:
+    assert all(split_english(english_text(p.source)) == list(p.source) for p in BACK)
+    assert split_english("I didn\u2019t see Tom's hat.") == "I didn ' t see Tom 's hat .".split()
+    assert split_english("Robots sleep!") == ["Robots", "sleep", "!"]
