@@ -6,6 +6,8 @@ from .layers import GRU as GRU
 from .layers import LSTM as LSTM
 from .layers import RNN as RNN
 from .layers import steps
+from .layers.forcing import force_gates as force_gates
+from .layers.forcing import trace_forced as trace_forced
 from .layers.inspection import Chain as Chain
 from .layers.inspection import GateStatistics as GateStatistics
 from .layers.inspection import gate_statistics as gate_statistics

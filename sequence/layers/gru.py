@@ -59,6 +59,7 @@ class GRU(Recurrent):
     part_names = ("h",)
     record = GRUStep
     gate_words = MappingProxyType({"r": "uses past", "z": "keeps"})
+    gate_rows = MappingProxyType({"r": 0, "z": 1, "n": 2})
     span_gates = ((1, 1),)  # z, which keeps
 
     def __init__(

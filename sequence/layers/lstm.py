@@ -51,6 +51,7 @@ class LSTM(Recurrent):
     part_names = ("h", "c")
     record = LSTMStep
     gate_words = MappingProxyType({"i": "lets in", "f": "keeps", "o": "shows"})
+    gate_rows = MappingProxyType({"i": 0, "f": 1, "g": 2, "o": 3})
     forget_gate = 1
     span_gates = ((1, 1), (0, -1))  # what keeps, and what lets in
 

@@ -56,6 +56,7 @@ class Recurrent(nn.Module):
     span_gates: ClassVar[tuple[tuple[int, int], ...]] = ()  # see `remember_for`
     gate_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """For each field of `record` that lies in [0, 1], what the gate does when it is open."""
+    gate_rows: ClassVar[Mapping[str, int]] = MappingProxyType({})  # which H rows; see `forcing`
 
     def __init__(
         self,
