@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from sidestep.scripts.sequences import lm_paint, lm_sample
+from sidestep.scripts.sequences import lm_hello, lm_paint, lm_sample
 from sidestep.scripts.sequences.fitting_run import Remade, ResumeOptions, begin, fit, go_on
 from sidestep.scripts.sequences.lm_figures import counted_nats, language_curve, language_table
 from sidestep.scripts.sequences.lm_task import (
@@ -32,7 +32,9 @@ EXAMPLES = """\
   sidestep lm train poems.txt --cell gru --hidden-size 256 --updates 2500 --out runs/poems
   sidestep lm resume runs/poems --updates 5000
   sidestep lm sample runs/poems --prompt "Shall I" --temperature 0.7
-  sidestep lm paint runs/poems --find line-position"""
+  sidestep lm paint runs/poems --find line-position
+  sidestep lm hello --out hello.gif
+  sidestep lm hello --word 안녕하세요 --cell gru --size 5"""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ ACTIONS: dict[str, tuple[Any, Callable[[Any], object]]] = {
     "resume": (ResumeOptions, resume),
     "sample": (lm_sample.SampleOptions, lm_sample.sample),
     "paint": (lm_paint.PaintOptions, lm_paint.paint),
+    "hello": (lm_hello.HelloOptions, lm_hello.hello),
 }
 main = command_of_actions("lm", ACTIONS, EXAMPLES)
 
