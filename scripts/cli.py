@@ -20,6 +20,7 @@ COMMANDS = {
     "forecast": "foresee a series from its past, beside persistence",
     "lm": "a character language model: train it, let it write, look into its units",
     "translate": "sequence to sequence: train, translate with beams, see the attention",
+    "gates": "force the gates of a cell, and see what is forgotten",
     "gradients": "draw how gradients fade and grow through recurrent cells",
 }
 
