@@ -11,6 +11,7 @@ import tyro
 from sidestep.scripts.sequences import translate_run
 from sidestep.scripts.sequences.fitting_run import Remade, ResumeOptions, begin, fit, go_on
 from sidestep.scripts.sequences.hangul import check_font, tell_font
+from sidestep.scripts.sequences.translate_chat import ChatOptions, chat
 from sidestep.scripts.sequences.translate_data import Corpus, DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_figures import (
     attention_figure,
@@ -44,6 +45,9 @@ EXAMPLES = """\
   sidestep translate run runs/dates "2021년 3월 4일" "the 4th of March 2021" --search beam
   sidestep translate train pairs.tsv --swap --attention general --out runs/pairs
   sidestep translate evaluate runs/pairs --search beam --beam-width 5
+  sidestep translate evaluate runs/narrow runs/wide --by-length
+  sidestep translate train --task chat --out runs/chat
+  sidestep translate chat runs/chat
   sidestep translate resume runs/pairs --updates 3000"""
 
 SOME = 100
@@ -107,7 +111,7 @@ def finish(fitter: Fitter, task: TranslationTask, folder: Path) -> None:
     seen = "never seen" if task.corpus.test else "learnt from, nothing held out"
     speed = f"{fitter.updates:,} updates in {fitter.seconds:.0f} s"
     heading = f"{title}; {speed}; {len(corpus.test):,} pairs {seen}, greedy"
-    console.print(translate_run.scores_table(heading, scores, corpus.record is not None))
+    console.print(translate_run.scores_table(heading, scores, corpus))
     shown = worth_showing(corpus.test)
     console.print(_examples(corpus, found, shown))
     looks = [look_of(corpus.languages, corpus.test[n], found[n]) for n in shown]
@@ -138,10 +142,10 @@ def _examples(corpus: Corpus, found: list[Hypothesis], shown: list[int]) -> Any:
         if number >= len(corpus.test):
             continue
         languages = corpus.languages
-        text = languages.join_target(languages.target.decode(found[number].tokens))
-        wanted = corpus.references[number]
+        tokens = languages.target.decode(found[number].tokens)
+        text, right = languages.join_target(tokens), tuple(tokens) in corpus.accepted(number)
         source = languages.join_source(corpus.test[number].source)
-        rows.append([source, text, "=" if text == wanted else wanted])
+        rows.append([source, text, "=" if right else corpus.references[number]])
     return table("", ["source", "written", "reference"], rows)
 
 
@@ -150,6 +154,7 @@ ACTIONS: dict[str, tuple[Any, Callable[[Any], object]]] = {
     "resume": (ResumeOptions, resume),
     "run": (translate_run.RunOptions, translate_run.run),
     "evaluate": (translate_run.EvaluateOptions, translate_run.evaluate),
+    "chat": (ChatOptions, chat),
 }
 main = command_of_actions("translate", ACTIONS, EXAMPLES)
 

@@ -238,7 +238,7 @@ def test_wheel_holds_the_package_only(tmp_path: Path) -> None:
     typed = {f"sidestep/{package}/py.typed" for package in PACKAGES}
     maps = {f"sidestep/{name(path)}" for path in (ROOT / "envs" / "levels").glob("*.txt")}
     assert len(maps) > 11
-    data = {"sidestep/scripts/data/sunspots.csv"}
+    data = {"sidestep/scripts/data/sunspots.csv", "sidestep/scripts/data/chat.tsv"}
     assert {path for path in held if path.startswith("sidestep/")} == python | typed | maps | data
 
 

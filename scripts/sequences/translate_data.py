@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,8 @@ TASKS: dict[str, Callable[[], Task]] = {
     "reversal": reversal,
     "copy": copy,
 }
+CHAT = "chat"
+"""The task whose pairs come with the package: Korean small talk, 반말 to 반말."""
 HELD_OUT = 500
 """Pairs of the validation and of the test split of a generated task."""
 DENSE = regex.compile(
@@ -55,8 +58,9 @@ Unit = Literal["auto", "character", "word"]
 class DataConfig:
     """What is learnt from, and how it is cut."""
 
-    task: Literal["word-order", "english-korean", "dates", "reversal", "copy"] | None = None
-    """A generated task, where there is no file; word-order, Korean to English, if left out."""
+    task: Literal["word-order", "english-korean", "dates", "reversal", "copy", "chat"] | None = None
+    """A generated task, where there is no file; word-order, Korean to English, if left out;
+    or chat, Korean small talk that comes with the package."""
     swap: bool = False
     """Translate from a file's second column into its first."""
     source_unit: Unit = "auto"
@@ -84,7 +88,7 @@ class DataConfig:
         """Check every field."""
         unit = one_of("auto", "character", "word")
         limits = {
-            "task": one_of(*TASKS),
+            "task": one_of(*TASKS, CHAT),
             "source_unit": unit,
             "target_unit": unit,
             "max_target": at_least(1, MANY),
@@ -111,7 +115,7 @@ class Languages:
         name: of the task, or "file".
         source: vocabulary.
         target: vocabulary.
-        units: of source and target: "task", "character", "word" or `WORD_OF_BEFORE`.
+        units: of source and target: "task", "character", "word", "letter" or `WORD_OF_BEFORE`.
     """
 
     name: str
@@ -129,13 +133,13 @@ class Languages:
         """Text of source tokens."""
         if self.units[0] == "task":
             return TASKS[self.name]().join_source(tokens)
-        return "".join(tokens) if self.units[0] == "character" else join_words(tokens)
+        return join_words(tokens) if self.units[0].startswith("word") else "".join(tokens)
 
     def join_target(self, tokens: Sequence[str]) -> str:
         """Text of target tokens."""
         if self.units[1] == "task":
             return TASKS[self.name]().join_target(tokens)
-        return "".join(tokens) if self.units[1] == "character" else join_words(tokens)
+        return join_words(tokens) if self.units[1].startswith("word") else "".join(tokens)
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,7 @@ class Corpus:
         train: makes the pairs of an update from seed, number of the update, and how many.
         words: what there is, for the reader.
         record: of the file, for config.json; None of a generated task.
+        answers: for each pair of the test all targets that are right; None: its own only.
     """
 
     languages: Languages
@@ -159,12 +164,26 @@ class Corpus:
     train: Callable[[int, int, int], list[Pair]]
     words: str
     record: dict[str, Any] | None = None
+    answers: Sequence[frozenset[tuple[str, ...]]] | None = None
+
+    def accepted(self, number: int) -> frozenset[tuple[str, ...]]:
+        """The right targets, as tokens, of a pair of the test."""
+        if self.answers is None:
+            return frozenset([self.test[number].target])
+        return self.answers[number]
+
+    @property
+    def is_translation(self) -> bool:
+        """Whether its pairs are a file's, with one reference each, which BLEU asks for."""
+        return self.record is not None and self.answers is None
 
 
 def split_unit(text: str, unit: str) -> list[str]:
-    """Characters or words of a text."""
+    """Characters or words of a text, or its letters and digits, without spaces and marks."""
     if unit == WORD_OF_BEFORE:
         return list(map(str, _WORD_OF_BEFORE.findall(text)))
+    if unit == "letter":
+        return [c for c in split_characters(text) if regex.match(r"\w", c)]
     return split_words(text) if unit == "word" else split_characters(text)
 
 
@@ -254,6 +273,63 @@ def from_file(path: Path, config: DataConfig, max_source: int) -> Corpus:
         Shuffled(training),
         words,
         {"path": str(path.resolve()), "pairs": len(texts), "sha256": digest(texts)},
+    )
+
+
+def chat_file() -> Any:
+    """The chat that comes with the package: SOURCE tab TARGET, and a third column on some lines.
+
+    Blocks of lines are one matter said in several ways; where the third column says "held out", the
+    test has that way.
+    """
+    return files("sidestep.scripts") / "data" / "chat.tsv"
+
+
+def chat(config: DataConfig, max_source: int) -> Corpus:
+    """Small talk: the held-out ways of saying things are the test, all others are learnt from.
+
+    Spaces and marks of a source make no difference. An answer is right if any pair whose source or
+    target leads to it, be it over others, has it.
+
+    Raises:
+        ValueError: a limit below its longest source or target.
+    """
+    with as_file(chat_file()) as path:
+        texts = read_pairs(path)
+        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line]
+    pairs = [
+        Pair(tuple(split_unit(source, "letter")), tuple(split_unit(target, "character")))
+        for source, target in texts
+    ]
+    for flag, limit, longest in (
+        ("max_source", max_source, max(len(pair.source) for pair in pairs)),
+        ("max_target", config.max_target, max(len(pair.target) for pair in pairs)),
+    ):
+        if limit < longest:
+            raise ValueError(f"{flag}: expected at least {longest} for {CHAT}, got {limit}")
+    held_out = [line.endswith("\theld out") for line in lines]
+    training = sorted(p for p, held in zip(pairs, held_out, strict=True) if not held)
+    test = [p for p, held in zip(pairs, held_out, strict=True) if held]
+    right = {
+        pair.source: frozenset(other.target for other in group)
+        for group in groups_of(pairs)
+        for pair in group
+    }
+    languages = Languages(
+        CHAT,
+        TokenVocabulary.from_tokens(p.source for p in training),
+        TokenVocabulary.from_tokens(p.target for p in training),
+        ("letter", "character"),
+    )
+    return Corpus(
+        languages,
+        [],
+        test,
+        ["".join(pair.target) for pair in test],
+        Shuffled(training),
+        f"chat, {len(training):,} pairs to learn from, {len(test):,} paraphrases for the test",
+        {"path": CHAT, "pairs": len(texts), "sha256": digest(texts)},
+        [right[pair.source] for pair in test],
     )
 
 
@@ -350,7 +426,7 @@ def digest(texts: Sequence[tuple[str, str]]) -> str:
 
 
 def corpus_of(path: Path | None, config: DataConfig, max_source: int) -> Corpus:
-    """A file's pairs, or the generated task where there is none.
+    """A file's pairs, or where there is none the generated task or the chat.
 
     Raises:
         ValueError: both a file and a task, an option of files without one, or as for `from_file`.
@@ -359,6 +435,8 @@ def corpus_of(path: Path | None, config: DataConfig, max_source: int) -> Corpus:
         for name in OF_FILES:
             if getattr(config, name) != getattr(DataConfig(), name):
                 raise ValueError(f"{name}: expected a file of pairs, got none")
+        if config.task == CHAT:
+            return chat(config, max_source)
         return generated(config, max_source)
     if config.task is not None:
         raise ValueError(f"expected a file or a task, got {path} and {config.task}")

@@ -4,14 +4,22 @@ import json
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
 
 from sidestep.scripts.sequences.hangul import check_font, tell_font
-from sidestep.scripts.sequences.translate_data import TASKS, Languages
+from sidestep.scripts.sequences.translate_data import TASKS, Corpus, Languages
 from sidestep.scripts.sequences.translate_figures import Look, attention_figure, attention_text
+from sidestep.scripts.sequences.translate_lengths import (
+    BY_LENGTH,
+    Measured,
+    lengths_figure,
+    lengths_record,
+    lengths_table,
+    measure_lengths,
+)
 from sidestep.scripts.sequences.translate_search import (
     Scores,
     SearchConfig,
@@ -23,12 +31,19 @@ from sidestep.scripts.sequences.translate_task import Run, corpus_again, decode,
 from sidestep.scripts.shared.console import check_folder, console, table
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.sequence.fitting.checkpoint import write_atomically
+from sidestep.sequence.limits import MANY, at_least, check_fields
 from sidestep.sequence.models.beams import Hypothesis
 from sidestep.sequence.tasks.pairs import Pair, bare
 from sidestep.sequence.tasks.task import examples
 
 DRAWN = 3
 """Texts of one picture."""
+
+
+def check_picture(path: Path | None) -> None:
+    """Raise ValueError where a picture's name has another ending."""
+    if path is not None and path.suffix != ".png":
+        raise ValueError(f"figure: expected a .png, got {path}")
 
 
 @dataclass(frozen=True)
@@ -50,16 +65,15 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         """Check the picture's name."""
-        if self.figure is not None and self.figure.suffix != ".png":
-            raise ValueError(f"figure: expected a .png, got {self.figure}")
+        check_picture(self.figure)
 
 
 @dataclass(frozen=True)
 class EvaluateOptions:
     """Translate the test split and compare with the references."""
 
-    run: Annotated[Path, tyro.conf.Positional]
-    """The run's folder."""
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """The run's folder; with --by-length several, to be compared."""
     how: tyro.conf.OmitArgPrefixes[SearchConfig] = field(
         default_factory=lambda: SearchConfig(search="beam")
     )
@@ -69,6 +83,23 @@ class EvaluateOptions:
     """Where the pairs are now, if they were moved."""
     out: Path | None = None
     """Also write the figures to this JSON file."""
+    by_length: bool = False
+    """Count right answers by the length of the source, as a table and a picture."""
+    pairs: int = 1000
+    """With --by-length: pairs of a generated task; of a file the whole test split is taken."""
+    figure: Path | None = None
+    """With --by-length: where the picture goes, a .png; by-length.png in the first run's folder if
+    left out."""
+
+    def __post_init__(self) -> None:
+        """Check the runs and the picture's name."""
+        if not self.runs or (len(self.runs) > 1 and not self.by_length):
+            wanted = "at least one run" if self.by_length else "one run without --by-length"
+            raise ValueError(f"runs: expected {wanted}, got {len(self.runs) or 'none'}")
+        check_fields(self, {"pairs": at_least(1, MANY)})
+        if self.figure is not None and not self.by_length:
+            raise ValueError(f"figure: expected --by-length with it, got {self.figure} alone")
+        check_picture(self.figure)
 
 
 def run(options: RunOptions) -> list[list[Hypothesis]]:
@@ -152,31 +183,53 @@ def show(text: str, row: list[Hypothesis], languages: Languages) -> None:
     console.print(shown)
 
 
-def evaluate(options: EvaluateOptions) -> Scores:
-    """Measure a run on its test split."""
+def evaluate(options: EvaluateOptions) -> Scores | list[Measured]:
+    """Measure a run on its test split, or several by the length of the source."""
     torch.set_num_threads(1)
     check_folder(options.out, "out")
-    model, record = load_translator(options.run, options.checkpoint)
-    corpus = corpus_again(options.run, record, options.file)
+    if options.by_length:
+        return _evaluate_lengths(options)
+    (folder,) = options.runs
+    model, record = load_translator(folder, options.checkpoint)
+    corpus = corpus_again(folder, record, options.file)
     if not corpus.test:
-        raise ValueError(f"{options.run}: expected a test split, got a run that held nothing out")
+        raise ValueError(f"{folder}: expected a test split, got a run that held nothing out")
     scores, _ = scores_of(model, corpus, options.how, record.data.max_target)
-    title = f"{options.run}, {options.how.search}, {len(corpus.test):,} pairs of the test split"
-    console.print(scores_table(title, scores, corpus.record is not None))
-    if options.out is not None:
-        record_text = json.dumps(
-            {"run": str(options.run), "search": vars(options.how), **scores.figures()}, indent=1
-        )
-        write_atomically(options.out, f"{record_text}\n".encode())
+    title = f"{folder}, {options.how.search}, {len(corpus.test):,} pairs of the test split"
+    console.print(scores_table(title, scores, corpus))
+    figures = {"run": str(folder), "search": vars(options.how), **scores.figures()}
+    _write(options.out, figures)
     return scores
 
 
-def scores_table(title: str, scores: Scores, real: bool) -> object:
-    """The figures; `real`: of a file, for which BLEU and chrF are asked."""
-    rows = [["written exactly", f"{scores.exact:.1%}"]]
+def _evaluate_lengths(options: EvaluateOptions) -> list[Measured]:
+    """Measure every run by the length of the source: a table, a picture, perhaps a file."""
+    check_folder(options.figure, "figure")
+    how = options.how
+    task, measured = measure_lengths(
+        options.runs, options.checkpoint, how, options.pairs, options.file
+    )
+    console.print(lengths_table(task, measured))
+    path = options.figure or options.runs[0] / BY_LENGTH
+    save_figure(lengths_figure(task, measured, how.search), path)
+    console.say(f"Right answers over length: {path}")
+    _write(options.out, lengths_record(task, measured, how))
+    return measured
+
+
+def _write(path: Path | None, record: dict[str, Any]) -> None:
+    """Write figures to a JSON file, if one is asked for."""
+    if path is not None:
+        write_atomically(path, f"{json.dumps(record, indent=1)}\n".encode())
+
+
+def scores_table(title: str, scores: Scores, corpus: Corpus) -> object:
+    """The figures; those of translations with BLEU and chrF."""
+    what = "written exactly" if corpus.answers is None else "answered as the matter asks for"
+    rows = [[what, f"{scores.exact:.1%}"]]
     if scores.aligned is not None:
         rows.append(["attention on the true alignment", f"{scores.aligned:.1%}"])
-    if real:
+    if corpus.is_translation:
         missing = "pip install sacrebleu"
         rows.append(["BLEU", missing if scores.bleu is None else f"{scores.bleu:.1f}"])
         rows.append(["chrF", missing if scores.chrf is None else f"{scores.chrf:.1f}"])

@@ -123,18 +123,37 @@ def scores_of(
     model: Seq2Seq, corpus: Corpus, config: SearchConfig, max_target: int
 ) -> tuple[Scores, list[Hypothesis]]:
     """Translate the test split and compare; returns the best hypotheses too."""
-    sources = [pair.source for pair in corpus.test]
-    search = searcher(model, config, max_target + 1)
-    found = [row[0] for row in decode(model, corpus.languages, sources, search)]
-    written = [corpus.languages.target.decode(one.tokens) for one in found]
-    same = [w == list(pair.target) for w, pair in zip(written, corpus.test, strict=True)]
-    texts = [corpus.languages.join_target(tokens) for tokens in written]
+    found = _found(model, corpus, config, max_target)
+    same, texts = _compared(corpus, found)
     bleu, chrf, signature = None, None, None
-    if corpus.record is not None:
+    if corpus.is_translation:
         by_character = corpus.languages.units[1] == "character"
         bleu, chrf, signature = bleu_and_chrf(texts, corpus.references, by_character)
     aligned = _aligned(corpus.test, found, same)
     return Scores(sum(same) / len(same), bleu, chrf, aligned, signature), found
+
+
+def translated(
+    model: Seq2Seq, corpus: Corpus, config: SearchConfig, max_target: int
+) -> tuple[list[bool], list[str]]:
+    """Translate the test split; returns whether each answer is right, and the answers."""
+    return _compared(corpus, _found(model, corpus, config, max_target))
+
+
+def _found(
+    model: Seq2Seq, corpus: Corpus, config: SearchConfig, max_target: int
+) -> list[Hypothesis]:
+    """The best hypothesis for each source of the test split."""
+    sources = [pair.source for pair in corpus.test]
+    search = searcher(model, config, max_target + 1)
+    return [row[0] for row in decode(model, corpus.languages, sources, search)]
+
+
+def _compared(corpus: Corpus, found: Sequence[Hypothesis]) -> tuple[list[bool], list[str]]:
+    """Whether each hypothesis is an answer that the corpus accepts, and what it says as text."""
+    written = [corpus.languages.target.decode(one.tokens) for one in found]
+    right = [tuple(w) in corpus.accepted(n) for n, w in enumerate(written)]
+    return right, [corpus.languages.join_target(tokens) for tokens in written]
 
 
 def bleu_and_chrf(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sidestep.scripts.sequences.translate_data import (
+    CHAT,
     OF_FILES,
     TASKS,
     WORD_OF_BEFORE,
@@ -37,7 +38,7 @@ from sidestep.sequence.tasks.pairs import (
 
 WATCHED = 200
 """Pairs of the validation split that are written out at every validation."""
-UNITS = ("task", "character", "word")
+UNITS = ("task", "character", "word", "letter")
 """What texts are cut into; a task's own are those of a generated one only."""
 ROWS = 100
 """Sentences that are decoded at once."""
@@ -262,8 +263,14 @@ def corpus_again(folder: Path, run: Run, file: Path | None = None) -> Corpus:
         OSError: they are not there.
         ValueError: they are others, or they were cut in another way than now.
     """
-    if run.file is None:
-        return corpus_of(None, run.data, run.model.max_source)
+    if run.file is None or run.languages.name == CHAT:
+        corpus = corpus_of(None, run.data, run.model.max_source)
+        if run.file is not None and (corpus.record or {})["sha256"] != run.file["sha256"]:
+            raise ValueError(
+                f"{folder}: expected the chat that it was begun with, got another version's; it "
+                "still answers, but to go on or to measure it, train it again"
+            )
+        return corpus
     if run.older:
         raise ValueError(
             f"{folder}: expected a run whose pairs were held out as they are now, got an older "

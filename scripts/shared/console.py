@@ -185,7 +185,7 @@ def command_of_actions(
 ) -> Main:
     """Make the `main` of a command whose first word is an action, or asks for help.
 
-    Where the action's flags name a `run`, the modules that this notes are imported first.
+    Where the action's flags name a `run` or `runs`, the modules that this notes are imported first.
 
     Args:
         name: the word after `sidestep`.
@@ -199,8 +199,9 @@ def command_of_actions(
         if word is not None:
             flags, action = actions[word]
             options: Any = parse(flags, f"{name} {word}", args[1:], examples)
-            if isinstance(getattr(options, "run", None), Path):
-                import_noted(options.run)
+            for run in getattr(options, "runs", (getattr(options, "run", None),)):
+                if isinstance(run, Path):
+                    import_noted(run)
             action(options)
 
     def main(args: list[str] | None = None) -> None:
