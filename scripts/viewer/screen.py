@@ -8,13 +8,10 @@ import gymnasium as gym
 import pygame
 
 from sidestep.agents.acting.policy import SinglePolicy
-from sidestep.envs.drawing import board as rendering
-from sidestep.envs.drawing.board import Window
 from sidestep.scripts.viewer import view
-from sidestep.scripts.viewer.camera import Camera
 from sidestep.scripts.viewer.exact_values import ExactValues
-from sidestep.scripts.viewer.keys import Command, command_of, help_words, panel_of, typed
-from sidestep.scripts.viewer.panels.moment import Curve, Pixels
+from sidestep.scripts.viewer.keys import Command, help_words, panel_of, typed
+from sidestep.scripts.viewer.panels.moment import Curve
 from sidestep.scripts.viewer.panels.registry import (
     PANELS,
     check_panels,
@@ -22,19 +19,15 @@ from sidestep.scripts.viewer.panels.registry import (
     switched,
 )
 from sidestep.scripts.viewer.session import Record, Session
+from sidestep.scripts.viewer.show import Show
 from sidestep.scripts.viewer.tally import Tally, total
 from sidestep.scripts.viewer.tiles import MOST_LANES, draw_lanes, lane_boxes
-from sidestep.scripts.viewer.window import REFRESH_RATE, open_window
 
-SPEEDS = (1, 2, 3, 5, 8, 12, 20, 30, 60, 120)
-"""Ticks a second to choose from."""
 HOLD_SECONDS, HOLD_TICKS = 0.8, 4
 """The last picture of an episode stays so long, whichever is shorter."""
-NOTICE_SECONDS = 4.0
-"""What has been done is said for so long."""
 
 
-class Screen:
+class Screen(Show):
     """Plays sessions at one pace, shows them, and does what keys and clicks ask for.
 
     Args:
@@ -60,21 +53,14 @@ class Screen:
         folder: Path = Path(),
     ) -> None:
         """Nothing is opened yet; `run` opens the window."""
-        if not speed > 0:
-            raise ValueError(f"speed: expected a positive number of ticks a second, got {speed}")
+        super().__init__(title, speed, folder)
         if not 1 <= len(sessions) <= MOST_LANES:
             raise ValueError(f"lanes: expected 1 to {MOST_LANES}, got {len(sessions)}")
-        self.sessions, self.window = list(sessions), Window(title)
-        self.speed, self.episodes = float(speed), episodes
+        self.sessions, self.episodes = list(sessions), episodes
         self.panels = set(check_panels(names(by_default=True) if panels is None else panels))
         self.chosen: int | None = 0 if len(sessions) == 1 else None
-        self.paused = self.helping = self.finished = False
-        self.typed: str | None = None
-        self.camera = Camera(folder)
         self._exposed: Record | None = None
-        self.changed = True
         self._resting = [0] * len(sessions)
-        self._due, self._notice, self._notice_left = 1 / self.speed, "", 0.0
 
     @property
     def session(self) -> Session:
@@ -88,90 +74,35 @@ class Screen:
 
     def run(self) -> Tally:
         """Show until the window is closed or the episodes are over; returns the score."""
-        open_window(self.window, *view.DEFAULT_SIZE)
-        clock, size = pygame.time.Clock(), None
-        while not self.finished and not self.window.closed:
-            self.handle(self.window.events())
-            self.advance(clock.tick(REFRESH_RATE) / 1000)
-            if self.changed or size != self.window.size:
-                self.changed, size = False, self.window.size
-                self.show()
-        self.window.close()
-        self.stop_recording()
+        self.show_until_closed()
         return self.tally
 
-    def handle(self, events: Sequence[pygame.Event]) -> None:
-        """Do what the events ask for."""
-        for event in events:
-            self.changed = True
-            if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
-                self.click(self.window.pixel(event.pos))
-            elif event.type == pygame.KEYDOWN and self.typed is not None:
-                self._type(event.key)
-            elif event.type == pygame.KEYDOWN and (panel := panel_of(event.key)) is not None:
-                self.switch(panel)
-            else:
-                command = command_of(event)
-                if command is not None:
-                    self.obey(command)
+    def press(self, key: int) -> bool:
+        """A key that switches a panel."""
+        panel = panel_of(key)
+        if panel is not None:
+            self.switch(panel)
+        return panel is not None
 
     def obey(self, command: Command) -> None:
         """Carry out one command."""
         match command:
-            case Command.FASTER:
-                self.speed = next((s for s in SPEEDS if s > self.speed), self.speed)
-            case Command.SLOWER:
-                self.speed = next((s for s in reversed(SPEEDS) if s < self.speed), self.speed)
-            case Command.FRAME:
-                self.save_frame()
-            case Command.RECORD:
-                self._record()
             case Command.ALL_PANELS:
                 self.panels = set() if self.panels >= set(names()) else set(names())
             case Command.LANES if len(self.sessions) > 1:
                 self.chosen = 0 if self.chosen is None else None
-            case Command.HELP:
-                self.helping = not self.helping
-            case Command.LEAVE:
-                self._leave()
-            case Command.QUIT:
-                self.finished = True
-            case _:
-                self._play(command)
-
-    def _play(self, command: Command) -> None:
-        """Carry out a command that moves the sessions."""
-        match command:
-            case Command.PAUSE:
-                self.paused = not self.paused
-            case Command.STEP:
-                self.paused = True
-                self.tick(resting=False)
-            case Command.BACK:
-                self.paused = True
-                self.back()
             case Command.NEXT:
                 self._each(lambda session: session.begin())
             case Command.AGAIN:
                 self._each(lambda session: session.begin(session.seed))
             case Command.SEED:
                 self.typed = ""
+            case _:
+                super().obey(command)
 
-    def advance(self, seconds: float) -> None:
-        """Play the ticks that are due when `seconds` have passed; time stands still in a pause."""
-        if self._notice_left > 0:
-            self._notice_left -= seconds
-            self.changed |= self._notice_left <= 0
-        if self.paused or self.helping or self.typed is not None:
-            return
-        self._due -= seconds
-        most = int(self.speed / REFRESH_RATE) + 1  # a slow machine plays slower, and never hangs
-        for _ in range(most):
-            if self._due > 0 or self.finished:
-                break
-            self.tick()
-            self._due += 1 / self.speed
-        self._due = max(self._due, 0.0)
+    def step(self) -> None:
+        """Play one tick without a rest at an episode's end."""
+        self.tick(resting=False)
 
     def tick(self, resting: bool = True) -> None:
         """Play one tick in every lane; ended ones rest a little, then begin the next episode.
@@ -196,7 +127,7 @@ class Screen:
                 self.say("the end of the replay   N: from its beginning   A: this episode again")
             else:
                 session.begin()
-        self._expose()
+        self.expose()
 
     def _is_over(self, session: Session) -> bool:
         """Whether as many episodes as were asked for are played, or all that there are."""
@@ -239,12 +170,10 @@ class Screen:
         """The line below the picture."""
         if self.typed is not None:
             return f"seed: {self.typed}_   Enter: play it   Esc: leave"
-        mark = "   REC" if self.camera.is_filming else ""
-        if self._notice_left > 0:
-            return self._notice + mark
-        pace = "paused" if self.paused else f"{self.speed:g} ticks/s"
+        if self.notice:
+            return self.notice + self.mark
         hint = "   click: one lane" if self.chosen is None else ""
-        return f"{self.words()}{hint}   {pace}{mark}   H: keys"
+        return f"{self.words()}{hint}   {self.pace}{self.mark}   H: keys"
 
     def words(self) -> str:
         """The score and the seed."""
@@ -256,18 +185,18 @@ class Screen:
             return f"{len(self.sessions)} lanes   {score}"
         return f"seed {self.session.seed}   {self.session.tally.status(tells)}"
 
-    def say(self, words: str) -> None:
-        """Show a notice in the status line for a while."""
-        self._notice, self._notice_left, self.changed = words, NOTICE_SECONDS, True
+    def help_words(self) -> tuple[str, ...]:
+        """What every key does."""
+        return help_words()
 
-    def show(self) -> None:
-        """Draw the present picture into the window."""
-        message = help_words() if self.helping else ()
-        self.window.paint(lambda surface: self.draw(surface, self.status(), message))
+    @property
+    def stem(self) -> str:
+        """A file name for the present tick."""
+        return self.session.stem
 
     def draw(self, surface: pygame.Surface, status: str, message: Sequence[str] = ()) -> None:
         """Draw the present picture onto a surface of any size."""
-        bright = self._notice_left > 0 or self.typed is not None
+        bright = self.is_bright
         if self.chosen is not None:
             moment = self.session.moment(self.panels)
             view.draw(surface, moment, self.panels, status, message, bright)
@@ -277,40 +206,19 @@ class Screen:
         captions = [f"seed {session.seed}" for session in self.sessions]
         draw_lanes(surface, moments, captions, shown, status, message, bright)
 
-    def picture(self, size: tuple[int, int] = view.DEFAULT_SIZE) -> Pixels:
-        """The present picture off screen, (H, W, 3), without help and notices."""
-        surface = pygame.Surface(size, 0, 32)
-        self.draw(surface, self.words())
-        return rendering.pixels(surface)
+    def begin_film(self) -> None:
+        """Take a film's first picture, whatever the last film showed."""
+        self._exposed = None
+        self.expose()
 
-    def save_frame(self) -> None:
-        """Write the present picture to a PNG, as large as the window."""
-        picture = self.picture(self.window.size or view.DEFAULT_SIZE)
-        self.say(self.camera.save(picture, self.session.stem))
-
-    def stop_recording(self) -> None:
-        """Write the film to a GIF; nothing when none is recorded."""
-        if self.camera.is_filming:
-            self.say(self.camera.stop(self.session.stem))
-
-    def _record(self) -> None:
-        """Begin a film, or end it."""
-        if self.camera.is_filming:
-            self.stop_recording()
-        else:
-            self.camera.start(min(self.speed, REFRESH_RATE / 2))
-            self._exposed = None
-            self._expose()
-
-    def _expose(self) -> None:
-        """Take the present picture into the film."""
+    def expose(self, hold: bool = False) -> None:
+        """Take the present picture into the film; an episode's last one stays longer, and once."""
         if self.camera.is_filming:
             over = self.chosen is not None and self.session.tally.over
             if over and self._exposed is self.session.now:
                 return  # its one picture stays for the whole rest
             self._exposed = self.session.now
-            if self.camera.expose(self.picture(), over):
-                self.stop_recording()
+            super().expose(hold or over)
 
     def _each(self, action: Callable[[Session], None]) -> None:
         """Do something with the lane that is looked into, or with all."""
@@ -318,16 +226,14 @@ class Screen:
             action(session)
         self._resting = [0] * len(self.sessions)
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Esc: out of the help, out of one lane, out of the window."""
-        if self.helping:
-            self.helping = False
-        elif self.chosen is not None and len(self.sessions) > 1:
+        if not self.helping and self.chosen is not None and len(self.sessions) > 1:
             self.chosen = None
         else:
-            self.finished = True
+            super().leave()
 
-    def _type(self, key: int) -> None:
+    def type(self, key: int) -> None:
         """A key while a seed is typed."""
         assert self.typed is not None
         self.typed, seed = typed(self.typed, key)

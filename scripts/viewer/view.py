@@ -4,7 +4,7 @@ No window, no loop: the same moment at the same size gives the same pixels.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import pygame
 from pygame import Rect
@@ -32,11 +32,23 @@ MOST_STACKED = 4
 """More panels than this stand in two columns."""
 
 
-class Frame(NamedTuple):
+class Weighted(Protocol):
+    """What `arranged` asks of a panel."""
+
+    @property
+    def weight(self) -> float:
+        """Its share of the height beside the main picture."""
+        ...
+
+
+P = TypeVar("P", bound=Weighted)
+
+
+class Frame(NamedTuple, Generic[P]):
     """Where everything lies in a picture."""
 
     board: Rect
-    panels: tuple[tuple[Panel, Rect], ...]
+    panels: tuple[tuple[P, Rect], ...]
     status: Rect
 
 
@@ -87,13 +99,18 @@ def draw(
 
 def arrange(
     width: int, height: int, moment: Moment, panels: Collection[str], with_status: bool = True
-) -> Frame:
+) -> Frame[Panel]:
     """Where board, panels and status line lie: panels on the right, in tall windows below."""
+    chosen = [p for p in PANELS if p.name in panels and p.draw is not None and p.applies(moment)]
+    return arranged(width, height, chosen, with_status)
+
+
+def arranged(width: int, height: int, chosen: list[P], with_status: bool = True) -> Frame[P]:
+    """Where the main picture, these panels and the status line lie."""
     pen = Pen.for_size(width, height)
     low = min(pen.px(STATUS), height - 1) if with_status else 0
     status = Rect(0, height - low, width, low)
     room = Rect(0, 0, width, height - low)
-    chosen = [p for p in PANELS if p.name in panels and p.draw is not None and p.applies(moment)]
     if not chosen or room.width < 200 or room.height < 120:
         return Frame(room, (), status)
     gap = pen.px(GAP)
@@ -111,7 +128,7 @@ def arrange(
     return Frame(board, tuple(_in_columns(chosen, side, pen)), status)
 
 
-def _stacked(chosen: list[Panel], side: Rect, pen: Pen) -> list[tuple[Panel, Rect]]:
+def _stacked(chosen: list[P], side: Rect, pen: Pen) -> list[tuple[P, Rect]]:
     """One below the other: each has room for a title and a line, the rest goes by weight."""
     gap = pen.px(GAP)
     head = min(pen.px(TITLE + 20), side.height // len(chosen) - gap)
@@ -125,13 +142,13 @@ def _stacked(chosen: list[Panel], side: Rect, pen: Pen) -> list[tuple[Panel, Rec
     return boxes
 
 
-def _in_columns(chosen: list[Panel], side: Rect, pen: Pen) -> list[tuple[Panel, Rect]]:
+def _in_columns(chosen: list[P], side: Rect, pen: Pen) -> list[tuple[P, Rect]]:
     """In two columns of about equal weight."""
     gap = pen.px(GAP)
     if len(chosen) == 1:
         return _stacked(chosen, side, pen)
     half = sum(panel.weight for panel in chosen) / 2
-    first: list[Panel] = []
+    first: list[P] = []
     while len(first) < len(chosen) - 1 and (
         not first or sum(p.weight for p in first) + chosen[len(first)].weight / 2 <= half
     ):
@@ -189,17 +206,29 @@ def draw_scene(
 
 def _draw_panel(surface: pygame.Surface, panel: Panel, moment: Moment, pen: Pen) -> None:
     """A panel's ground and title, and what it draws below."""
-    width, height = surface.get_size()
-    pygame.draw.rect(surface, GROUND, surface.get_rect(), border_radius=pen.px(8))
-    top, pad = pen.px(TITLE), pen.px(8)
-    middle = top / 2 + pen.px(1)
-    used = pen.text(surface, panel.title, (pad, middle), 18, palette.WHITE, room=width - 2 * pad)
-    if panel.note is not None:
-        room = width - 2 * pad - used - pen.px(10)
-        pen.text(surface, panel.note(moment), (width - pad, middle), 16, palette.DIM, 1, room)
-    body = Rect(pad, top, width - 2 * pad, height - top - pad)
-    if panel.draw is not None and body.width > 20 and body.height > 8:
+    draw_ground(surface, panel.title, "" if panel.note is None else panel.note(moment), pen)
+    body = body_of(surface.get_rect(), pen)
+    if panel.draw is not None and body is not None:
         panel.draw(surface.subsurface(body), moment, pen)
+
+
+def body_of(box: Rect, pen: Pen) -> Rect | None:
+    """What is left of a panel's box below its title; None where there is no room."""
+    top, pad = pen.px(TITLE), pen.px(8)
+    body = Rect(box.left + pad, box.top + top, box.width - 2 * pad, box.height - top - pad)
+    return body if body.width > 20 and body.height > 8 else None
+
+
+def draw_ground(surface: pygame.Surface, title: str, note: str, pen: Pen) -> None:
+    """A panel's ground and title, and words beside it."""
+    width = surface.get_width()
+    pygame.draw.rect(surface, GROUND, surface.get_rect(), border_radius=pen.px(8))
+    pad = pen.px(8)
+    middle = pen.px(TITLE) / 2 + pen.px(1)
+    used = pen.text(surface, title, (pad, middle), 18, palette.WHITE, room=width - 2 * pad)
+    if note:
+        room = width - 2 * pad - used - pen.px(10)
+        pen.text(surface, note, (width - pad, middle), 16, palette.DIM, 1, room)
 
 
 def draw_status(surface: pygame.Surface, words: str, pen: Pen, bright: bool = False) -> None:
