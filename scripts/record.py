@@ -23,6 +23,7 @@ EXAMPLES = """\
   sidestep record runs/gru --out faults.mp4 --pick worst --episodes 3 --panels values regret
   sidestep record runs/crossing --env-kwargs split=test --out test.gif
   sidestep record runs/gru --out glance.png --seed 7 --tick 6 --size 1600x1120
+  sidestep record runs/lstm --set f=0 --panels units gates --out forgets.gif
   sidestep record --optimum --env sidestep/Crossing-v0 --out optimum.gif"""
 
 LEAST_FPS, MOST_FPS = 0.1, (120, 50)
@@ -116,7 +117,8 @@ def record(options: Options) -> None:
     frames = f"{count} frame{'s' * (count > 1)}"
     if count == MOST_FRAMES:
         frames += " (a GIF takes no more)"
-    say(f"{options.out}: {frames} of {words}{players.place}, {size:.2f} MB")
+    forced = f", forced {players.forcing}" if players.forcing else ""
+    say(f"{options.out}: {frames} of {words}{players.place}{forced}, {size:.2f} MB")
 
 
 def knows(options: Options) -> bool:
@@ -191,7 +193,7 @@ def first_failure(session: Session, seeds: Iterable[int]) -> int | None:
 
 def shots_of(session: Session, seeds: list[int], options: Options) -> Iterator[Shot]:
     """Every tick of the episodes, one after the other; of a PNG the one that is asked for."""
-    screen = Screen([session], panels=options.panels)
+    screen = Screen([session], panels=options.shown())
     for seed in seeds:
         session.begin(seed)
         while True:
@@ -211,7 +213,7 @@ def side_by_side(sessions: list[Session], options: Options) -> Iterator[Shot]:
 
     Of a PNG the last tick, or the one that is asked for.
     """
-    screen = Screen(sessions, speed=options.fps, panels=options.panels)
+    screen = Screen(sessions, speed=options.fps, panels=options.shown())
     for number in itertools.count():
         over = min(session.tally.episodes for session in sessions) >= options.episodes
         ends = over if options.tick is None else number == options.tick

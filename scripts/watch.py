@@ -14,6 +14,7 @@ EXAMPLES = """\
   sidestep watch runs/gru
   sidestep watch runs/gru --fps 12 --seed 3 --panels values units gates
   sidestep watch runs/gru --sampled --lanes 16
+  sidestep watch runs/gru --set z=1
   sidestep watch runs/crossing --env-kwargs split=test
   sidestep watch --optimum --env sidestep/Crossing-v0"""
 
@@ -53,7 +54,7 @@ def watch(options: Options) -> None:
             title=f"sidestep watch: {players.title}",
             speed=options.fps,
             episodes=options.episodes,
-            panels=options.panels,
+            panels=options.shown(),
         )
         tally = screen.run()
     finally:

@@ -46,6 +46,8 @@ class Forcing:
     convention: Convention = "keeps"
     layer: int | None = None
     """Which of several layers, from 0."""
+    in_last: bool = True
+    """Whether that is the last layer, which a viewer looks into."""
 
     @classmethod
     def of(
@@ -109,6 +111,15 @@ class Forcing:
         forced = copy.deepcopy(agent)
         forced.network.memory = force_gates(memory, self.values, **self.options)
         return forced
+
+    def statement(self) -> str:
+        """What is forced and what comes of it, in a line; "" where nothing is."""
+        if not self:
+            return ""
+        where = "" if self.layer is None else f" in layer {self.layer}"
+        counted = " (z updates)" if "z" in self.values and self.convention == "updates" else ""
+        meaning = self.meaning()
+        return f"forced {self}{counted}{where}" + (f": {meaning}" if meaning else "")
 
     def meaning(self) -> str:
         """What comes of it, in words; "" where there is nothing plain to say."""

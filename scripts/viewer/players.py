@@ -1,7 +1,7 @@
 """Who acts and where, by the flags of `watch` and `record`: a run's agent, or the optimum."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -16,6 +16,7 @@ from sidestep.agents.environments import check_spaces
 from sidestep.agents.player import Player
 from sidestep.agents.runs import read_checkpoint
 from sidestep.scripts.shared.console import warn
+from sidestep.scripts.shared.forcing import Convention, Forcing, memory_of
 from sidestep.scripts.shared.modules import import_noted
 from sidestep.scripts.viewer.controllers import OptimalController
 from sidestep.scripts.viewer.env_pictures import make_drawn, warm_up
@@ -64,6 +65,13 @@ class Flags:
     """What a command line may offer for a field."""
     panels: tuple[str, ...] = field(default_factory=partial(names, by_default=True))
     """What is shown; in a window, at first."""
+    forced: Annotated[tuple[str, ...], tyro.conf.arg(name="set", metavar="GATE=VALUE ...")] = ()
+    """Gates of the agent's memory that are held at a value from 0 to 1: f, i, o of an LSTM, r, z of
+    a GRU. Their panel is on unless --panels says otherwise."""
+    convention: Convention = "keeps"
+    """What an open z of a GRU does, here and in its panel: it keeps the past, or it updates it."""
+    layer: int | None = None
+    """Of a memory of several layers the one whose gates are forced, from 0; the last is shown."""
 
     def __post_init__(self) -> None:
         """Raise ValueError where it is not said who acts, or where a flag would do nothing."""
@@ -82,6 +90,21 @@ class Flags:
         if self.seed is not None and self.seed < 0:
             raise ValueError(f"seed: expected a non-negative integer, got {self.seed}")
         check_panels(self.panels)
+        if self.forced and (self.optimum or replayed):
+            got = self.run if replayed else "the optimum"
+            raise ValueError(f"set: expected an agent's run beside it, got {got}")
+        if self.layer is not None and not self.forced:
+            raise ValueError(f"layer: expected gates to force (--set) beside it, got {self.layer}")
+        self.forcing()
+
+    def forcing(self) -> Forcing:
+        """The gates that are forced."""
+        return Forcing.of(self.forced, self.convention, self.layer)
+
+    def shown(self) -> tuple[str, ...]:
+        """The panels that are on: where gates are forced and none were chosen, theirs too."""
+        chosen = self.panels != names(by_default=True)
+        return self.panels if chosen or not self.forced else (*self.panels, "gates")
 
 
 class Players:
@@ -112,6 +135,8 @@ class Players:
         """In words where a run is shown, if not in its own env."""
         self.replay: Replay | None = None
         """What is played again, in one session; nobody else acts then."""
+        self.forcing = Forcing({})
+        """Of the agent's gates."""
         self._envs: list[gym.Env[Any, Any]] = []
 
     @classmethod
@@ -146,7 +171,14 @@ class Players:
         where = run.env.elsewhere(flags.env, flags.env_kwargs)
         title = f"{flags.run.name} ({agent.name})"
         greedy = not flags.sampled
+        forcing = flags.forcing()
+        if forcing or forcing.convention != "keeps":
+            top = memory_of(agent).num_layers - 1
+            forcing = replace(forcing, in_last=forcing.layer in (None, top))
+            agent = forcing.applied(agent)
+        title += f", {forcing}" if forcing else ""
         players = cls(where, agent, title, greedy, run.agent.discount, curve)
+        players.forcing = forcing
         players.move_from(run.env)
         return players
 
@@ -187,7 +219,8 @@ class Players:
                     known = self.agent.observation_space, self.agent.action_space
                     warn(check_spaces(env, *known, self.config.in_words()))
                 policy = Player(self.agent, self.greedy)
-            made.append(Session(env, policy, first + lane, lanes, exact, self.curve))
+            session = Session(env, policy, first + lane, lanes, exact, self.curve, self.forcing)
+            made.append(session)
         return made
 
     @property

@@ -182,7 +182,8 @@ class Screen(Show):
         if self.chosen is None:
             played, tally = f"episodes {self.tally.episodes}", self.tally
             score = f"successes {tally.successes}/{tally.episodes}" if tells else played
-            return f"{len(self.sessions)} lanes   {score}"
+            forced = f"   forced {self.session.forcing}" if self.session.forcing else ""
+            return f"{len(self.sessions)} lanes   {score}{forced}"
         return f"seed {self.session.seed}   {self.session.tally.status(tells)}"
 
     def help_words(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from sidestep.agents.insight import Impression
 from sidestep.envs import MovingObstaclesEnv, Scene
 from sidestep.envs.drawing.sight import Sight
 from sidestep.envs.world import State
+from sidestep.scripts.shared.forcing import Forcing
 from sidestep.scripts.viewer.controllers import controller_of
 from sidestep.scripts.viewer.env_pictures import picture_of, time_limit
 from sidestep.scripts.viewer.exact_values import ExactValues
@@ -70,6 +71,7 @@ class Session:
         stride: between the seeds of episodes.
         exact: knows what actions cost; None: regret is not shown.
         curve: a learning curve to show; may be replaced at any time.
+        forcing: the gates of the policy that are held at a value, and how z is counted.
 
     Attributes:
         info: what came with the last tick that was played.
@@ -86,12 +88,14 @@ class Session:
         stride: int = 1,
         exact: ExactValues | None = None,
         curve: Curve | None = None,
+        forcing: Forcing | None = None,
     ) -> None:
         """Begin the first episode, and let the controller choose its first action."""
         if env.render_mode != "rgb_array":
             raise ValueError(f"env: expected render_mode 'rgb_array', got {env.render_mode!r}")
         self.env, self.controller = env, controller_of(policy, env)
         self.stride, self.exact, self.curve = stride, exact, curve
+        self.forcing = Forcing({}) if forcing is None else forcing
         world = env.unwrapped
         self.world = world if isinstance(world, MovingObstaclesEnv) else None
         self.limit = time_limit(env)
@@ -169,7 +173,10 @@ class Session:
         episode = [record for record in self.history if record.episode is now.episode]
         ticks = max((panel.ticks for panel in wants), default=0)
         seen = [record.impression for record in episode if record.impression is not None]
-        insights = tuple(impression.insight for impression in seen[max(0, len(seen) - ticks) :])
+        insights = tuple(
+            self.forcing.shown(impression.insight)
+            for impression in seen[max(0, len(seen) - ticks) :]
+        )
         regrets: tuple[float, ...] = ()
         if self.exact is not None and any(panel.regrets for panel in wants):
             regrets = tuple(self._regret(r) for r in episode if r.action is not None)
@@ -192,6 +199,8 @@ class Session:
             cells=cells,
             trail=tuple(trail),
             curve=self.curve,
+            forced=self.forcing.values if self.forcing.in_last else {},
+            statement=self.forcing.statement(),
         )
 
     def _note(self, episode: Episode, tick: int, obs: Any, action: int | None) -> None:

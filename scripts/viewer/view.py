@@ -86,6 +86,11 @@ def draw(
     surface.fill(palette.NIGHT)
     width, height = surface.get_size()
     pen = Pen.for_size(width, height)
+    low = pen.px(STATUS)
+    if moment.statement and height > 4 * low:
+        draw_status(surface.subsurface((0, height - low, width, low)), moment.statement, pen, True)
+        surface = surface.subsurface((0, 0, width, height - low))
+        height -= low
     frame = arrange(width, height, moment, panels, bool(status))
     if frame.board.width > 1 and frame.board.height > 1:
         draw_board(surface.subsurface(frame.board), moment, panels, pen)

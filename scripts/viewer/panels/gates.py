@@ -18,6 +18,11 @@ def note(moment: Moment) -> str:
     return "blue shut, yellow open"
 
 
+def _draw_mark(surface: pygame.Surface, box: pygame.Rect, pen: Pen) -> None:
+    """A frame round a gate that is forced."""
+    pygame.draw.rect(surface, palette.ORANGE, box, pen.px(2))
+
+
 def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
     """A picture for each gate, a row for each unit, a column for each tick."""
     assert moment.insight is not None
@@ -28,8 +33,12 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
     for number, (letter, now) in enumerate(gates):
         left = round(number * (wide + gap))
         name = f"{letter}: {means[number]}" if means else letter
+        forced = moment.forced.get(letter)
         words = f"{name} {float(np.mean(now)):.2f}"
-        pen.text(surface, words, (left, label / 2), 15, palette.WHITE, room=wide)
+        if forced is not None:
+            words = f"{letter}={forced:g} forced"
+        colour = palette.WHITE if forced is None else palette.ORANGE
+        pen.text(surface, words, (left, label / 2), 15, colour, room=wide)
         box = pygame.Rect(left, label, round(wide), height - label)
         rows = [insight.gates[number][1] for insight in moment.insights if insight.gates]
         pygame.draw.rect(surface, palette.NIGHT, box)
@@ -37,3 +46,5 @@ def draw(surface: pygame.Surface, moment: Moment, pen: Pen) -> None:
         filled = round(box.width * table.shape[1] / WINDOW)
         place = pygame.Rect(box.right - filled, box.top, filled, box.height)
         pen.image(surface, sequential(table), place)
+        if forced is not None:
+            _draw_mark(surface, box, pen)

@@ -4,6 +4,7 @@ Axis letters: A actions, K ticks, (H, W) rows and columns of a level.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,6 +88,10 @@ class Moment(NamedTuple):
     trail: tuple[Cell, ...] = ()
     """Where the agent was in this episode, the present cell last."""
     curve: Curve | None = None
+    forced: Mapping[str, float] = MappingProxyType({})
+    """Gates that are held at a value, by their letter."""
+    statement: str = ""
+    """What stands below everything, where the agent does not act as it was trained."""
 
     @property
     def insight(self) -> Insight | None:
