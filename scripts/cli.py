@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+from sidestep.scripts.shared.uncompiled import leave_uncompiled, plays_uncompiled
 from sidestep.scripts.shared.words import listed, run_named, tell
 
 COMMANDS = {
@@ -12,6 +13,7 @@ COMMANDS = {
     "table": "the figures of any runs in one table, or as CSV",
     "watch": "see a trained run, or the optimum, act in a window, and why",
     "record": "what watch shows, as a GIF, a film or a picture",
+    "examples": "the trained runs that come with the package; pack one of yours",
     "play": "cross the world yourself, with the arrow keys",
     "solve": "the exact optimum of a world: figures, values, policy",
     "levels": "draw and describe the named levels",
@@ -66,6 +68,8 @@ def _main(args: list[str]) -> None:
 
         tell(f"sidestep {version('sidestep')}")
         return
+    if plays_uncompiled(args):
+        leave_uncompiled()
     run_named("sidestep", args, COMMANDS, "a command", usage(), "sidestep.scripts")
 
 

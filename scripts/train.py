@@ -59,6 +59,7 @@ from sidestep.scripts.studies.run import (
 from sidestep.scripts.studies.seeds import Study, make_runs, seeds_of
 from sidestep.scripts.viewer.live import LiveFeed
 from sidestep.sequence.fitting.folder import writing
+from sidestep.sequence.fitting.stripped import check_goes_on
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,7 @@ def resume(options: ResumeOptions) -> None:
     """Go on with a run."""
     import_noted(options.run)
     read_config(options.run, options.modules)  # before a lock is put into what is no run's folder
+    check_goes_on(options.run)
     with writing(options.run) if launched()[0] == 0 else nullcontext():
         _resume(options)
 

@@ -86,6 +86,7 @@ ORDER = {
         "table",
         "watch",
         "record",
+        "examples",
         "play",
         "sweeps",
         "sweep",
@@ -238,7 +239,11 @@ def test_wheel_holds_the_package_only(tmp_path: Path) -> None:
     typed = {f"sidestep/{package}/py.typed" for package in PACKAGES}
     maps = {f"sidestep/{name(path)}" for path in (ROOT / "envs" / "levels").glob("*.txt")}
     assert len(maps) > 11
-    data = {"sidestep/scripts/data/sunspots.csv", "sidestep/scripts/data/chat.tsv"}
+    folder = ROOT / "scripts" / "data"
+    runs = (path for path in (folder / "examples").rglob("*") if path.is_file())
+    files = [folder / "sunspots.csv", folder / "chat.tsv", *runs]
+    data = {f"sidestep/{name(path)}" for path in files}
+    assert len(data) > 10
     assert {path for path in held if path.startswith("sidestep/")} == python | typed | maps | data
 
 

@@ -2,16 +2,21 @@
 
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sidestep.scripts import cli
+from sidestep.scripts.cli import COMMANDS
+
 from .extending.registries import kept
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agents", "envs", "scripts", "sequence")
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")])
+READMES = [ROOT / "README.md", ROOT / "README.ko.md"]
+PAGES = sorted([*READMES, *(ROOT / "docs").glob("**/*.md")])
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```", re.M | re.S)
 EXERCISE = "exercise"
 """The word after python of a signature that the reader fills; tests/test_course.py knows them."""
@@ -93,3 +98,60 @@ def test_what_is_told_to_install_can_be_installed() -> None:
     assert told <= extras.keys() and {"text", "video", "dev"} <= told
     used = told | {"bench", "tensorboard"}
     assert extras.keys() == used, "an extra that no page tells of"
+
+
+def held(page: Path) -> dict[str, list[Any]]:
+    """What a README says in no language: code, commands, links, figures, the table's numbers."""
+    text = page.read_text(encoding="utf-8")
+    code = re.findall(r"^```(.*?)^```", text, re.M | re.S)
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    rows = [line for line in prose.splitlines() if line.startswith("|")]
+    return {
+        "code": code,
+        "spans": sorted(re.findall(r"`([^`]+)`", prose)),
+        "links": sorted(t for t in re.findall(r"\]\(([^)]+)\)", prose) if "README" not in t),
+        "headings": re.findall(r"^#+ ", prose, re.M),
+        "cells": [re.findall(r"\d[\d,.]*", line) for line in rows],
+        "columns": [line.count("|") for line in rows],
+        "numbers": sorted(Counter(re.findall(r"\d[\d,]*(?:\.\d+)?", prose)).items()),
+    }
+
+
+def test_both_readmes_say_the_same() -> None:
+    """In Korean as in English; whoever changes one of them is told what the other lacks."""
+    english, korean = (held(page) for page in READMES)
+    for what, found in english.items():
+        assert korean[what] == found, what
+    assert len(english["code"]) >= 4 and len(english["links"]) > 15 and len(english["cells"]) > 6
+    tops = [page.read_text(encoding="utf-8").splitlines()[2] for page in READMES]
+    assert tops == ["English | [한국어](README.ko.md)", "[English](README.md) | 한국어"]
+    hangul = re.findall(r"[가-힣]", READMES[1].read_text(encoding="utf-8"))
+    assert len(hangul) > 1000
+
+
+def commands_in(page: Path) -> list[str]:
+    """Every `sidestep` command of a page, in blocks and in text."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```bash\n(.*?)^```", text, re.M | re.S)
+    spans = re.findall(r"`(sidestep [^`]+)`", text)
+    lines = [part.strip() for block in blocks for part in re.split(r"&&|\n", block)]
+    return [line for line in [*lines, *spans] if line.startswith("sidestep ")]
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.name)
+def test_commands_of_the_readme_are_there(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each word is a command, and each flag stands in its help."""
+    found = commands_in(page)
+    assert len(found) >= 10
+    for line in found:
+        words = line.split()[1:]
+        for command in [word for word in words if word != "|"] if "|" in words else words[:1]:
+            assert command in COMMANDS, line
+        flags = [word for word in words if word.startswith("--")]
+        if flags:
+            positional = words[: next(n for n, word in enumerate(words) if word.startswith("--"))]
+            with pytest.raises(SystemExit):
+                cli.main([*positional, "--help"])
+            shown = capsys.readouterr().out
+            for flag in flags:
+                assert re.search(rf"{flag}\b", shown), f"{line}: {flag}"

@@ -18,6 +18,7 @@ from sidestep.scripts.sequences.lm_task import (
 from sidestep.scripts.sequences.painted import as_figure, as_html, in_terminal, lacking, scaled
 from sidestep.scripts.shared.console import check_folder, console, say, table
 from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.examples import pictures_of
 from sidestep.scripts.shared.fonts import missing_words
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.fitting.fitted import read_run
@@ -143,7 +144,7 @@ def _found(activations: torch.Tensor, text: str, options: PaintOptions) -> list[
 def _write(options: PaintOptions, unit: int, text: str, values: list[float], name: str) -> None:
     """Terminal, page and picture."""
     console.print(in_terminal(text, values))
-    picture = options.out or options.run / f"painted-{unit}.png"
+    picture = options.out or pictures_of(options.run) / f"painted-{unit}.png"
     page = picture.with_suffix(".html")
     write_atomically(page, as_html(text, values, name).encode())
     save_figure(as_figure(text, values, name), picture)

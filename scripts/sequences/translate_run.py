@@ -30,6 +30,7 @@ from sidestep.scripts.sequences.translate_search import (
 from sidestep.scripts.sequences.translate_task import Run, corpus_again, decode, load_translator
 from sidestep.scripts.shared.console import check_folder, console, table
 from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.examples import pictures_of
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.limits import MANY, at_least, check_fields
 from sidestep.sequence.models.beams import Hypothesis
@@ -120,7 +121,7 @@ def run(options: RunOptions) -> list[list[Hypothesis]]:
             console.print(attention_text(look, console.width))
             looks.append(look)
     if looks:
-        path = options.figure or options.run / "translation.png"
+        path = options.figure or pictures_of(options.run) / "translation.png"
         title = f"{options.run.name}: attention, {options.how.search}"
         save_figure(attention_figure(looks[:DRAWN], title), path)
         tell_font(token for look in looks[:DRAWN] for token in (*look.source, *look.target))

@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
@@ -25,21 +24,15 @@ from rich.progress import (
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
-from tyro.constructors import (
-    ConstructorRegistry,
-    PrimitiveConstructorSpec,
-    PrimitiveTypeInfo,
-)
 
+from sidestep.scripts.shared.examples import examples_note, with_examples
 from sidestep.scripts.shared.modules import import_modules, import_noted, without_modules
+from sidestep.scripts.shared.numbers import numbers
+from sidestep.scripts.shared.numbers import whole_number as whole_number
 from sidestep.scripts.shared.words import did_you_mean as did_you_mean
 from sidestep.scripts.shared.words import first_word
 
 T = TypeVar("T")
-
-MOST_DIGITS = 100
-"""Of a whole number given as a power of ten."""
-
 
 UNSEEN = {
     **{code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\t\n"},
@@ -134,7 +127,8 @@ def parse(
     import_modules(args)
     if "modules" not in config.__dataclass_fields__:  # type: ignore[attr-defined]
         args = without_modules(args)
-    description = (config.__doc__ or "").strip()
+    args = with_examples(args, config)
+    description = (config.__doc__ or "").strip() + examples_note(config)
     examples = examples() if callable(examples) else examples
     said = io.StringIO()
     try:
@@ -145,7 +139,7 @@ def parse(
                 description=f"{description}\n\nExamples:\n{examples}",
                 args=args,
                 default=tyro.MISSING_NONPROP if default is None else default,
-                registry=_numbers(),
+                registry=numbers(),
             )
     except BrokenPipeError:  # nobody reads the help
         raise SystemExit(0) from None
@@ -254,52 +248,6 @@ def _dataclasses_in(config: type[Any]) -> set[type[Any]]:
 def some_of(names: Iterable[str]) -> Any:
     """How `--help` shows a flag that takes some of these names, for `Annotated`."""
     return tyro.conf.arg(metavar=f"[{{{','.join(names)}}} ...]")
-
-
-def _numbers() -> ConstructorRegistry:
-    """How numbers are read: whole ones as 100000, 100_000 and 1e5, and errors in plain words."""
-    registry = ConstructorRegistry()
-
-    @registry.primitive_rule
-    def rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
-        if info.type not in (int, float):
-            return None
-        read, name = (whole_number, "INT") if info.type is int else (_real_number, "FLOAT")
-        return PrimitiveConstructorSpec(
-            nargs=1,
-            metavar=name,
-            instance_from_str=lambda words: read(words[0]),
-            is_instance=lambda value: isinstance(value, int | info.type),
-            str_from_instance=lambda value: [str(value)],
-        )
-
-    return registry
-
-
-def whole_number(word: str) -> int:
-    """A whole number from a word, in powers of ten too: `1e5`.
-
-    Raises:
-        ValueError: none, or one with a fraction.
-    """
-    try:
-        return int(word)
-    except ValueError:
-        pass
-    try:
-        number = Decimal(word.replace("_", ""))
-        if abs(number.adjusted()) < MOST_DIGITS and number == number.to_integral_value():
-            return int(number)
-    except ArithmeticError:
-        pass
-    raise ValueError(f"expected a whole number, got {word!r}")
-
-
-def _real_number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        raise ValueError(f"expected a number, got {word!r}") from None
 
 
 BOX = str.maketrans({chr(code): "-" for code in range(0x2500, 0x2580)} | {"\u2502": "|"})

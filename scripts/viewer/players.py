@@ -80,7 +80,10 @@ class Flags:
         if replayed and self.lanes > 1:
             raise ValueError(f"lanes: expected 1 for a replay, got {self.lanes}")
         if self.run is None and not self.optimum:
-            raise ValueError("run: expected a run's folder, or --optimum, got neither")
+            raise ValueError(
+                "run: expected a run's folder, or --optimum, got neither; `--example glimpse-gru` "
+                "shows one that comes with the package"
+            )
         if replayed and (self.env is not None or self.env_kwargs):
             raise ValueError(
                 f"env: expected none beside {self.run}, which is shown in its own world"

@@ -30,6 +30,7 @@ from .fitter import FittingConfig, load_module
 from .folder import check_run, check_there, create_folder, digest_of, read_settings, writing
 from .records import build_config, entries, read_record, shown
 from .stored import check_course
+from .stripped import check_goes_on
 
 
 def facts_of(record: dict[str, Any]) -> dict[str, Any]:
@@ -83,6 +84,7 @@ def resumed(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
         BlockingIOError: another process is writing to it.
     """
     read_run(folder, kind)  # before a lock is put into what is no run's folder
+    check_goes_on(folder)
     with writing(folder):
         yield read_run(folder, kind)
 

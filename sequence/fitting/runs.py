@@ -18,6 +18,7 @@ from .checkpoint import remove_checkpoint, remove_leftovers, save_checkpoint
 from .folder import writing
 from .log import RunLog
 from .stored import check_course, check_tensors
+from .stripped import check_whole
 
 
 class Every:
@@ -222,6 +223,7 @@ class RunLoop(ABC):
             ValueError: tensors or facts that no such training writes; nothing was changed.
             BlockingIOError: another process writes to the folder; likewise.
         """
+        check_whole(facts, str(self.folder))
         check_course(facts, self.clock)
         self.log.position()
         self._check(tensors, facts)
