@@ -211,7 +211,7 @@ def _evaluate_lengths(options: EvaluateOptions) -> list[Measured]:
         options.runs, options.checkpoint, how, options.pairs, options.file
     )
     console.print(lengths_table(task, measured))
-    path = options.figure or options.runs[0] / BY_LENGTH
+    path = options.figure or pictures_of(options.runs[0]) / BY_LENGTH
     save_figure(lengths_figure(task, measured, how.search), path)
     console.say(f"Right answers over length: {path}")
     _write(options.out, lengths_record(task, measured, how))
