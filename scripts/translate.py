@@ -31,6 +31,7 @@ from sidestep.scripts.sequences.translate_task import (
     record_of,
     run_of,
 )
+from sidestep.scripts.sequences.translate_watch import WatchOptions, watch
 from sidestep.scripts.shared.console import command_of_actions, console, table
 from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.loop_bar import leave
@@ -43,6 +44,7 @@ EXAMPLES = """\
   sidestep translate train
   sidestep translate train --task dates --out runs/dates
   sidestep translate run runs/dates "2021년 3월 4일" "the 4th of March 2021" --search beam
+  sidestep translate watch runs/korean "수지가 어제 책을 읽었다." --out steps.gif
   sidestep translate train pairs.tsv --swap --attention general --out runs/pairs
   sidestep translate evaluate runs/pairs --search beam --beam-width 5
   sidestep translate evaluate runs/narrow runs/wide --by-length
@@ -154,6 +156,7 @@ ACTIONS: dict[str, tuple[Any, Callable[[Any], object]]] = {
     "resume": (ResumeOptions, resume),
     "run": (translate_run.RunOptions, translate_run.run),
     "evaluate": (translate_run.EvaluateOptions, translate_run.evaluate),
+    "watch": (WatchOptions, watch),
     "chat": (ChatOptions, chat),
 }
 main = command_of_actions("translate", ACTIONS, EXAMPLES)

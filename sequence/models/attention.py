@@ -223,7 +223,7 @@ class Attention(nn.Module):
                 f"expected a position for the monotonic window only, got {position!r} for "
                 f"{self.window}"
             )
-        scores = self._scores(query, memory)  # (..., B, T)
+        scores = self.scores(query, memory)  # (..., B, T)
         valid = memory.valid.expand(scores.shape)
         if self.window == "global":
             weights = masked_softmax(scores, valid)
@@ -232,8 +232,8 @@ class Attention(nn.Module):
         context = torch.einsum("...bt,btm->...bm", weights, memory.values)
         return Attended(context, weights if return_weights else None)
 
-    def _scores(self, query: Tensor, memory: ProjectedMemory) -> Tensor:
-        """(..., B, T)."""
+    def scores(self, query: Tensor, memory: ProjectedMemory) -> Tensor:
+        """Score queries (..., B, Q) against every position, padding too: (..., B, T)."""
         if self.score == "location":
             scores = linear(query, self._weight("query_weight"))
             return scores[..., : memory.keys.shape[1]]

@@ -253,7 +253,7 @@ def test_wrong_flags_and_texts(
     run: Path, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for words, message in (
-        ("", "expected an action (train, resume, run, evaluate, chat), got none"),
+        ("", "expected an action (train, resume, run, evaluate, watch, chat), got none"),
         ("learn", "got 'learn'"),
         ("train --task letters", "task"),
         ("train --swap", "swap: expected a file of pairs, got none"),
