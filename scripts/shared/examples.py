@@ -61,6 +61,30 @@ EXAMPLES = {
             0.9966,
             GOAL,
         ),
+        Example(
+            "tmaze",
+            "REINFORCE with a GRU keeps a sign in mind along a corridor, and turns by it there",
+            "train reinforce --env sidestep/TMaze-v0 --memory gru",
+            "watch --example tmaze",
+            1.0,
+            "{:.1%} of 100 fresh episodes reach the goal",
+        ),
+        Example(
+            "topics",
+            "An LSTM writes in the manner of Python's own pages, letter by letter",
+            "lm train --hidden-size 128 --embedding-size 32",
+            'lm sample --example topics --prompt "The value"',
+            1.454,
+            "{:.3f} nats per character of held-out text",
+        ),
+        Example(
+            "korean",
+            "A GRU with attention turns Korean sentences into English, word by word",
+            "translate train --hidden-size 96 --embedding-size 32",
+            'translate run --example korean "수지가 어제 도서관에서 책을 읽었다."',
+            1.0,
+            "{:.1%} of 500 sentences never seen come out exactly",
+        ),
     )
 }
 """By name, in the order in which they are told."""
