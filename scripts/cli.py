@@ -23,6 +23,7 @@ COMMANDS = {
     "lm": "a character language model: train it, let it write, look into its units",
     "translate": "sequence to sequence: train, translate with beams, see the attention",
     "gates": "force the gates of a cell, and see what is forgotten",
+    "check": "your own functions of the course's exercises, beside ours",
     "gradients": "draw how gradients fade and grow through recurrent cells",
 }
 

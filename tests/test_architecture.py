@@ -72,6 +72,7 @@ ORDER = {
         "studies",
         "benches",
         "gating",
+        "course",
         "shapes",
         "watching",
         "gates",
@@ -91,6 +92,7 @@ ORDER = {
         "sweeps",
         "sweep",
         "bench",
+        "check",
         "cli",
     ),
 }

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sidestep.scripts.course.chapters import CHAPTERS as EXERCISES
+
 COURSE = Path(__file__).resolve().parents[1] / "docs" / "course"
 PAGES = [page.name for page in sorted((COURSE / "en").glob("*.md"))]
 CHAPTERS = [name for name in PAGES if name != "index.md"]
@@ -76,6 +78,18 @@ def test_a_chapter_has_every_part_in_order(name: str) -> None:
     assert found["equations"] and found["figures"]
     assert found["answers"] == [f"../answers/{name[:2]}.py"]
     assert {kind for kind, _, _ in fences(read("en", name))} == {"python", "bash"}
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_asks_for_what_is_checked(name: str, language: str) -> None:
+    number, text = name[:2], read(language, name)
+    chapter = EXERCISES[number]
+    title = chapter.title if language == "en" else chapter.korean
+    asked = [code for _, word, code in FENCE.findall(text) if word.strip() == "exercise"]
+    assert text.startswith(f"# {title}\n")
+    assert asked == [exercise.skeleton() for exercise in chapter.exercises]
+    assert f"\nsidestep check {number} {chapter.file}\n" in text
 
 
 ROW = re.compile(r"^\| (\d{3}) ([^|]*) \| (.*?) \| (\[.*?\)) \| (?:`(.*)`)? ?\|$", re.M)
