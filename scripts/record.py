@@ -1,16 +1,20 @@
-"""`sidestep record`: what `sidestep watch` shows, as a GIF, a film or a picture."""
+"""`sidestep record`: what `sidestep watch` shows, as a page, a GIF, a film or a picture."""
 
 import itertools
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
 import torch
 
 from sidestep.agents.acting.infos import read_flag
-from sidestep.scripts.shared.console import command, progress, say
+from sidestep.scripts.shared.console import command, progress, say, warn
+from sidestep.scripts.shared.examples import FLAG, FOLDER
 from sidestep.scripts.viewer.env_pictures import off_screen
+from sidestep.scripts.viewer.facts import facts_of, shows_probabilities
+from sidestep.scripts.viewer.page import ADVICE, LARGEST, page_of
 from sidestep.scripts.viewer.panels.registry import names
 from sidestep.scripts.viewer.players import Flags, Players
 from sidestep.scripts.viewer.recording import MOST_FRAMES, Shot, check_target, write_film
@@ -20,6 +24,7 @@ from sidestep.sequence.limits import COUNT, check_fields
 
 EXAMPLES = """\
   sidestep record runs/gru --out gru.gif
+  sidestep record runs/gru --out gru.html
   sidestep record runs/gru --out faults.mp4 --pick worst --episodes 3 --panels values regret
   sidestep record runs/crossing --env-kwargs split=test --out test.gif
   sidestep record runs/gru --out glance.png --seed 7 --tick 6 --size 1600x1120
@@ -37,7 +42,7 @@ class Options(Flags):
     """Record an agent's episodes, off screen."""
 
     out: Path = field(kw_only=True)
-    """The file to write: .gif, .mp4 (with the extra video) or .png."""
+    """The file to write: .html (a page with a player), .gif, .mp4 (by the extra video) or .png."""
     pick: Pick = "first"
     """Which episodes: the first seeds, the best or worst returns among --among seeds, or the first
     failure among them. Of a replay: all, or these."""
@@ -54,7 +59,7 @@ class Options(Flags):
     size: str = "800x560"
     """Width x height in pixels."""
     fps: float = 5.0
-    """Ticks a second."""
+    """Ticks a second; of a page at first."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -104,21 +109,62 @@ def record(options: Options) -> None:
     try:
         sessions = players.sessions(options.lanes, options.seed, knows(options))
         if options.lanes > 1:
-            count = write_film(options.out, side_by_side(sessions, options), options.fps)
-            words = f"{options.lanes} lanes"
+            shots, words = side_by_side(sessions, options), f"{options.lanes} lanes"
         else:
             seeds = pick(sessions[0], options, players.seeds)
             shots = shots_of(sessions[0], seeds, options)
-            count = write_film(options.out, shots, options.fps)
             words = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+        if options.out.suffix == ".html":
+            count = write_page(shots, sessions[0], options, f"{players.title}, {words}")
+        else:
+            count = write_film(options.out, shots, options.fps)
     finally:
         players.close()
-    size = options.out.stat().st_size / 1e6
+    size = options.out.stat().st_size
     frames = f"{count} frame{'s' * (count > 1)}"
     if count == MOST_FRAMES:
-        frames += " (a GIF takes no more)"
+        frames += f" (a {options.out.suffix[1:].upper()} takes no more)"
     forced = f", forced {players.forcing}" if players.forcing else ""
-    say(f"{options.out}: {frames} of {words}{players.place}{forced}, {size:.2f} MB")
+    say(f"{options.out}: {frames} of {words}{players.place}{forced}, {size / 1e6:.2f} MB")
+    if options.out.suffix == ".html" and size > LARGEST:
+        warn(f"out: expected a page of at most {LARGEST / 1e6:g} MB to open at once; {ADVICE}")
+
+
+def write_page(shots: Iterable[Shot], session: Session, options: Options, title: str) -> int:
+    """Write a page with a player; returns how many pictures are in it.
+
+    Args:
+        shots: with the facts of each lane.
+        session: one of those that are shown; its actions have the names of all.
+        options: say where to, and how it was made.
+        title: of the page.
+
+    Raises:
+        ValueError: more than a page takes.
+    """
+    probabilities = shows_probabilities(session)
+    made = typed(options)
+    page = page_of(shots, options.fps, title, made, session.actions, probabilities)
+    page.write(options.out)
+    return page.frames
+
+
+def typed(options: Options) -> str:
+    """The command with these options; of folders only their last names, as others will read it."""
+    words = ["sidestep", "record"]
+    if options.run is not None:
+        words += [FLAG] * (options.run.parent == FOLDER) + [options.run.name]
+    for flag in fields(options):
+        value = getattr(options, flag.name)
+        default = flag.default if flag.default_factory is MISSING else flag.default_factory()
+        if flag.name == "run" or value == default:
+            continue
+        words.append(f"--{'set' if flag.name == 'forced' else flag.name.replace('_', '-')}")
+        if isinstance(value, tuple):
+            words += value
+        elif value is not True:
+            words.append(value.name if isinstance(value, Path) else str(value))
+    return shlex.join(words)
 
 
 def knows(options: Options) -> bool:
@@ -200,7 +246,9 @@ def shots_of(session: Session, seeds: list[int], options: Options) -> Iterator[S
             over = session.tally.over
             wanted = options.tick is None or session.now.tick == options.tick
             if wanted and (over or options.out.suffix != ".png" or options.tick is not None):
-                yield Shot(screen.picture(options.pixels()), hold=over)
+                picture = screen.picture(options.pixels())  # exact values are known by then
+                facts = (facts_of(session),) if options.out.suffix == ".html" else ()
+                yield Shot(picture, over, facts)
             if over or (wanted and options.tick is not None):
                 break
             session.tick()
@@ -218,7 +266,9 @@ def side_by_side(sessions: list[Session], options: Options) -> Iterator[Shot]:
         over = min(session.tally.episodes for session in sessions) >= options.episodes
         ends = over if options.tick is None else number == options.tick
         if ends or options.out.suffix != ".png":
-            yield Shot(screen.picture(options.pixels()))
+            told = sessions if options.out.suffix == ".html" else []
+            facts = tuple(facts_of(session) for session in told)
+            yield Shot(screen.picture(options.pixels()), facts=facts)
         if ends:
             return
         if over:

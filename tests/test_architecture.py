@@ -243,8 +243,8 @@ def test_wheel_holds_the_package_only(tmp_path: Path) -> None:
     assert len(maps) > 11
     folder = ROOT / "scripts" / "data"
     runs = (path for path in (folder / "examples").rglob("*") if path.is_file())
-    files = [folder / "sunspots.csv", folder / "chat.tsv", *runs]
-    data = {f"sidestep/{name(path)}" for path in files}
+    files = [folder / file for file in ("sunspots.csv", "chat.tsv", "player.html")]
+    data = {f"sidestep/{name(path)}" for path in (*files, *runs)}
     assert len(data) > 10
     assert {path for path in held if path.startswith("sidestep/")} == python | typed | maps | data
 

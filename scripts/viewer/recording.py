@@ -1,4 +1,4 @@
-"""Pictures to files: PNG, GIF, and MP4 where the extra `video` is installed."""
+"""Pictures to files: PNG, GIF, and MP4 where the extra `video` is installed; pages: `page`."""
 
 import io
 import os
@@ -21,9 +21,9 @@ HELD_SECONDS = 1.0
 """How much longer the last picture of an episode stays."""
 COLOURS = 255
 """GIF has room for 256; one is for what did not change."""
-SUFFIXES = (".gif", ".mp4", ".png")
+SUFFIXES = (".gif", ".mp4", ".png", ".html")
 MOST_FRAMES = 900
-"""Of a GIF; a film that goes on after that would not open in a browser."""
+"""Of a GIF and of a page; a film that goes on after that would not open in a browser."""
 
 
 class Shot(NamedTuple):
@@ -33,6 +33,8 @@ class Shot(NamedTuple):
     """(H, W, 3)."""
     hold: bool = False
     """It stays `HELD_SECONDS` longer, as the last of an episode."""
+    facts: tuple[dict[str, Any], ...] = ()
+    """Of each lane, for a page; see `facts_of`."""
 
 
 class Film:
@@ -114,7 +116,7 @@ def write_film(path: Path, shots: Iterable[Shot], fps: float) -> int:
     """Write a film by its suffix, completely or not at all; of a PNG the last picture.
 
     Args:
-        path: ends in one of `SUFFIXES`.
+        path: ends in .gif, .mp4 or .png.
         shots: of one size.
         fps: frames a second.
 
@@ -135,7 +137,7 @@ def write_film(path: Path, shots: Iterable[Shot], fps: float) -> int:
         return 1
     film, count = Film(fps), 0
     for shot in shots:
-        film.add(*shot)
+        film.add(shot.picture, shot.hold)
         count += 1
         if film.is_full:
             break
@@ -152,7 +154,7 @@ def _write_mp4(path: Path, shots: Iterable[Shot], fps: float) -> int:
         with opened(
             str(name), format="FFMPEG", fps=fps, codec="libx264", quality=8, macro_block_size=2
         ) as writer:
-            for picture, hold in shots:
+            for picture, hold, _ in shots:
                 even = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
                 for _ in range(1 + hold * round(fps * HELD_SECONDS)):
                     writer.append_data(even)

@@ -75,6 +75,7 @@ class Session:
 
     Attributes:
         info: what came with the last tick that was played.
+        reward: likewise; 0 before the first.
 
     Raises:
         ValueError: an env that does not render.
@@ -104,6 +105,7 @@ class Session:
         self.tally, self.history = Tally(), deque[Record](maxlen=REMEMBERED)
         self._picture: Pixels | None = None
         self.info: dict[str, Any] = {}
+        self.reward = 0.0
         if seed is None:
             seed = int(np.random.default_rng().integers(1_000_000))
         self.begin(seed)
@@ -133,7 +135,7 @@ class Session:
         if seed is None:
             seed = self.seed + self.stride
         obs, info = self.env.reset(seed=seed)
-        self.info = info
+        self.info, self.reward = info, 0.0
         self.tally.begin()
         self.controller.begin(seed)
         action = self.controller.act(obs, True, 0.0, info)
@@ -146,6 +148,7 @@ class Session:
             return
         obs, gained, terminated, truncated, info = self.env.step(now.action)
         reward, over, self.info = float(gained), terminated or truncated, info
+        self.reward = reward
         # what lay ahead when one went back is forgotten
         now.episode.actions[now.tick :] = [now.action]
         self.tally.count(reward, over, bool(read_flag(info, "is_success")))

@@ -149,7 +149,7 @@ def test_lanes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--out", "a.webm"], "out: expected a name ending in .gif, .mp4, .png, got a.webm"),
+        (["--out", "a.webm"], "out: expected a name ending in .gif, .mp4, .png, .html, got a.webm"),
         (["--out", "no/such/a.gif"], "out: expected a folder that is there, got no/such"),
         (["--out", "a.gif", "--size", "big"], "size: expected WIDTHxHEIGHT, got 'big'"),
         (["--out", "a.gif", "--size", "9x9"], "size: expected 160x120 to 4096x4096, got 9x9"),
