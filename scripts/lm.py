@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from sidestep.scripts.sequences import lm_hello, lm_paint, lm_sample
+from sidestep.scripts.sequences import lm_hello, lm_paint, lm_sample, lm_watch
 from sidestep.scripts.sequences.fitting_run import Remade, ResumeOptions, begin, fit, go_on
 from sidestep.scripts.sequences.lm_figures import counted_nats, language_curve, language_table
 from sidestep.scripts.sequences.lm_task import (
@@ -33,6 +33,8 @@ EXAMPLES = """\
   sidestep lm resume runs/poems --updates 5000
   sidestep lm sample runs/poems --prompt "Shall I" --temperature 0.7
   sidestep lm paint runs/poems --find line-position
+  sidestep lm watch runs/poems
+  sidestep lm watch runs/poems verse.txt --find line-position --out reading.gif
   sidestep lm hello --out hello.gif
   sidestep lm hello --word 안녕하세요 --cell gru --size 5"""
 
@@ -100,6 +102,7 @@ ACTIONS: dict[str, tuple[Any, Callable[[Any], object]]] = {
     "resume": (ResumeOptions, resume),
     "sample": (lm_sample.SampleOptions, lm_sample.sample),
     "paint": (lm_paint.PaintOptions, lm_paint.paint),
+    "watch": (lm_watch.WatchOptions, lm_watch.watch),
     "hello": (lm_hello.HelloOptions, lm_hello.hello),
 }
 main = command_of_actions("lm", ACTIONS, EXAMPLES)

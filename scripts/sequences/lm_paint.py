@@ -8,12 +8,10 @@ import torch
 import tyro
 
 from sidestep.scripts.sequences.lm_task import (
-    configs_of,
+    held_out_text,
     in_known_form,
     load_language_model,
     read_text,
-    split_text,
-    text_of,
 )
 from sidestep.scripts.sequences.painted import as_figure, as_html, in_terminal, lacking, scaled
 from sidestep.scripts.shared.console import check_folder, console, say, table
@@ -21,7 +19,6 @@ from sidestep.scripts.shared.curves import save_figure
 from sidestep.scripts.shared.examples import pictures_of
 from sidestep.scripts.shared.fonts import missing_words
 from sidestep.sequence.fitting.checkpoint import write_atomically
-from sidestep.sequence.fitting.fitted import read_run
 from sidestep.sequence.limits import COUNT, NATURAL, check_fields
 from sidestep.sequence.models.language import LanguageModel, Vocabulary
 from sidestep.sequence.models.units import PROPERTIES, Follower, rank_units, unit_activations
@@ -106,11 +103,7 @@ def _text(options: PaintOptions, vocabulary: Vocabulary) -> str:
     """The file's text, or what the run held out."""
     if options.file is not None:
         return in_known_form(read_text(options.file), vocabulary)
-    record = read_run(options.run, "lm")
-    _, _, stream = configs_of(options.run, record)
-    text = text_of(options.run, record)
-    _, held_out = split_text(vocabulary.encode(text), stream)
-    return text[len(text) - len(held_out) :] if len(held_out) else text
+    return held_out_text(options.run, vocabulary)
 
 
 def _activations(

@@ -7,7 +7,7 @@ from typing import Annotated
 import torch
 import tyro
 
-from sidestep.scripts.sequences.lm_task import load_language_model, naming_prompt, read_prompt
+from sidestep.scripts.sequences.lm_task import load_language_model, naming_prompt, start_of
 from sidestep.scripts.shared.console import check_folder, console
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.limits import LAST_SEED, MANY, at_least, check_fields
@@ -61,10 +61,7 @@ def sample(options: SampleOptions) -> list[str]:
     torch.set_num_threads(1)
     check_folder(options.out, "out")
     model, vocabulary = load_language_model(options.run, options.checkpoint)
-    if options.prompt is None:
-        start = "\n" if "\n" in vocabulary.symbols else vocabulary.symbols[0]
-    else:
-        start = read_prompt(options.prompt, vocabulary)
+    start = start_of(options.prompt, vocabulary)
     with naming_prompt():
         prompt = vocabulary.encode(start)
     drawn = generate(

@@ -129,6 +129,13 @@ def read_prompt(prompt: str, vocabulary: Vocabulary) -> str:
     return in_known_form(text, vocabulary)
 
 
+def start_of(prompt: str | None, vocabulary: Vocabulary) -> str:
+    """What a sample continues: the prompt, or a line's end, or else the first known character."""
+    if prompt is not None:
+        return read_prompt(prompt, vocabulary)
+    return "\n" if "\n" in vocabulary.symbols else vocabulary.symbols[0]
+
+
 def in_known_form(text: str, vocabulary: Vocabulary) -> str:
     """The text in the normal form of Unicode of which a model knows all characters.
 
@@ -315,6 +322,20 @@ def text_of(folder: Path, record: dict[str, Any], file: Path | None = None) -> s
             f"begun with, got others ({len(text):,})"
         )
     return text
+
+
+def held_out_text(folder: Path, vocabulary: Vocabulary) -> str:
+    """The part of a run's text that was held out; all of it where nothing was.
+
+    Raises:
+        OSError: the text is not where it was.
+        ValueError: it is another one.
+    """
+    record = read_run(folder, "lm")
+    _, _, stream = configs_of(folder, record)
+    text = text_of(folder, record)
+    _, held_out = split_text(vocabulary.encode(text), stream)
+    return text[len(text) - len(held_out) :] if len(held_out) else text
 
 
 @contextmanager

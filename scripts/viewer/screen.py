@@ -197,7 +197,7 @@ class Screen(Show):
 
     def draw(self, surface: pygame.Surface, status: str, message: Sequence[str] = ()) -> None:
         """Draw the present picture onto a surface of any size."""
-        bright = self.is_bright
+        bright = self.is_bright(status)
         if self.chosen is not None:
             moment = self.session.moment(self.panels)
             view.draw(surface, moment, self.panels, status, message, bright)

@@ -5,6 +5,7 @@ What is shown is a child's: a played world (`screen.Screen`), a text that is rea
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pygame
 
@@ -36,6 +37,9 @@ class Show:
     Raises:
         ValueError: a speed that is not positive.
     """
+
+    SIZE: ClassVar[tuple[int, int]] = view.DEFAULT_SIZE
+    """(width, height) of a picture, and of a window before it is fitted to the screen."""
 
     def __init__(self, title: str, speed: float, folder: Path) -> None:
         """Nothing is opened yet; `show_until_closed` opens the window."""
@@ -80,7 +84,7 @@ class Show:
 
     def show_until_closed(self) -> None:
         """Show until the window is closed or all is over."""
-        open_window(self.window, *view.DEFAULT_SIZE)
+        open_window(self.window, *self.SIZE)
         clock, size = pygame.time.Clock(), None
         while not self.finished and not self.window.closed:
             self.handle(self.window.events())
@@ -178,10 +182,9 @@ class Show:
             self._due += 1 / self.speed
         self._due = max(self._due, 0.0)
 
-    @property
-    def is_bright(self) -> bool:
-        """Whether the status line asks for attention."""
-        return self._notice_left > 0 or self.typed is not None
+    def is_bright(self, status: str) -> bool:
+        """Whether a status line asks for attention: a notice, or a number that is typed."""
+        return (bool(self.notice) or self.typed is not None) and status != self.words()
 
     @property
     def mark(self) -> str:
@@ -213,15 +216,15 @@ class Show:
         message = self.help_words() if self.helping else ()
         self.window.paint(lambda surface: self.draw(surface, self.status(), message))
 
-    def picture(self, size: tuple[int, int] = view.DEFAULT_SIZE) -> Pixels:
+    def picture(self, size: tuple[int, int] | None = None) -> Pixels:
         """The present picture off screen, (H, W, 3), without help and notices."""
-        surface = pygame.Surface(size, 0, 32)
+        surface = pygame.Surface(size or self.SIZE, 0, 32)
         self.draw(surface, self.words())
         return board.pixels(surface)
 
     def save_frame(self) -> None:
         """Write the present picture to a PNG, as large as the window."""
-        picture = self.picture(self.window.size or view.DEFAULT_SIZE)
+        picture = self.picture(self.window.size)
         self.say(self.camera.save(picture, self.stem))
 
     def stop_recording(self) -> None:
