@@ -1,19 +1,27 @@
 """`sidestep gradients`: draw how gradients fade and grow through recurrent cells."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
+import tyro
 from torch import Tensor
 
-from sidestep.scripts.shared.console import command, say
+from sidestep.scripts.flows.chain import Numbers, chain_figure, chain_table, chain_words
+from sidestep.scripts.flows.trained import flows_figure, flows_of, flows_table, flows_words
+from sidestep.scripts.shared.console import command, console, say
+from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.modules import import_noted
 from sidestep.sequence import GRU, LSTM, RNN, gradient_flow, toy_chain
-from sidestep.sequence.limits import at_least, check_fields
+from sidestep.sequence.layers.steps import Nonlinearity
+from sidestep.sequence.limits import at_least, between, check_fields
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Kind = type[RNN] | type[LSTM] | type[GRU]
 
@@ -24,26 +32,84 @@ COLORS = ("#4c78a8", "#54a24b", "#e45756", "#9d5fb0")
 
 EXAMPLES = """\
   sidestep gradients
-  sidestep gradients --out figures --hidden-size 128"""
+  sidestep gradients --out figures --hidden-size 128
+  sidestep gradients --w-hh 3 --w-xh 2 --b 1 --x -0.5 --steps 3 --nonlinearity relu
+  sidestep gradients --w-hh 1.5 --x 0.1 -0.3 0.2 0.4
+  sidestep gradients runs/glimpse"""
+
+LAGS, UNITS, CHAIN_STEPS, MOST = 60, 64, 8, 100_000
+"""Where nothing else is said."""
+CHAIN = ("w_hh", "w_xh", "b", "x", "h_1", "nonlinearity")
+"""The flags that speak of a chain of one's own."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """Draw the toy chain (exact against autograd) and gradient norms over lag for each cell."""
+    """Draw the toy chain (exact against autograd) and gradient norms over lag for each cell.
 
+    Or a chain of your own numbers, factor by factor; or a run's network before and after training.
+    """
+
+    run: Annotated[Path | None, tyro.conf.Positional] = None
+    """A run of `sidestep lm` or `sidestep train`: how far gradients reach in its network, as it
+    began and as it was trained."""
     out: Path = Path("runs/gradients")
-    """Folder that gets gradients-chain.png and gradients-cells.png."""
-    steps: int = 60
-    """Lags of the second figure."""
-    hidden_size: int = 64
-    """Units of each cell."""
+    """Folder that gets gradients-chain.png and gradients-cells.png; of a chain of your own
+    gradients-own.png, of a run gradients-NAME.png."""
+    steps: int | None = None
+    """Lags of the second figure and of a run, 60 if left out; of a chain of your own its steps T,
+    as many as there are numbers x, or 8."""
+    hidden_size: int | None = None
+    """Units of each cell, 64 if left out."""
     seed: int = 0
     """Seed of weights and inputs."""
+    w_hh: float | None = None
+    """Of a chain h_t = f(w_xh x_t + w_hh h_(t-1) + b): the recurrent weight, 3 if left out."""
+    w_xh: float | None = None
+    """The input weight, 2 if left out."""
+    b: float | None = None
+    """The bias, 1 if left out."""
+    x: tuple[float, ...] = ()
+    """The inputs x_1 to x_T, or one for all steps; -0.5 if left out. As h_1 is given, x_1 is not
+    used."""
+    h_1: float | None = None
+    """The first state, 0 if left out."""
+    nonlinearity: Nonlinearity | None = None
+    """f, tanh if left out."""
+    modules: tuple[str, ...] = ()
+    """Modules to import first: of a run's env whose id is `module:id`, or that register what the
+    run is made of."""
 
     def __post_init__(self) -> None:
-        """Check the sizes."""
-        limits = {"steps": at_least(2), "hidden_size": at_least(2)}
-        check_fields(self, limits)
+        """Check the sizes, and that each flag is for what is shown."""
+        check_fields(self, {"steps": between(2, MOST), "hidden_size": at_least(2)})
+        told = [name for name in CHAIN if getattr(self, name) not in (None, ())]
+        if self.run is not None and told:
+            flag = told[0].replace("_", "-")
+            raise ValueError(f"{flag}: expected none beside a run, got {getattr(self, told[0])}")
+        if self.hidden_size is not None and (told or self.run is not None):
+            beside = "a chain of one unit" if told else "a run"
+            raise ValueError(f"hidden-size: expected none beside {beside}, got {self.hidden_size}")
+        numbers = [getattr(self, name) for name in ("w_hh", "w_xh", "b", "h_1")]
+        for number in (*self.x, *(n for n in numbers if n is not None)):
+            if not math.isfinite(number):
+                raise ValueError(f"expected finite numbers of the chain, got {number}")
+        if self.steps is not None and len(self.x) > 1 and len(self.x) != self.steps:
+            got = f"{len(self.x)} of them"
+            raise ValueError(
+                f"x: expected one number, or one for each of {self.steps} steps, got {got}"
+            )
+
+    def numbers(self) -> Numbers | None:
+        """The chain of one's own; None where none was asked for."""
+        if all(getattr(self, name) in (None, ()) for name in CHAIN):
+            return None
+        x = self.x or (-0.5,)
+        x = x if len(x) > 1 else x * (self.steps or CHAIN_STEPS)
+        given = {"w_xh": self.w_xh, "w_hh": self.w_hh, "b": self.b, "h_1": self.h_1}
+        usual = {"w_xh": 2.0, "w_hh": 3.0, "b": 1.0, "h_1": 0.0}
+        known = {name: usual[name] if n is None else n for name, n in given.items()}
+        return Numbers(x, **known, nonlinearity=self.nonlinearity or "tanh")
 
 
 def autograd_chain(x: float, length: int) -> float:
@@ -124,11 +190,12 @@ def draw_cells(config: Config) -> Path:
 
     torch.manual_seed(config.seed)
     _, axes = plt.subplots(1, 3, figsize=(11, 4), sharey=True, layout="constrained")
-    x = 0.5 * torch.randn(config.steps + 1, 32, config.hidden_size)
+    hidden = config.hidden_size or UNITS
+    x = 0.5 * torch.randn((config.steps or LAGS) + 1, 32, hidden)
     kinds: tuple[Kind, ...] = (RNN, LSTM, GRU)
     for axis, kind in zip(axes, kinds, strict=True):
         for radius, color in zip(RADII, COLORS, strict=True):
-            layer = scaled(kind, config.hidden_size, radius)
+            layer = scaled(kind, hidden, radius)
             for name, norms in norms_over_lag(layer, x).items():
                 _draw_norms(axis, name, norms, color, f"{radius:g}")
         axis.set(title=kind.__name__, xlabel="lag, steps before the loss", yscale="log")
@@ -158,11 +225,32 @@ def _save(path: Path) -> Path:
     return path
 
 
+def _keep(figure: "Figure", path: Path) -> None:
+    """Write a figure and say where."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_figure(figure, path)
+    say(f"wrote {path}")
+
+
 def draw(config: Config) -> None:
-    """Draw both figures and say where they are."""
+    """Draw what is asked for, and say where it is."""
     import matplotlib
 
     matplotlib.use("Agg")
+    numbers = config.numbers()
+    if config.run is not None:
+        import_noted(config.run)
+        flows = flows_of(config.run, config.steps or LAGS, config.modules)
+        console.print(flows_table(flows))
+        say(flows_words(flows))
+        _keep(flows_figure(flows), config.out / f"gradients-{config.run.resolve().name}.png")
+        return
+    if numbers is not None:
+        console.print(chain_table(numbers))
+        for words in chain_words(numbers):
+            say(words)
+        _keep(chain_figure(numbers), config.out / "gradients-own.png")
+        return
     for path in (draw_chain(config.out), draw_cells(config)):
         say(f"wrote {path}")
 

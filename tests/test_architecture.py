@@ -73,6 +73,7 @@ ORDER = {
         "benches",
         "gating",
         "course",
+        "flows",
         "shapes",
         "watching",
         "gates",

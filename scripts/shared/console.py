@@ -262,7 +262,9 @@ def _one_line(text: str) -> str:
     choice = re.match(r"invalid choice (.+) for argument '(.+)'. Expected one of \((.*)\)", words)
     if choice:
         got, flag, known = choice[1].strip("'"), choice[2], re.findall(r"'([^']*)'", choice[3])
-        words = f"{flag}: expected one of {', '.join(known)}, got {got!r}"
+        optional = "None" in known  # tyro keeps such choices in no order
+        known = sorted({*known} - {"None"}) if optional else known
+        words = f"{flag}: expected one of {', '.join(known)}{' or None' * optional}, got {got!r}"
         return words + did_you_mean(got, known)
     said = re.split(r"Argument helptext|For full helptext", " ".join(parts))[0].strip()
     either = re.search(r"parsing (--[\w-]+): no type matching .*: (expected .*), (got .*)$", said)

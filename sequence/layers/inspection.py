@@ -3,6 +3,7 @@
 Axis letters: T time, B batch, H hidden units.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -12,22 +13,29 @@ from torch import Tensor
 from sidestep.sequence.state import State
 
 from .recurrent import Recurrent
+from .steps import Nonlinearity
 
 
 class Chain(NamedTuple):
-    """The gradient through a one-unit RNN, dh_T/dh_1 = w_hh^(T-1) * prod_{t>1} (1 - h_t^2).
+    """The gradient through a one-unit RNN, dh_T/dh_1 = w_hh^(T-1) * prod_{t>1} f'(a_t).
+
+    The slope f' is 1 - h_t^2 of tanh; of ReLU it is 1 where a_t > 0, else 0.
 
     Attributes:
         h: (T,) the states h_1..h_T.
         power: w_hh^(T-1), the factor of the usual story: it grows or fades with T alone.
-        slopes: prod_{t=2..T} (1 - h_t^2), what saturation leaves of it: in [0, 1].
+        slopes: prod_{t=2..T} f'(a_t), what saturation leaves of it: in [0, 1].
         gradient: the product of both.
+        sums: (T,) a_1..a_T; NaN where h_1 was given.
+        slope: (T,) f'(a_1)..f'(a_T); that of step 1 is not in the product.
     """
 
     h: Tensor
     power: float
     slopes: float
     gradient: float
+    sums: Tensor
+    slope: Tensor
 
 
 def toy_chain(
@@ -36,8 +44,9 @@ def toy_chain(
     w_hh: float = 3.0,
     b: float = 1.0,
     h_1: float | None = None,
+    nonlinearity: Nonlinearity = "tanh",
 ) -> Chain:
-    """The gradient dh_T/dh_1 of h_t = tanh(w_xh x_t + w_hh h_{t-1} + b), its two factors apart.
+    """The gradient dh_T/dh_1 of h_t = f(w_xh x_t + w_hh h_{t-1} + b), its two factors apart.
 
     Args:
         x: (T,) inputs x_1..x_T, T >= 1.
@@ -45,23 +54,34 @@ def toy_chain(
         w_hh: recurrent weight.
         b: bias.
         h_1: the first state; None computes it from x_1 and h_0 = 0.
+        nonlinearity: f, "tanh" or "relu".
 
     Raises:
-        ValueError: x is not a row of at least one number.
+        ValueError: x is not a row of at least one number, or another nonlinearity.
 
     Source: Pascanu, Mikolov & Bengio (2013), arXiv 1211.5063, eq. 5-7, with one unit.
     """
     inputs = torch.as_tensor(x, dtype=torch.float64)
     if inputs.ndim != 1 or not len(inputs):
         raise ValueError(f"expected x of shape (T,) with T >= 1, got {tuple(inputs.shape)}")
-    first = torch.tanh(w_xh * inputs[0] + b) if h_1 is None else inputs.new_tensor(h_1)
-    h = [first]
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f"nonlinearity: expected tanh or relu, got {nonlinearity!r}")
+    squash = torch.tanh if nonlinearity == "tanh" else torch.relu
+    sums, h = [w_xh * inputs[0] + b], []
+    h.append(squash(sums[0]) if h_1 is None else inputs.new_tensor(h_1))
     for x_t in inputs[1:]:
-        h.append(torch.tanh(w_xh * x_t + w_hh * h[-1] + b))
-    states = torch.stack(h)
-    power = w_hh ** (len(h) - 1)
-    slopes = float((1 - states[1:] ** 2).prod())
-    return Chain(states, power, slopes, power * slopes)
+        sums.append(w_xh * x_t + w_hh * h[-1] + b)
+        h.append(squash(sums[-1]))
+    states, a = torch.stack(h), torch.stack(sums)
+    slope = 1 - states**2 if nonlinearity == "tanh" else (states > 0).to(states.dtype)
+    if h_1 is not None:
+        a[0] = torch.nan
+    weight = inputs.new_tensor(w_hh)
+    power, slopes = float(weight ** (len(h) - 1)), float(slope[1:].prod())
+    gradient = power * slopes
+    if not math.isfinite(power):  # beyond all numbers, where the gradient may not be
+        gradient = float((weight * slope[1:]).prod())
+    return Chain(states, power, slopes, gradient, a, slope)
 
 
 def gradient_flow(

@@ -32,9 +32,42 @@ def test_the_chain_equals_autograd(length: int) -> None:
     assert chain.h[-1].item() == pytest.approx(h.item(), rel=1e-12)
 
 
+def test_the_chain_of_relu() -> None:
+    """x = 0: a_2 = 1, a_3 = 4 and both slopes are 1; x = -1: a_2 = -1, and nothing passes."""
+    chain = toy_chain([0.0] * 3, h_1=0.0, nonlinearity="relu")
+    assert chain.h.tolist() == [0, 1, 4] and chain.sums[1:].tolist() == [1, 4]
+    assert chain.sums[0].isnan() and chain.slope[1:].tolist() == [1, 1]
+    assert (chain.power, chain.slopes, chain.gradient) == (9, 1, 9)
+    shut = toy_chain([-1.0] * 3, h_1=0.0, nonlinearity="relu")
+    assert shut.sums[1:].tolist() == [-1, -1] and (shut.slopes, shut.gradient) == (0, 0)
+    x = torch.linspace(-0.1, 0.2, 5, dtype=DTYPE)
+    first = h = torch.relu(0.6 * x[0] + 0.3).requires_grad_()
+    for x_t in x[1:]:
+        h = torch.relu(0.6 * x_t - 0.7 * h + 0.3)
+    found = toy_chain(x, 0.6, -0.7, 0.3, nonlinearity="relu")
+    assert found.gradient == pytest.approx(torch.autograd.grad(h, first)[0].item(), rel=1e-12)
+
+
+def test_the_steps_of_the_chain() -> None:
+    """tanh at x = 0: a_3 = 3 tanh(1) + 1 = 3.2848, slopes 0.4200 and 0.0056."""
+    chain = toy_chain([0.0] * 3, h_1=0.0)
+    assert [round(a, 4) for a in chain.sums[1:].tolist()] == [1, 3.2848]
+    assert [round(slope, 4) for slope in chain.slope.tolist()] == [1, 0.42, 0.0056]
+    assert toy_chain([1.0, 0.0], b=0.5).sums[0] == 2.5
+
+
+def test_a_power_beyond_all_numbers() -> None:
+    chain = toy_chain([0.0] * 41, w_hh=1e9, b=0.0, h_1=0.0)
+    assert chain.power == float("inf") and chain.gradient == float("inf")
+    shut = toy_chain([0.0] * 41, w_hh=1e9, b=1.0, h_1=0.0)
+    assert shut.power == float("inf") and shut.gradient == 0
+
+
 def test_the_chain_refuses_no_input() -> None:
     with pytest.raises(ValueError, match=r"expected x of shape \(T,\) with T >= 1, got \(0,\)"):
         toy_chain([])
+    with pytest.raises(ValueError, match="nonlinearity: expected tanh or relu, got 'sigmoid'"):
+        toy_chain([0.0], nonlinearity="sigmoid")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

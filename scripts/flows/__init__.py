@@ -1,0 +1,1 @@
+"""How gradients flow: through a chain of one's own numbers, and before and after a training."""
