@@ -172,6 +172,7 @@ def run(options: Options) -> None:
     with progress("{task.fields[now]}") as bar:
         line = bar.add_task("tasks", total=len(jobs), completed=len(jobs) - len(to_make), now="")
         for job, found in _made(to_make, options.jobs):
+            del found["seconds"]  # others may have run beside it
             record["runs"][job.key] = found
             _write(options, record)
             bar.update(line, advance=1, now=job.key)
@@ -234,7 +235,7 @@ def config_of(job: Job, options: Options) -> RunConfig:
 
 
 def measured(config: RunConfig, tests: EnvConfig | None) -> dict[str, Any]:
-    """Train, and play fresh episodes: ticks, and what came of them."""
+    """Train, and play fresh episodes: seconds of training, ticks, and what came of them."""
     training, where = config.training, tests or config.env
     env = make_vector(config.env, training.num_envs)
     trainer = Trainer(build_agent(config, training.seed, env=env), env, training)
@@ -249,6 +250,7 @@ def measured(config: RunConfig, tests: EnvConfig | None) -> dict[str, Any]:
     test.close()
     return {
         "settings": config.identity(),
+        "seconds": round(trainer.seconds, 2),
         "steps": trainer.agent.steps,
         "optimum": optimum_of(where),
         **{name: play["return_mean"][0] for name, play in plays.items()},
