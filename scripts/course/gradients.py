@@ -15,15 +15,8 @@ def chain_gradient(
     x: Tensor, w_xh: float, w_hh: float, b: float, h_1: float, relu: bool
 ) -> tuple[float, float, float]:
     """Return power, slopes and dh_T / dh_1: x (T,), x[0] is not used as h_1 is given."""
-    if not relu:
-        chain = toy_chain(x, w_xh, w_hh, b, h_1)
-        return float(chain.power), chain.slopes, chain.gradient
-    h, slopes = h_1, 1.0
-    for x_t in x[1:].tolist():
-        h = max(0.0, w_xh * x_t + w_hh * h + b)
-        slopes *= float(h > 0)
-    power = w_hh ** (len(x) - 1)
-    return power, slopes, power * slopes
+    chain = toy_chain(x, w_xh, w_hh, b, h_1, nonlinearity="relu" if relu else "tanh")
+    return float(chain.power), chain.slopes, chain.gradient
 
 
 def truncated_gradient(x: Tensor, w_xh: float, w_hh: float, b: float, steps: int) -> float:
