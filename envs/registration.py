@@ -32,6 +32,7 @@ ENVS: dict[str, tuple[int | None, dict[str, Any]]] = {
 """For each id the time limit in ticks and what differs from the defaults of `WorldConfig`."""
 
 ENV_IDS = tuple(ENVS)
+"""The ids of the grid worlds."""
 
 RECALL: dict[str, tuple[int | None, str]] = {
     "sidestep/Cue-v0": (1000, "sidestep.envs.recall.cue:CueEnv"),
@@ -40,6 +41,7 @@ RECALL: dict[str, tuple[int | None, str]] = {
 """For each task of remembering the time limit in ticks and its class; they are no grid worlds."""
 
 RECALL_IDS = tuple(RECALL)
+"""The ids of the tasks of remembering."""
 
 
 def register() -> None:

@@ -155,7 +155,7 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
             actions: (num_envs,) integers from 0 to 4.
 
         Returns:
-            `obs` (num_envs, *), `reward` (num_envs,) float64, `terminated` and `truncated`
+            `obs` (num_envs, ...), `reward` (num_envs,) float64, `terminated` and `truncated`
             (num_envs,) bool, and `info`.
 
         Raises:

@@ -18,6 +18,7 @@ COMMANDS = {
     "solve": "the exact optimum of a world: figures, values, policy",
     "levels": "draw and describe the named levels",
     "sweep": "search for settings, by several processes and machines",
+    "docs": "build these docs as a site, and show it in a browser",
     "bench": "measure speed and learning, and write results.md",
     "forecast": "foresee a series from its past, beside persistence",
     "lm": "a character language model: train it, let it write, look into its units",

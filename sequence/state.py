@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 State: TypeAlias = Tensor | tuple["State", ...]
+"""What a layer remembers: a tensor, or a tuple of states; lanes are axis 1."""
 
 BATCH_DIM = 1
 _EMPTY = "empty"

@@ -94,6 +94,7 @@ ORDER = {
         "sweep",
         "bench",
         "check",
+        "docs",
         "cli",
     ),
 }

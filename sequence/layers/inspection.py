@@ -90,7 +90,7 @@ def gradient_flow(
     loss: Callable[[Tensor], Tensor],
     reset: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """The norm of the loss's gradient for every state of the last layer, |dL/dh_t|.
+    """The norm of the loss's gradient for every state of the last layer, `|dL/dh_t|`.
 
     Args:
         layer: an `RNN`, `LSTM` or `GRU` of one direction.
