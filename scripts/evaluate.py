@@ -14,7 +14,7 @@ from sidestep.agents.runs import read_checkpoint, restore_agent
 from sidestep.agents.training import FINAL, stream_seed
 from sidestep.scripts.shared.comparison import comparison_figure, comparison_table
 from sidestep.scripts.shared.console import check_folder, command, console, say, warn
-from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.curves import check_picture, save_figure
 from sidestep.scripts.shared.finals import record_of
 from sidestep.scripts.shared.groups import Evaluated, notes_on
 from sidestep.scripts.shared.modules import import_noted
@@ -54,7 +54,7 @@ class Options:
     """Keywords of the env, as name=value: beside those of the training, and instead of those of
     their name."""
     figure: Path | None = None
-    """Where the learning curves of several runs go; curves.png if left out."""
+    """Where the curves of several runs go, a .png, .svg or .pdf; curves.png if left out."""
     modules: tuple[str, ...] = ()
     """Modules to import first: of an env whose id is `module:id`, or that register what the run is
     made of."""
@@ -69,6 +69,7 @@ class Options:
                 raise ValueError(f"runs: expected each once, got {self.runs[number]} again")
         if self.figure is not None and len(folders) == 1:
             raise ValueError("figure: expected several runs, whose curves it shows, got one")
+        check_picture(self.figure, "figure")
 
 
 def run(options: Options) -> None:

@@ -30,7 +30,7 @@ from sidestep.scripts.shared.console import (
     say,
     table,
 )
-from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.curves import check_picture, save_figure
 from sidestep.scripts.shared.forcing import EQUATIONS, Convention, Forcing, memory_of
 from sidestep.scripts.shared.modules import import_noted
 from sidestep.scripts.viewer.session import action_names
@@ -86,7 +86,7 @@ class Options:
     checkpoint: str | None = None
     """Of a run: last, best, or a name; if left out best of a language model, last of an agent."""
     out: Path | None = None
-    """Also draw gates, states, and how right each step was to this .png."""
+    """Also draw gates, states, and how right each step was to this .png, .svg or .pdf."""
     modules: tuple[str, ...] = ()
     """Modules to import first: of a run's env whose id is `module:id`, or that register what the
     run is made of."""
@@ -97,8 +97,7 @@ class Options:
         check_fields(self, limits | {"seed": at_least(0, LAST_SEED)})
         if self.start < 0:
             raise ValueError(f"from: expected at least 0, got {self.start}")
-        if self.out is not None and self.out.suffix != ".png":
-            raise ValueError(f"out: expected a .png, got {self.out}")
+        check_picture(self.out, "out")
         if self.run is None:
             self.refuse("without a run", "file", "length", "episodes", "checkpoint", "layer")
         else:

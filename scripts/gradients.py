@@ -4,30 +4,35 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import torch
 import tyro
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from sidestep.scripts.flows.chain import Numbers, chain_figure, chain_table, chain_words
 from sidestep.scripts.flows.trained import flows_figure, flows_of, flows_table, flows_words
 from sidestep.scripts.shared.console import command, console, say
-from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.curves import (
+    BLUE,
+    COLOURS,
+    FORMATS,
+    GREEN,
+    ORANGE,
+    plain_axes,
+    save_figure,
+)
 from sidestep.scripts.shared.modules import import_noted
 from sidestep.sequence import GRU, LSTM, RNN, gradient_flow, toy_chain
 from sidestep.sequence.layers.steps import Nonlinearity
 from sidestep.sequence.limits import at_least, between, check_fields
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 Kind = type[RNN] | type[LSTM] | type[GRU]
 
 CHAINS = ((-0.5, "x = -0.5: tanh stays in its middle"), (0.0, "x = 0: tanh saturates"))
 RADII = (0.5, 1.0, 1.5, 2.5)
-COLORS = ("#4c78a8", "#54a24b", "#e45756", "#9d5fb0")
 
 
 EXAMPLES = """\
@@ -55,7 +60,8 @@ class Config:
     began and as it was trained."""
     out: Path = Path("runs/gradients")
     """Folder that gets gradients-chain.png and gradients-cells.png; of a chain of your own
-    gradients-own.png, of a run gradients-NAME.png."""
+    gradients-own.png, of a run gradients-NAME.png. Of these two it may be the picture itself, a
+    .png, .svg or .pdf."""
     steps: int | None = None
     """Lags of the second figure and of a run, 60 if left out; of a chain of your own its steps T,
     as many as there are numbers x, or 8."""
@@ -90,6 +96,8 @@ class Config:
         if self.hidden_size is not None and (told or self.run is not None):
             beside = "a chain of one unit" if told else "a run"
             raise ValueError(f"hidden-size: expected none beside {beside}, got {self.hidden_size}")
+        if self.out.suffix in FORMATS and not told and self.run is None:
+            raise ValueError(f"out: expected a folder for two pictures, got {self.out}")
         numbers = [getattr(self, name) for name in ("w_hh", "w_xh", "b", "h_1")]
         for number in (*self.x, *(n for n in numbers if n is not None)):
             if not math.isfinite(number):
@@ -99,6 +107,10 @@ class Config:
             raise ValueError(
                 f"x: expected one number, or one for each of {self.steps} steps, got {got}"
             )
+
+    def picture(self, name: str) -> Path:
+        """Where a single picture goes: to `out` where that is one, else into that folder."""
+        return self.out if self.out.suffix in FORMATS else self.out / f"gradients-{name}.png"
 
     def numbers(self) -> Numbers | None:
         """The chain of one's own; None where none was asked for."""
@@ -122,36 +134,34 @@ def autograd_chain(x: float, length: int) -> float:
     return float(torch.autograd.grad(h, first)[0])
 
 
-def draw_chain(out: Path) -> Path:
+def chains_figure() -> Figure:
     """The two factors of dh_T/dh_1 apart, their product, and autograd's value over it."""
-    import matplotlib.pyplot as plt
-
-    _, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
+    figure = Figure(figsize=(9, 3.8), dpi=130, layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
     lengths = range(1, 9)
     for axis, (x, title) in zip(axes, CHAINS, strict=True):
         chains = [toy_chain([x] * length, h_1=0.0) for length in lengths]
         steps = [length - 1 for length in lengths]
         exact = [chain.gradient for chain in chains]
         powers = [c.power for c in chains]  # wide, since the product may lie on it
-        axis.plot(steps, powers, color=COLORS[2], linewidth=7, alpha=0.35, label="$w_{hh}^{k}$")
+        axis.plot(steps, powers, color=ORANGE, linewidth=7, alpha=0.4, label="$w_{hh}^{k}$")
         slopes = [c.slopes for c in chains]
         label = r"$\prod (1 - h_t^2)$"
-        axis.plot(steps, slopes, "--", color=COLORS[0], label=label)
+        axis.plot(steps, slopes, "--", color=BLUE, label=label)
         axis.plot(steps, exact, color="black", label="product, exact")
         dots = [autograd_chain(x, length) for length in lengths]
-        axis.plot(steps, dots, "o", color="#f2a93b", markersize=5, label="autograd")
-        axis.set(
-            title=title, xlabel="steps back, k", yscale="log", xlim=(-0.4, 7.9), ylim=(1e-18, 3e5)
-        )
-        axis.grid(alpha=0.25)
+        axis.plot(steps, dots, "o", color=GREEN, markersize=5, label="autograd")
+        plain_axes(axis, "steps back, k", "")
+        axis.set(yscale="log", xlim=(-0.4, 7.9), ylim=(1e-18, 3e5))
+        axis.set_title(title, loc="left", fontsize=11)
         _number(axis, steps[1:], exact[1:])
         _number(axis, steps[-1:], powers[-1:] if exact[-1] < 1 else slopes[-1:])
     axes[0].set_ylabel(r"$\partial h_{k+1} / \partial h_1$")
     axes[1].legend(frameon=False, loc="lower left")
-    return _save(out / "gradients-chain.png")
+    return figure
 
 
-def _number(axis: "Axes", steps: Sequence[int], values: Sequence[float]) -> None:
+def _number(axis: Axes, steps: Sequence[int], values: Sequence[float]) -> None:
     """Write values above their points; small ones to the right, clear of a line that falls."""
     for step, value in zip(steps, values, strict=True):
         words = f"{value:.0f}" if value >= 3 else f"{value:.3g}" if value > 0.01 else f"{value:.0e}"
@@ -184,31 +194,31 @@ def norms_over_lag(layer: RNN | LSTM | GRU, x: Tensor) -> dict[str, Tensor]:
     return {name: norms.median(dim=1).values.flip(0) for name, norms in flow.items()}
 
 
-def draw_cells(config: Config) -> Path:
+def cells_figure(config: Config) -> Figure:
     """Gradient norm over lag for RNN, LSTM and GRU at several spectral radii."""
-    import matplotlib.pyplot as plt
-
     torch.manual_seed(config.seed)
-    _, axes = plt.subplots(1, 3, figsize=(11, 4), sharey=True, layout="constrained")
+    figure = Figure(figsize=(11, 4), dpi=130, layout="constrained")
+    axes = figure.subplots(1, 3, sharey=True)
     hidden = config.hidden_size or UNITS
     x = 0.5 * torch.randn((config.steps or LAGS) + 1, 32, hidden)
     kinds: tuple[Kind, ...] = (RNN, LSTM, GRU)
     for axis, kind in zip(axes, kinds, strict=True):
-        for radius, color in zip(RADII, COLORS, strict=True):
+        for radius, color in zip(RADII, COLOURS, strict=False):
             layer = scaled(kind, hidden, radius)
             for name, norms in norms_over_lag(layer, x).items():
                 _draw_norms(axis, name, norms, color, f"{radius:g}")
-        axis.set(title=kind.__name__, xlabel="lag, steps before the loss", yscale="log")
-        axis.grid(alpha=0.25)
+        plain_axes(axis, "lag, steps before the loss", "")
+        axis.set_yscale("log")
+        axis.set_title(kind.__name__, loc="left", fontsize=11)
     axes[0].set(ylabel=r"$|\partial L / \partial h_t|$, median of 32 rows", ylim=(1e-10, 1e6))
     axes[0].legend(frameon=False, title="spectral radius of $W_{hh}$", ncols=2, loc="upper left")
     axes[1].plot([], [], color="0.3", label="$h_t$")
     axes[1].plot([], [], "--", color="0.3", label="$c_t$, the additive path")
     axes[1].legend(handles=axes[1].lines[-2:], frameon=False, loc="upper left")
-    return _save(config.out / "gradients-cells.png")
+    return figure
 
 
-def _draw_norms(axis: "Axes", name: str, norms: Tensor, color: str, label: str) -> None:
+def _draw_norms(axis: Axes, name: str, norms: Tensor, color: str, label: str) -> None:
     """One line; the state c, which the loss reaches a step later, is dashed."""
     first = 0 if name == "h" else 1
     lags = range(first, len(norms))
@@ -216,16 +226,7 @@ def _draw_norms(axis: "Axes", name: str, norms: Tensor, color: str, label: str) 
     axis.plot(lags, norms[first:].tolist(), style, color=color, label=label, linewidth=1.6)
 
 
-def _save(path: Path) -> Path:
-    import matplotlib.pyplot as plt
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    plt.savefig(path, dpi=130)
-    plt.close()
-    return path
-
-
-def _keep(figure: "Figure", path: Path) -> None:
+def _keep(figure: Figure, path: Path) -> None:
     """Write a figure and say where."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save_figure(figure, path)
@@ -234,25 +235,22 @@ def _keep(figure: "Figure", path: Path) -> None:
 
 def draw(config: Config) -> None:
     """Draw what is asked for, and say where it is."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     numbers = config.numbers()
     if config.run is not None:
         import_noted(config.run)
         flows = flows_of(config.run, config.steps or LAGS, config.modules)
         console.print(flows_table(flows))
         say(flows_words(flows))
-        _keep(flows_figure(flows), config.out / f"gradients-{config.run.resolve().name}.png")
+        _keep(flows_figure(flows), config.picture(config.run.resolve().name))
         return
     if numbers is not None:
         console.print(chain_table(numbers))
         for words in chain_words(numbers):
             say(words)
-        _keep(chain_figure(numbers), config.out / "gradients-own.png")
+        _keep(chain_figure(numbers), config.picture("own"))
         return
-    for path in (draw_chain(config.out), draw_cells(config)):
-        say(f"wrote {path}")
+    _keep(chains_figure(), config.out / "gradients-chain.png")
+    _keep(cells_figure(config), config.out / "gradients-cells.png")
 
 
 main = command("gradients", Config, draw, EXAMPLES)

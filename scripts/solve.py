@@ -21,7 +21,7 @@ from sidestep.envs import (
 from sidestep.envs.solver.worlds import rules_of
 from sidestep.scripts.figures.value_map import value_map
 from sidestep.scripts.shared.console import check_folder, command, console, say, table
-from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.curves import check_picture, save_figure
 from sidestep.scripts.shared.maps import level_of
 from sidestep.scripts.shared.optimum import OptimalPolicy, level_progress
 from sidestep.scripts.shared.tables import evaluation_table
@@ -58,7 +58,7 @@ class Options:
     """Also tell what can be had by who sees only what the world shows: with a memory of all of it,
     exactly, and without any, by a search that takes minutes."""
     out: Path | None = None
-    """Draw V and the policy into this PNG."""
+    """Draw V and the policy into this .png, .svg or .pdf."""
     number: int = 0
     """Number of the level in the picture, where there are several."""
     start: int = 0
@@ -110,6 +110,7 @@ class Options:
 def run(options: Options) -> None:
     """Solve, print the figures; then what else was asked for."""
     check_folder(options.out, "out")
+    check_picture(options.out, "out")
     spec_of(options.config())
     env = gym.make(qualified(options.env), **options.keywords())
     plain, solution, seconds = solved(env, options)

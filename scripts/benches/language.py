@@ -19,8 +19,9 @@ from sidestep.scripts.benches.skeleton import (
 )
 from sidestep.scripts.sequences.lm_figures import counted_nats, window_name
 from sidestep.scripts.sequences.lm_task import LanguageTask, StreamConfig, read_text
+from sidestep.scripts.shared.colours import style_of
 from sidestep.scripts.shared.console import command, console, progress
-from sidestep.scripts.shared.curves import COLOURS, plain_axes
+from sidestep.scripts.shared.curves import plain_axes
 from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig
 from sidestep.sequence.fitting.runs import Progress
@@ -181,10 +182,10 @@ def characters_figure(records: dict[str, Any], counted: dict[int, float]) -> Fig
             axes.annotate(window_name(window), (0.99, counted[window]), fontsize=8, ha="right",
                           xycoords=("axes fraction", "data"), xytext=(0, 2), color="#777777",
                           textcoords="offset points")  # fmt: skip
-    for (name, record), colour in zip(records.items(), COLOURS, strict=False):
+    for number, (name, record) in enumerate(records.items()):
         steps, nats = zip(*record["curve"], strict=True)
         label = f"{name}: {record['nats']:.3f}"
-        axes.plot(steps, nats, color=colour, marker="o", markersize=3, label=label)
+        axes.plot(steps, nats, label=label, **style_of(number, marked=True))
     plain_axes(axes, "updates", "held-out nats per character")
     axes.legend(frameon=False)
     return figure

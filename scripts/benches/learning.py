@@ -42,8 +42,9 @@ from sidestep.scripts.benches.trials import (
     Trial,
     train_trial,
 )
+from sidestep.scripts.shared.colours import style_of
 from sidestep.scripts.shared.console import command, console, say, table
-from sidestep.scripts.shared.curves import COLOURS, plain_axes
+from sidestep.scripts.shared.curves import plain_axes
 from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence import MEMORIES
 
@@ -132,15 +133,15 @@ def learning_figure(trials: Trials, learners: tuple[str, ...]) -> Figure:
     panels = figure.subplots(1, len(learners), squeeze=False, sharey=True)[0]
     for axes, learner in zip(panels, learners, strict=True):
         mine = {n: r for n, r in trials.items() if n.startswith(learner)}
-        for colour, (name, runs) in zip(COLOURS, mine.items(), strict=False):
+        for number, (name, runs) in enumerate(mine.items()):
+            style = style_of(number)
             last = max(t.curve[-1].seconds for t in runs)  # those that have ended stay as they are
             seconds = np.linspace(0, last, 200)
             values = np.array([_success_at(t, seconds) for t in runs])  # (seeds, points)
-            axes.fill_between(seconds, values.min(0), values.max(0), color=colour, alpha=0.15, lw=0)
+            axes.fill_between(seconds, values.min(0), values.max(0), color=style["color"],
+                              alpha=0.15, lw=0)  # fmt: skip
             label = name.removeprefix(f"{learner}, ")
-            axes.plot(
-                seconds, values.mean(0), color=colour, label=label.replace("none", "no memory")
-            )
+            axes.plot(seconds, values.mean(0), label=label.replace("none", "no memory"), **style)
         plain_axes(axes, "seconds of training", "share of greedy episodes at the goal")
         axes.set_title(learner, loc="left", fontsize=11)
         axes.set_ylim(0, 1.02)

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from sidestep.scripts.sequences.forecast_task import ForecastTask
 from sidestep.scripts.shared.curves import BLUE, GREEN, GREY, ORANGE, plain_axes
 
-COLOURS = (GREY, ORANGE, BLUE)
+COLOURS, DASHES, MARKERS = (GREY, ORANGE, BLUE), ((0, (2, 1.5)), (0, (6, 2)), "solid"), "Dso"
+"""Of each model, in the order of the table; the last is drawn over the others."""
 
 
 def forecast_figure(task: ForecastTask, measured: dict[str, dict[str, Any]], title: str) -> Figure:
@@ -68,12 +69,14 @@ def _draw_ahead(axes: Any, task: ForecastTask, origin: int, title: str) -> None:
     shown = slice(begin, min(origin + steps, len(values)))
     axes.plot(times[shown], values[shown], color="#222222", linewidth=1, marker="o", markersize=2.5,
               label="measured")  # fmt: skip
-    for (name, model), colour in zip(task.models().items(), COLOURS, strict=True):
+    looks = zip(task.models().items(), COLOURS, DASHES, strict=True)
+    for (name, model), colour, dashes in looks:
         forecast = task.foresee(model, [origin], steps)
         if name.startswith("latent"):
             axes.fill_between(ahead, forecast.low[0], forecast.high[0], color=colour, alpha=0.18,
                               lw=0, label="90 % interval")  # fmt: skip
-        axes.plot(ahead, forecast.mean[0], color=colour, linewidth=1.4, label=name)
+        axes.plot(ahead, forecast.mean[0], color=colour, linestyle=dashes, linewidth=1.4,
+                  label=name)  # fmt: skip
     axes.axvline(times[origin - 1], color=GREEN, linewidth=1, linestyle=(0, (4, 3)))
     axes.set_title(title, fontsize=10, loc="left")
     _name_axes(axes, task)
@@ -94,9 +97,9 @@ def _name_axes(axes: Any, task: ForecastTask) -> None:
 
 def _draw_errors(axes: Any, measured: dict[str, dict[str, Any]]) -> None:
     """Root mean squared error at each distance."""
-    for (name, row), colour in zip(measured.items(), COLOURS, strict=True):
+    for (name, row), colour, mark in zip(measured.items(), COLOURS, MARKERS, strict=True):
         steps = range(1, len(row["rmse_ahead"]) + 1)
-        axes.plot(steps, row["rmse_ahead"], color=colour, marker="o", markersize=3, label=name)
+        axes.plot(steps, row["rmse_ahead"], color=colour, marker=mark, markersize=4, label=name)
     axes.set_title("error over all of the test part", fontsize=10, loc="left")
     plain_axes(axes, "steps ahead", "root mean squared error")
     axes.set_ylim(bottom=0)

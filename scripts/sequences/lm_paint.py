@@ -15,7 +15,7 @@ from sidestep.scripts.sequences.lm_task import (
 )
 from sidestep.scripts.sequences.painted import as_figure, as_html, in_terminal, lacking, scaled
 from sidestep.scripts.shared.console import check_folder, console, say, table
-from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.curves import check_picture, save_figure
 from sidestep.scripts.shared.examples import pictures_of
 from sidestep.scripts.shared.fonts import missing_words
 from sidestep.sequence.fitting.checkpoint import write_atomically
@@ -56,8 +56,8 @@ class PaintOptions:
     checkpoint: str = "best"
     """best (by validation), last, or the name of one in the folder."""
     out: Path | None = None
-    """Where the picture goes, a .png, and the page beside it, a .html; painted-UNIT.png in the
-    run's folder if left out."""
+    """Where the picture goes, a .png, .svg or .pdf, and the page beside it, a .html;
+    painted-UNIT.png in the run's folder if left out."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -65,8 +65,7 @@ class PaintOptions:
             raise ValueError("expected --unit or --find, got neither")
         limits = {"length": COUNT, "search_length": COUNT, "begin": NATURAL}
         check_fields(self, limits)
-        if self.out is not None and self.out.suffix != ".png":
-            raise ValueError(f"out: expected a .png, got {self.out}")
+        check_picture(self.out, "out")
 
 
 def paint(options: PaintOptions) -> int:

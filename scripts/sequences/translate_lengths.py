@@ -12,16 +12,15 @@ from sidestep.agents.acting.evaluation import proportion_interval
 from sidestep.scripts.sequences.translate_data import TASKS, Corpus
 from sidestep.scripts.sequences.translate_search import SearchConfig, bleu_and_chrf, translated
 from sidestep.scripts.sequences.translate_task import Run, corpus_again, load_translator
+from sidestep.scripts.shared.colours import style_of
 from sidestep.scripts.shared.console import table
-from sidestep.scripts.shared.curves import COLOURS, draw_title, plain_axes
+from sidestep.scripts.shared.curves import draw_title, plain_axes
 from sidestep.sequence.tasks.task import examples
 
 MOST_ROWS = 24
 """More lengths than this are put together, so many at a time that no more rows remain."""
 BY_LENGTH = "by-length.png"
 """The picture's name in the first run's folder."""
-MARKERS = "osD^vPX*"
-"""What tells lines apart beside their colours."""
 
 
 class LengthScore(NamedTuple):
@@ -177,11 +176,11 @@ def lengths_figure(task: str, measured: Sequence[Measured], search: str) -> Figu
     for number, one in enumerate(measured):
         places = [(score.low + score.high) / 2 for score in one.scores]
         shares = [proportion_interval(score.right, score.pairs) for score in one.scores]
-        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        style = style_of(number, marked=True)
         middle = [share[0] for share in shares]
         low, high = ([share[k] for share in shares] for k in (1, 2))
-        axes.fill_between(places, low, high, color=colour, alpha=0.15, lw=0)
-        axes.plot(places, middle, color=colour, marker=marker, markersize=4.5, label=one.label)
+        axes.fill_between(places, low, high, color=style["color"], alpha=0.15, lw=0)
+        axes.plot(places, middle, label=one.label, **style)
     plain_axes(axes, "tokens of the source", "share of right answers")
     axes.set_ylim(-0.03, 1.03)
     axes.xaxis.get_major_locator().set_params(integer=True)

@@ -29,7 +29,7 @@ from sidestep.scripts.sequences.translate_search import (
 )
 from sidestep.scripts.sequences.translate_task import Run, corpus_again, decode, load_translator
 from sidestep.scripts.shared.console import check_folder, console, table
-from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.curves import check_picture, save_figure
 from sidestep.scripts.shared.examples import pictures_of
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.limits import MANY, at_least, check_fields
@@ -39,12 +39,6 @@ from sidestep.sequence.tasks.task import examples
 
 DRAWN = 3
 """Texts of one picture."""
-
-
-def check_picture(path: Path | None) -> None:
-    """Raise ValueError where a picture's name has another ending."""
-    if path is not None and path.suffix != ".png":
-        raise ValueError(f"figure: expected a .png, got {path}")
 
 
 @dataclass(frozen=True)
@@ -62,11 +56,12 @@ class RunOptions:
     checkpoint: str = "best"
     """best (by validation), last, or the name of one in the folder."""
     figure: Path | None = None
-    """Where the picture of the attention goes, a .png; RUN/translation.png if left out."""
+    """Where the picture of the attention goes, a .png, .svg or .pdf; translation.png in RUN if
+    left out."""
 
     def __post_init__(self) -> None:
         """Check the picture's name."""
-        check_picture(self.figure)
+        check_picture(self.figure, "figure")
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ class EvaluateOptions:
     pairs: int = 1000
     """With --by-length: pairs of a generated task; of a file the whole test split is taken."""
     figure: Path | None = None
-    """With --by-length: where the picture goes, a .png; by-length.png in the first run's folder if
+    """With --by-length: where the picture, a .png, .svg or .pdf, goes; by-length.png in RUN if
     left out."""
 
     def __post_init__(self) -> None:
@@ -100,7 +95,7 @@ class EvaluateOptions:
         check_fields(self, {"pairs": at_least(1, MANY)})
         if self.figure is not None and not self.by_length:
             raise ValueError(f"figure: expected --by-length with it, got {self.figure} alone")
-        check_picture(self.figure)
+        check_picture(self.figure, "figure")
 
 
 def run(options: RunOptions) -> list[list[Hypothesis]]:

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from sidestep.agents.acting.evaluation import half_interval
+from sidestep.scripts.shared.colours import style_of
 from sidestep.scripts.shared.console import table
-from sidestep.scripts.shared.curves import COLOURS, draw_band, draw_optimum, plain_axes
+from sidestep.scripts.shared.curves import draw_band, draw_optimum, plain_axes
 from sidestep.scripts.shared.groups import Evaluated, groups_of
 from sidestep.scripts.shared.tables import spread
 from sidestep.sequence.fitting.log import read_log
@@ -87,10 +88,11 @@ def comparison_figure(runs: list[Evaluated]) -> Figure:
     for axes, (key, words) in zip(figures, panels, strict=True):
         bands = []
         for number, (name, group) in enumerate(logs.items()):
-            colour = COLOURS[number % len(COLOURS)]
+            style = style_of(number)
+            colour = style["color"]
             curve = curve_of(group, key)
             label = fill(f"{name} ({len(group)})", 36)
-            axes.plot(curve.steps, curve.mean, color=colour, label=label, zorder=3)
+            axes.plot(curve.steps, curve.mean, **style, label=label, zorder=3)
             if len(group) > 1:
                 axes.plot(curve.steps, curve.runs.T, color=colour, linewidth=0.6, alpha=0.5)
             bands.append((curve.steps, curve.low, curve.high, colour))

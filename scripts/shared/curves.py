@@ -1,24 +1,45 @@
 """Learning curves as pictures."""
 
 import io
+import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from sidestep.scripts.shared.colours import BLUE as BLUE
+from sidestep.scripts.shared.colours import COLOURS as COLOURS
+from sidestep.scripts.shared.colours import GREEN as GREEN
+from sidestep.scripts.shared.colours import GREY as GREY
+from sidestep.scripts.shared.colours import ORANGE as ORANGE
 from sidestep.scripts.shared.console import say
-from sidestep.scripts.shared.fonts import fit_fonts
+from sidestep.scripts.shared.fonts import fit_fonts, with_fallback
 from sidestep.sequence.fitting.checkpoint import write_atomically
 
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#8A8A8A"
-"""Okabe-Ito: colours that colour-blind people tell apart."""
-COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#D55E00", "#56B4E9", "#000000", GREY)
+FORMATS = (".png", ".svg", ".pdf")
+"""Endings of pictures; the latter two are lines and letters, sharp at every size."""
+
+
+def check_picture(path: Path | None, flag: str) -> None:
+    """Refuse the name of a picture that would be of no known format.
+
+    Raises:
+        ValueError: another ending than .png, .svg and .pdf.
+    """
+    if path is not None and path.suffix not in FORMATS:
+        raise ValueError(f"{flag}: expected a .png, .svg or .pdf, got {path}")
 
 
 def save_figure(figure: Figure, path: Path, source: str | None = None) -> None:
-    """Write `figure` as a PNG, completely or not at all; say which letters no font has.
+    """Write `figure`, completely or not at all; say which letters no font has.
+
+    The path's ending decides: .svg, whose words stay words that can be searched and copied, .pdf,
+    or else PNG. The same figure gives the same file.
 
     Args:
         figure: to be written.
@@ -28,10 +49,27 @@ def save_figure(figure: Figure, path: Path, source: str | None = None) -> None:
     remark = fit_fonts(figure)
     if remark:
         say(remark)
+    write_atomically(path, _drawn(figure, path.suffix, source))
+
+
+def _drawn(figure: Figure, suffix: str, source: str | None) -> bytes:
+    """A figure as bytes of a format."""
     buffer = io.BytesIO()
+    if suffix == ".svg":
+        kept = {"Date": None} | ({} if source is None else {"Source": source})
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "sidestep"}):
+            FigureCanvasSVG(figure).print_svg(buffer, metadata=kept)
+        return with_fallback(buffer.getvalue().decode()).encode()
+    if suffix == ".pdf":
+        dates: dict[str, Any] = {"CreationDate": None, "ModDate": None}
+        kept = dates if source is None else {**dates, "Subject": source}
+        logging.getLogger("fontTools.subset").setLevel(logging.ERROR)  # it tells what it leaves out
+        with rc_context({"pdf.fonttype": 42}):  # as letters, which can be searched
+            FigureCanvasPdf(figure).print_pdf(buffer, metadata=kept)  # type: ignore[no-untyped-call]
+        return buffer.getvalue()
     metadata = None if source is None else {"Source": source}
     FigureCanvasAgg(figure).print_png(buffer, metadata=metadata)  # type: ignore[no-untyped-call]
-    write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def plain_axes(axes: Any, x_label: str, y_label: str) -> None:

@@ -1,12 +1,13 @@
 """Letters in pictures: a font that has them, also one installed a moment ago; never empty boxes."""
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from matplotlib import font_manager
+from matplotlib import font_manager, rcParams
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
@@ -23,6 +24,7 @@ FAMILIES = (
     *("Apple SD Gothic Neo", "AppleGothic", "UnDotum", "Baekmuk Gulim", "Noto Sans CJK JP"),
 )
 """Fonts with Hangul and more that systems bring, the better ones first."""
+GENERIC = "sans-serif"
 BOX = "\u25a1"
 """What stands for a letter that no font has."""
 _SQUARES = dict.fromkeys(UNSEEN, BOX)
@@ -89,6 +91,23 @@ def forget_fonts() -> None:
     """Look at fonts and SIDESTEP_FONT anew."""
     for cached in (family_with, _new_fonts, _missing_of):
         cached.cache_clear()
+
+
+def with_fallback(svg: str) -> str:
+    """An SVG whose words name, after their own fonts, those with Hangul that systems bring.
+
+    Whoever opens it may have other fonts than the machine that drew it. Of matplotlib's own list of
+    sans-serif fonts the first is kept, which it measured the words by.
+    """
+    listed = rcParams["font.sans-serif"]
+
+    def named(found: re.Match[str]) -> str:
+        names = [name.strip("' ") for name in found[2].split(",")]
+        own = [name for name in names if name not in (*listed[1:], GENERIC)]
+        families = ", ".join(f"'{name}'" for name in dict.fromkeys([*own, *FAMILIES]))
+        return f"{found[1]}{families}, {GENERIC}"
+
+    return re.sub(r"""(font(?:-family)?:[^'";<>]*)('[^";<>]*)""", named, svg)
 
 
 def file_of(family: str) -> str:

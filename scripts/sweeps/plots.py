@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from optuna.trial import FrozenTrial, TrialState
 
+from sidestep.scripts.shared.colours import VERMILION
 from sidestep.scripts.shared.curves import (
     BLUE,
     GREEN,
@@ -22,7 +23,6 @@ from sidestep.scripts.shared.curves import (
 from .space import Parameter
 from .study import Study
 
-RED = "#D55E00"
 FEWEST = 4
 """Complete trials of which something can be said on what mattered."""
 COLUMNS = 3
@@ -88,7 +88,7 @@ def history(study: Study) -> Figure:
     if failed:
         foot = axes.get_xaxis_transform()  # on the axis: they have no value
         low = [0.0] * len(failed)
-        axes.plot(failed, low, "x", color=RED, transform=foot, clip_on=False, label="failed")
+        axes.plot(failed, low, "x", color=VERMILION, transform=foot, clip_on=False, label="failed")
     plain_axes(axes, "trial", _word(study))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(_title(study), loc="left", fontsize=11, parse_math=False)

@@ -197,7 +197,7 @@ def test_wrong_input(
         ([language_run, "--episodes", 2], "episodes: expected none of a language model, got 2"),
         ([agent_run, "--set", "z=1"], "expected some of i, f, g, o of the LSTM, got 'z'"),
         ([agent_run, "--text", "so"], "text: expected none of an agent, got so"),
-        ([agent_run, "--out", tmp_path / "gates.gif"], "out: expected a .png"),
+        ([agent_run, "--out", tmp_path / "gates.gif"], "out: expected a .png, .svg or .pdf"),
         ([tmp_path / "none"], "none"),
     ):
         line = refused(capsys, *args)

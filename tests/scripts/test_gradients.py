@@ -5,7 +5,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import pytest
 import torch
 
@@ -15,22 +14,9 @@ from sidestep.scripts.flows.trained import flows_of, lags_of
 from sidestep.sequence import RNN
 
 
-def test_the_chain_shows_both_factors_and_numbers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_chain_shows_both_factors_and_numbers() -> None:
     """Where tanh stays in its middle the product lay on the powers of w_hh and hid them."""
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    drawn: list[Any] = []
-
-    def keep(path: Path) -> Path:
-        drawn.extend(plt.gcf().axes)
-        plt.close()
-        return path
-
-    monkeypatch.setattr(gradients, "_save", keep)
-    gradients.draw_chain(tmp_path)
+    drawn: list[Any] = gradients.chains_figure().axes
     middle, saturated = drawn
     for axis in drawn:
         powers, _, product, _ = axis.get_lines()
@@ -153,3 +139,15 @@ def test_wrong_input(args: list[str], words: str, capsys: pytest.CaptureFixture[
         gradients.main(args)
     line = capsys.readouterr().err.strip()
     assert stop.value.code == 2 and words in line and "\n" not in line
+
+
+def test_the_picture_of_a_chain_may_be_an_svg(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "own.svg"
+    gradients.main(f"--w-hh 2 --steps 3 --out {path}".split())
+    assert path.read_text().startswith("<?xml") and f"wrote {path}" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stop:
+        gradients.main(["--out", str(path)])
+    assert stop.value.code == 2
+    assert "out: expected a folder for two pictures, got" in capsys.readouterr().err

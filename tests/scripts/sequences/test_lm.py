@@ -239,7 +239,7 @@ def test_paint_leaves_a_picture_and_a_page(
             "--begin",
             9999,
         ): f"begin: expected less than the text's {len(held_out)}, got 9999",
-        ("--unit", 1, "--out", "x.gif"): "out: expected a .png, got x.gif",
+        ("--unit", 1, "--out", "x.gif"): "out: expected a .png, .svg or .pdf, got x.gif",
         ("--unit", 1, "--out", "no/x.png"): "out: expected a folder that is there, got no",
     }.items():
         assert words in fails(capsys, "paint", folder, *options)

@@ -270,7 +270,7 @@ def test_wrong_flags_and_texts(
         (f"run {run} --temperature nan", "temperature: expected a number of at least 0, got nan"),
         ("train --target-unit word", "target_unit: expected a file of pairs, got none"),
         ("train --task dates --minimum-count 3", "minimum_count: expected a file of pairs, got"),
-        (f"run {run} --figure x.pdf", "figure: expected a .png, got x.pdf"),
+        (f"run {run} --figure x.jpg", "figure: expected a .png, .svg or .pdf, got x.jpg"),
         (f"run {run} --figure {tmp_path}/no/x.png", "figure: expected a folder that is there, got"),
         (f"evaluate {run} --out {tmp_path}/no/x.json", "out: expected a folder that is there, got"),
         (f"train {pairs} --task dates", "expected a file or a task, got"),

@@ -119,7 +119,10 @@ def test_wrong_flags(runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
     wrong: tuple[tuple[str, Any], ...] = (
         (f"evaluate {runs[0]} {runs[1]}", "expected one run without --by-length, got 2"),
         (f"evaluate {runs[0]} --figure x.png", "figure: expected --by-length with it, got x.png"),
-        (f"evaluate {runs[0]} --by-length --figure x.gif", "figure: expected a .png, got x.gif"),
+        (
+            f"evaluate {runs[0]} --by-length --figure x.gif",
+            "figure: expected a .png, .svg or .pdf, got x.gif",
+        ),
         (f"evaluate {runs[0]} --by-length --pairs 0", "pairs: expected at least 1, got 0"),
     )
     for words, message in wrong:

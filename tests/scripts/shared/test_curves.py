@@ -1,11 +1,17 @@
 """The learning curve of one run: what is drawn where an env tells little, or little was played."""
 
 import math
+import re
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
+import pytest
+from matplotlib.figure import Figure
 
-from sidestep.scripts.shared.curves import learning_curve
+from sidestep.scripts.shared.curves import check_picture, learning_curve, plain_axes, save_figure
+from sidestep.scripts.shared.fonts import FAMILIES, with_fallback
 
 
 def lines_of(records: list[dict[str, Any]]) -> dict[str, list[list[float]]]:
@@ -49,3 +55,57 @@ def test_an_evaluation_of_one_episode_has_no_band() -> None:
     (axes,) = learning_curve(records, "title").axes
     (band,) = axes.collections
     assert not any(math.isfinite(y) for path in band.get_paths() for y in path.vertices[:, 1])
+
+
+def drawing() -> Figure:
+    figure = Figure(figsize=(4, 3), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([1, 2], [3, 4], label="Tom's; \u03b3 < 1")
+    plain_axes(axes, "steps $ of it", "gain")
+    axes.legend()
+    return figure
+
+
+def test_the_ending_decides_on_the_format_and_the_same_figure_is_the_same_file(
+    tmp_path: Path,
+) -> None:
+    for suffix, start in (
+        (".png", b"\x89PNG"),
+        (".svg", b"<?xml"),
+        (".pdf", b"%PDF"),
+        ("", b"\x89P"),
+    ):
+        files = [tmp_path / f"{name}{suffix}" for name in "ab"]
+        for file in files:
+            save_figure(drawing(), file, "of this")
+        first, second = (file.read_bytes() for file in files)
+        assert first.startswith(start) and first == second
+        assert b"of this" in first
+    for name in ("a.jpg", "a", "a.svgz"):
+        with pytest.raises(ValueError, match=f"figure: expected a .png, .svg or .pdf, got {name}"):
+            check_picture(Path(name), "figure")
+    check_picture(None, "figure")
+
+
+def test_words_of_an_svg_stay_words_with_fonts_for_hangul(tmp_path: Path) -> None:
+    save_figure(drawing(), tmp_path / "a.svg")
+    root = ElementTree.parse(tmp_path / "a.svg").getroot()
+    texts = {
+        "".join(e.itertext()).strip(): e.get("style", "")
+        for e in root.iter()
+        if e.tag.endswith("text")
+    }
+    assert {"steps $ of it", "gain", "Tom's; \u03b3 < 1"} <= set(texts)
+    for style in texts.values():
+        families = re.findall(r"'([^']+)'", style)
+        assert families[0] == "DejaVu Sans" and set(FAMILIES) < set(families)
+        assert len(set(families)) == len(families)
+        assert re.search(r"', sans-serif(;|$)", style)
+
+
+def test_a_family_that_was_chosen_for_a_text_comes_second() -> None:
+    mine = "font: 10px 'DejaVu Sans', 'Bitstream Vera Sans', sans-serif, 'My Hangul'; fill: 'x'"
+    names = re.findall(
+        r"'([^']+)'", with_fallback(f"<text style=\"{mine}\">'a', sans-serif</text>")
+    )
+    assert names[:3] == ["DejaVu Sans", "My Hangul", FAMILIES[0]] and names[-2:] == ["x", "a"]
