@@ -10,11 +10,12 @@ import tyro
 from sidestep.scripts.shared.console import check_folder, command, console, say, warn
 from sidestep.scripts.shared.groups import Evaluated
 from sidestep.scripts.studies.found import found_run, is_agents, run_folders
-from sidestep.scripts.studies.tables import runs_tables, write_csv
+from sidestep.scripts.studies.tables import runs_tables, settings_table, write_csv
 
 EXAMPLES = """\
   sidestep table runs
-  sidestep table runs/none runs/gru --out memories.csv"""
+  sidestep table runs/none runs/gru --out memories.csv
+  sidestep table runs/textbook runs/default --settings"""
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class Options:
     """Folders of runs, or folders with such folders in them, however deep."""
     out: Path | None = None
     """Also write a CSV file, a line a run."""
+    settings: bool = False
+    """One table of all runs, a column a run: every setting in which they differ, then the
+    figures."""
     modules: tuple[str, ...] = ()
     """Modules to import first: of envs whose id is `module:id`, or that register what runs are
     made of."""
@@ -46,7 +50,7 @@ def run(options: Options) -> None:
     if not runs:
         places = ", ".join(str(folder) for folder in options.runs)
         raise ValueError(f"runs: expected runs of `sidestep train` in {places}, got none")
-    for shown in runs_tables(runs):
+    for shown in [settings_table(runs)] if options.settings else runs_tables(runs):
         console.print(shown)
     if options.out is not None:
         write_csv(options.out, runs)

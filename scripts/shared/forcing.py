@@ -156,7 +156,9 @@ def memory_of(agent: Agent) -> Recurrent:
     """
     memory, name = agent.network.memory, agent.config.network.memory
     if not agent.network.remembers:
-        raise ValueError(f"gates: expected a run with a memory (lstm, gru), got memory={name!r}")
+        raise ValueError(
+            f"memory: expected a run with one that has gates (lstm, gru), got memory={name!r}"
+        )
     if not isinstance(memory, Recurrent) or not memory.gate_rows:
-        raise ValueError(f"gates: expected a memory with gates (lstm, gru), got {name}")
+        raise ValueError(f"memory: expected one with gates (lstm, gru), got {name!r}")
     return memory

@@ -162,6 +162,31 @@ def _table_of(kind: str, runs: list[Evaluated]) -> Table:
     return result
 
 
+def settings_table(runs: list[Evaluated]) -> Table:
+    """One table of all runs, of whatever learners: a column a run, a row a setting that differs.
+
+    Learner and env head the columns where they differ; the figures stand below the settings.
+    """
+    settings = settings_that_differ(runs)
+    envs = {config.env.id for _, config, _ in runs}
+    where = f", {envs.pop()}" if len(envs) == 1 else ""
+    title = f"{counted(len(runs), 'run')}{where}: settings that differ, and figures"
+    result = table(title, ["", *(str(folder) for folder, _, _ in runs)], [])
+    add_row(result, ["learner", *(config.learner for _, config, _ in runs)])
+    if not where:
+        add_row(result, ["env", *(config.env.id.split("/")[-1] for _, config, _ in runs)])
+    for name, values in settings.items():
+        told = (DASH if value is None else _setting(value) for value in values)
+        add_row(result, [_last(name), *told])
+    result.rows[-1].end_section = True
+    add_row(result, ["seed", *(str(config.training.seed) for _, config, _ in runs)])
+    add_row(result, ["steps", *map(_steps, runs)])
+    for name, (words, _) in FIGURES.items():
+        if any(name in summary for _, _, summary in runs):
+            add_row(result, [words, *(_cell(summary, name) for _, _, summary in runs)])
+    return result
+
+
 def _over_group(over: Callable[[NDArray[np.float64]], float], group: Group, name: str) -> str:
     """A cell of a group's row; a dash where one of its runs lacks the figure."""
     values = [value_of(summary, name) for _, _, summary in group.members]

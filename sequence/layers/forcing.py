@@ -37,10 +37,10 @@ def check_gates(layer: type[Recurrent] | Recurrent, values: Mapping[str, float])
     kind = layer if isinstance(layer, type) else type(layer)
     known, words = ", ".join(kind.gate_rows), kind.__name__
     if not kind.gate_rows:
-        raise ValueError(f"gates: expected a layer with gates, such as LSTM or GRU, got {words}")
+        raise ValueError(f"expected a layer with gates, such as LSTM or GRU, got {words}")
     for name, value in values.items():
         if name not in kind.gate_rows:
-            raise ValueError(f"gates: expected some of {known} of the {words}, got {name!r}")
+            raise ValueError(f"expected some of {known} of the {words}, got {name!r}")
         lowest = 0 if name in kind.gate_words else -1
         if not lowest <= value <= 1:  # NaN neither
             raise ValueError(f"{name}: expected a value from {lowest} to 1, got {value:g}")

@@ -206,11 +206,11 @@ def test_wrong_input(
 
 def test_runs_without_gates_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = "--total-steps 64 --num-envs 4 --episodes 1 --gif-episodes 0 --evaluate-every 0"
-    for memory, got in (("none", "memory='none'"), ("rnn", "got rnn")):
+    for memory, got in (("none", "memory='none'"), ("rnn", "got 'rnn'")):
         folder = tmp_path / memory
         train.main(["reinforce", "--memory", memory, *flags.split(), "--out", str(folder)])
         line = refused(capsys, folder, "--set", "f=0")
-        assert line.startswith("gates: expected a") and line.endswith(got)
+        assert line.startswith("memory: expected ") and line.endswith(got)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text('{"kind": "translate"}')
     assert "got one of 'translate'" in refused(capsys, tmp_path / "other")

@@ -12,14 +12,21 @@ import pytest
 from matplotlib.collections import LineCollection
 from rich.console import Console
 
-from sidestep.agents import DeepSarsaConfig, EnvConfig, NetworkConfig, RunConfig, TrainingConfig
+from sidestep.agents import (
+    DeepSarsaConfig,
+    EnvConfig,
+    NetworkConfig,
+    RunConfig,
+    TrainingConfig,
+    preset,
+)
 from sidestep.scripts import table
 from sidestep.scripts.shared.finals import read_final, record_of, write_final
 from sidestep.scripts.shared.groups import Evaluated, settings_that_differ
 from sidestep.scripts.studies import tables
 from sidestep.scripts.studies.curve import points_of, seeds_figure
 from sidestep.scripts.studies.found import found_run, run_folders
-from sidestep.scripts.studies.tables import runs_tables, seeds_table
+from sidestep.scripts.studies.tables import runs_tables, seeds_table, settings_table
 
 NAN = math.nan
 
@@ -128,6 +135,36 @@ def rows(text: str) -> list[list[str]]:
     lines = [line for line in text.splitlines() if line.startswith(("│", "┃"))]
     return [[cell.strip() for cell in line.strip("│┃").replace("┃", "│").split("│")]
             for line in lines]  # fmt: skip
+
+
+def test_one_table_of_two_learners_has_every_setting_in_which_they_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The presets' own settings, a column a run; what a learner does not have is a dash."""
+    runs: list[Evaluated] = []
+    for learner in ("deep-sarsa", "reinforce"):
+        for name in ("textbook", "default"):
+            agent, training = preset(learner, "sidestep/MovingObstacles-v0", name=name)
+            config = RunConfig(learner, EnvConfig(), agent, training)
+            runs.append((Path(f"{learner}-{name}"), config, {"steps": 9, "final": False}))
+    runs[0] = (*runs[0][:2], {"steps": 200_000, **figures(0.5, 0.25)})
+    shown = settings_table(runs)
+    columns = [[str(cell) for cell in column.cells] for column in shown.columns]
+    rows = {cells[0]: list(cells[1:]) for cells in zip(*columns, strict=True)}
+    assert next(iter(rows.items())) == ("learner", ["deep-sarsa"] * 2 + ["reinforce"] * 2)
+    assert rows["num envs"] == ["1", "64", "1", "16"]
+    assert rows["target"] == ["sarsa", "expected", "-", "-"]
+    assert rows["loss"] == ["squared", "huber", "-", "-"]
+    assert rows["baseline"] == ["-", "-", "none", "value"]
+    assert rows["trace decay"] == ["0.0", "0.8", "1.0", "1.0"] and "memory" not in rows
+    assert rows["steps"] == ["200,000", "9 of 2,000,000", "9 of 200,000", "9 of 2,000,000"]
+    assert rows["success"] == ["50.00%", "-", "-", "-"] and "discount" in rows and "seed" in rows
+    for name in ("a", "b"):
+        a_run(tmp_path / name, total_steps=5 if name == "a" else 7, final=figures(0.5, 0.25))
+    table.main([str(tmp_path), "--settings"])
+    told = capsys.readouterr().out
+    assert "2 runs, sidestep/MovingObstacles-v0: settings that differ, and figures" in told
+    assert "total steps" in told and told.count("50.00%") == 2
 
 
 def test_a_table_a_kind_a_row_a_run_and_two_a_group(tmp_path: Path) -> None:

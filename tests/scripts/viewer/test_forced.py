@@ -115,7 +115,10 @@ def test_the_commands_take_it(
         (["lstm", "--layer", "0"], "layer: expected gates to force (--set) beside it, got 0"),
         (["gru", "--set", "z=1"], "layer: expected one of the layers 0 to 1, got none chosen"),
         (["gru", "--set", "z=1", "--layer", "2"], "layer: expected 0 to 1, got 2"),
-        (["none", "--set", "f=0"], "expected a run with a memory (lstm, gru), got memory='none'"),
+        (
+            ["none", "--set", "f=0"],
+            "expected a run with one that has gates (lstm, gru), got memory='none'",
+        ),
         (["lstm", "--optimum", "--set", "f=0"], "expected an agent's run beside it, got the opt"),
     ],
 )
