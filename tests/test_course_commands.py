@@ -69,6 +69,7 @@ SMALL = {
     "sidestep train reinforce --preset textbook --total-steps 200000 --out runs/plain": SHORT,
     "sidestep train reinforce --baseline mean --batch episodes --trace-decay 1 "
     "--out runs/mean": LANES,
+    "sidestep table runs/plain runs/mean --settings": "",
     "sidestep train deep-sarsa --env sidestep/Cue-v0 --env-kwargs delay=100 --memory gru "
     "--out runs/cue": f"{LANES} --env-kwargs delay=3 --memory-size 4",
     "sidestep train reinforce --env sidestep/Glimpse-v0 --memory lstm "

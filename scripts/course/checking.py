@@ -100,7 +100,7 @@ def _told(path: Path, number: str, first: int, seconds: float) -> list[Event]:
 def _run(words: list[str], limit: float) -> str:
     """Run the process to its end; its exit code, in words."""
     command = [sys.executable, "-P", "-m", "sidestep.scripts.course.student", *words]
-    environ = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+    environ = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
     try:
         ended = subprocess.run(
             command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
