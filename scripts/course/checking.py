@@ -90,7 +90,7 @@ def _told(path: Path, number: str, first: int, seconds: float) -> list[Event]:
         told = _read(events)
         line, endless = _line_in(traces, path)
     if not any(event["event"] == "ready" for event in told):
-        raise RuntimeError(f"the process that runs {path} could not be started: {how}")
+        raise OSError(f"the process that runs {path} could not be started: {how}")
     if told[-1]["event"] != "end":
         where = {key: told[-1].get(key) for key in ("name", "number")}
         told.append({"event": "stopped", "line": line, "endless": endless, "how": how, **where})

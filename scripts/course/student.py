@@ -131,13 +131,18 @@ def _refused(function: Callable[..., Any], exercise: Exercise) -> Event | None:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return None
+    names = list(signature.parameters)
+    exchanged = names != [*exercise.arguments] and sorted(names) == sorted(exercise.arguments)
     try:
         signature.bind(*exercise.arguments)
+        if not exchanged:
+            return None
     except TypeError:
-        code = getattr(function, "__code__", None)
-        line = None if code is None else code.co_firstlineno
-        return {"line": line, "got": ", ".join(map(str, signature.parameters))}
-    return None
+        pass
+    code = getattr(function, "__code__", None)
+    bare = [one.replace(annotation=one.empty) for one in signature.parameters.values()]
+    got = str(signature.replace(parameters=bare, return_annotation=signature.empty))
+    return {"line": None if code is None else code.co_firstlineno, "got": got[1:-1]}
 
 
 def _seeded() -> None:

@@ -137,6 +137,14 @@ SAID = {
         "\n\ndef rnn_states(x, h):\n    return h\n",
         "line 3 of mine.py: expected the arguments (x, h, w_xh, w_hh, b), got (x, h)",
     ),
+    "keywords": (
+        "def rnn_states(*, x, h, w_xh, w_hh, b=0):\n    return h\n",
+        "expected the arguments (x, h, w_xh, w_hh, b), got (*, x, h, w_xh, w_hh, b=0)",
+    ),
+    "order": (
+        "def rnn_states(h, x, w_xh, w_hh, b):\n    return h\n",
+        "line 1 of mine.py: expected the arguments (x, h, w_xh, w_hh, b), got (h, x, w",
+    ),
     "type": (STATES + "    return 'states'\n", "expected numbers, got str"),
     "object": (STATES + "    return [object()]\n", "expected numbers, got (object)"),
     "shape": (STATES + "    return w_xh\n", "expected the shape (4, 2), got (2, 4)"),
