@@ -156,7 +156,7 @@ def chains_figure() -> Figure:
         axis.set_title(title, loc="left", fontsize=11)
         _number(axis, steps[1:], exact[1:])
         _number(axis, steps[-1:], powers[-1:] if exact[-1] < 1 else slopes[-1:])
-    axes[0].set_ylabel(r"$\partial h_{k+1} / \partial h_1$")
+    axes[0].set_ylabel(r"$\partial h_{k+1} / \partial h_1$", parse_math=True)
     axes[1].legend(frameon=False, loc="lower left")
     return figure
 
@@ -210,7 +210,8 @@ def cells_figure(config: Config) -> Figure:
         plain_axes(axis, "lag, steps before the loss", "")
         axis.set_yscale("log")
         axis.set_title(kind.__name__, loc="left", fontsize=11)
-    axes[0].set(ylabel=r"$|\partial L / \partial h_t|$, median of 32 rows", ylim=(1e-10, 1e6))
+    axes[0].set_ylabel(r"$|\partial L / \partial h_t|$, median of 32 rows", parse_math=True)
+    axes[0].set_ylim(1e-10, 1e6)
     axes[0].legend(frameon=False, title="spectral radius of $W_{hh}$", ncols=2, loc="upper left")
     axes[1].plot([], [], color="0.3", label="$h_t$")
     axes[1].plot([], [], "--", color="0.3", label="$c_t$, the additive path")

@@ -187,7 +187,7 @@ def characters_figure(records: dict[str, Any], counted: dict[int, float]) -> Fig
         label = f"{name}: {record['nats']:.3f}"
         axes.plot(steps, nats, label=label, **style_of(number, marked=True))
     plain_axes(axes, "updates", "held-out nats per character")
-    axes.legend(frameon=False)
+    axes.legend(loc="upper right", bbox_to_anchor=(1, 0.94), edgecolor="none", framealpha=0.9)
     return figure
 
 

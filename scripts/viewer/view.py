@@ -10,9 +10,10 @@ import pygame
 from pygame import Rect
 
 from sidestep.envs.drawing import board as rendering
-from sidestep.envs.drawing import palette, sprites
+from sidestep.envs.drawing import palette
 from sidestep.envs.drawing.layout import HEADER, MARGIN, Layout
 from sidestep.envs.drawing.screen_window import fitted
+from sidestep.scripts.viewer.lines import label, width_of
 from sidestep.scripts.viewer.panels.moment import Moment, Pixels
 from sidestep.scripts.viewer.panels.pen import GROUND, Pen
 from sidestep.scripts.viewer.panels.registry import BY_DEFAULT, PANELS, Panel
@@ -252,10 +253,10 @@ def draw_message(surface: pygame.Surface, message: Sequence[str], pen: Pen) -> N
     shrink = min(1.0, 0.96 * height / needed)
     sizes = [max(11, int(size * shrink)) for size in sizes]
     rows = [line.split("\t") for line in message]
-    first = [sprites.font(s).size(r[0])[0] for s, r in zip(sizes, rows, strict=True)]
+    first = [width_of(r[0], s) for s, r in zip(sizes, rows, strict=True)]
     tab = max((w for w, r in zip(first, rows, strict=True) if len(r) > 1), default=0) + pen.px(14)
     wide = max(
-        tab + sprites.font(s).size(r[1])[0] if len(r) > 1 else w
+        tab + width_of(r[1], s) if len(r) > 1 else w
         for w, s, r in zip(first, sizes, rows, strict=True)
     )
     high = sum(1.35 * size for size in sizes)
@@ -267,7 +268,7 @@ def draw_message(surface: pygame.Surface, message: Sequence[str], pen: Pen) -> N
         colour = palette.WHITE if k else palette.YELLOW
         for words, x in zip(row, (left, left + tab), strict=False):
             column = colour if len(row) == 1 or x != left else palette.YELLOW
-            line = sprites.label(words, size, column)
+            line = label(words, size, column)
             place = x if len(row) > 1 else box.centerx - line.get_width() // 2
             surface.blit(line, (place, round(middle - line.get_height() / 2)))
         top += 1.35 * size
@@ -334,6 +335,6 @@ def _draw_box(
 
 def line_within(text: str, height: int, colour: palette.Colour, width: int) -> pygame.Surface:
     """A line of text, set smaller until it is at most `width` wide; never under 11 pixels."""
-    while height > 11 and sprites.font(height).size(text)[0] > width:
+    while height > 11 and width_of(text, height) > width:
         height -= 1
-    return sprites.font(height).render(text, True, colour)
+    return label(text, height, colour)

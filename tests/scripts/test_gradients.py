@@ -11,6 +11,7 @@ import torch
 from sidestep.scripts import gradients, lm, train
 from sidestep.scripts.flows.chain import Numbers, chain_figure, chain_words, products, short
 from sidestep.scripts.flows.trained import flows_of, lags_of
+from sidestep.scripts.gradients import Config
 from sidestep.sequence import RNN
 
 
@@ -151,3 +152,13 @@ def test_the_picture_of_a_chain_may_be_an_svg(
         gradients.main(["--out", str(path)])
     assert stop.value.code == 2
     assert "out: expected a folder for two pictures, got" in capsys.readouterr().err
+
+
+def test_formulas_on_axes_are_set_as_formulas() -> None:
+    """Once `plain_axes` had gone over them they stood there as $\\partial$."""
+    for figure in (
+        gradients.chains_figure(),
+        gradients.cells_figure(Config(steps=3, hidden_size=4)),
+    ):
+        label = figure.axes[0].yaxis.label
+        assert label.get_text().startswith("$") and label.get_parse_math()

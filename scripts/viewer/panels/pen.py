@@ -7,8 +7,9 @@ import numpy as np
 import pygame
 from numpy.typing import NDArray
 
-from sidestep.envs.drawing import palette, sprites
+from sidestep.envs.drawing import palette
 from sidestep.envs.drawing.palette import Colour, mix
+from sidestep.scripts.viewer.lines import label, width_of
 
 GROUND: Colour = (24, 30, 52)
 """Of a panel."""
@@ -59,11 +60,11 @@ class Pen(NamedTuple):
             room: in pixels; the line is set smaller until it fits, and at last cut.
         """
         height = self.px(size)
-        while room is not None and height > 13 and _width(words, height) > room:
+        while room is not None and height > 13 and width_of(words, height) > room:
             height -= 1
-        while room is not None and words and _width(words, height) > room:
+        while room is not None and words and width_of(words, height) > room:
             words = words[:-2].rstrip() + "." if len(words) > 2 else ""
-        line = sprites.label(words, height, colour)
+        line = label(words, height, colour)
         x, y = place
         surface.blit(line, (round(x - align * line.get_width()), round(y - line.get_height() / 2)))
         return line.get_width()
@@ -103,10 +104,6 @@ class Pen(NamedTuple):
             np.ascontiguousarray(colours).tobytes(), (columns, rows), "RGB"
         )
         surface.blit(pygame.transform.scale(image, box.size), box)
-
-
-def _width(words: str, height: int) -> int:
-    return int(sprites.font(height).size(words)[0])
 
 
 @lru_cache(maxsize=1)
