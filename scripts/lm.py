@@ -8,7 +8,14 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from sidestep.scripts.sequences import lm_hello, lm_paint, lm_sample, lm_watch
+from sidestep.scripts.sequences import (
+    lm_corpus,
+    lm_evaluate,
+    lm_hello,
+    lm_paint,
+    lm_sample,
+    lm_watch,
+)
 from sidestep.scripts.sequences.fitting_run import Remade, ResumeOptions, begin, fit, go_on
 from sidestep.scripts.sequences.lm_figures import counted_nats, language_curve, language_table
 from sidestep.scripts.sequences.lm_task import (
@@ -35,6 +42,8 @@ EXAMPLES = """\
   sidestep lm paint runs/poems --find line-position
   sidestep lm watch runs/poems
   sidestep lm watch runs/poems verse.txt --find line-position --out reading.gif
+  sidestep lm corpus dialogue --out talk.txt --characters 300000
+  sidestep lm evaluate runs/talk --order 5
   sidestep lm hello --out hello.gif
   sidestep lm hello --word 안녕하세요 --cell gru --size 5"""
 
@@ -103,6 +112,8 @@ ACTIONS: dict[str, tuple[Any, Callable[[Any], object]]] = {
     "sample": (lm_sample.SampleOptions, lm_sample.sample),
     "paint": (lm_paint.PaintOptions, lm_paint.paint),
     "watch": (lm_watch.WatchOptions, lm_watch.watch),
+    "corpus": (lm_corpus.CorpusOptions, lm_corpus.corpus),
+    "evaluate": (lm_evaluate.EvaluateOptions, lm_evaluate.evaluate),
     "hello": (lm_hello.HelloOptions, lm_hello.hello),
 }
 main = command_of_actions("lm", ACTIONS, EXAMPLES)

@@ -1,5 +1,6 @@
 """`sidestep lm hello`: a small network learns to spell a word; every number of it is shown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -14,7 +15,8 @@ from sidestep.scripts.sequences.hello_picture import picture
 from sidestep.scripts.shared.console import console, say, table
 from sidestep.scripts.shared.fonts import missing_words
 from sidestep.scripts.viewer.letters import lacking, sign_of
-from sidestep.scripts.viewer.recording import Shot, check_target, save_png, write_film
+from sidestep.scripts.viewer.page import write_shots
+from sidestep.scripts.viewer.recording import Shot, check_target, save_png
 from sidestep.sequence.limits import LAST_SEED, at_least, check_fields, one_of
 from sidestep.sequence.models.language import CELLS
 
@@ -32,7 +34,7 @@ VERDICTS = {True: ("right", "bold green"), False: ("wrong", "bold red")}
 class HelloOptions:
     """Teach a small network to spell a word, and see all its numbers while it learns."""
 
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {"cell": CELLS}
+    choices: ClassVar[dict[str, Sequence[str]]] = {"cell": CELLS}
     """What the command line offers for a field."""
     word: str = "hello"
     """2 to 12 letters of any script, two of them different."""
@@ -49,8 +51,8 @@ class HelloOptions:
     at: tuple[int, ...] | None = None
     """Updates after which a table is shown; the first, a fifth of all, and the last if left out."""
     out: Path | None = None
-    """Where a film over the training goes, a .gif or .mp4 with a .png of its end beside it; or a
-    .png alone."""
+    """Where a film over the training goes: a .gif, .mp4 or .html (a page with a player), and a .png
+    of its end beside it; or that .png alone."""
     frames: int = 40
     """Pictures of the film: close to each other at the beginning, where most happens."""
     fps: float = 4.0
@@ -115,8 +117,8 @@ def hello(options: HelloOptions) -> Lesson:
             for first in range(0, len(word) - 1, STEPS_BESIDE):
                 console.print(numbers(lesson, snapshot, first))
     when = "never" if lesson.solved is None else f"after {lesson.solved:,} updates"
-    first, last = lesson.losses[0], lesson.losses[-1]
-    say(f"all right {when}; loss {first:.3f} nats at first, {last:.3f} at the end")
+    before, after = lesson.losses[0], lesson.losses[-1]
+    say(f"all right {when}; loss {before:.3f} nats at first, {after:.3f} at the end")
     if options.out is not None:
         _write(lesson, options, options.out)
     return lesson
@@ -170,7 +172,9 @@ def _write(lesson: Lesson, options: HelloOptions, out: Path) -> None:
         chosen = [by_update[update] for update in options.shots]
         ends = (0, options.updates)
         shots = (Shot(picture(lesson, s), hold=s.update in ends) for s in chosen)
-        count = write_film(out, shots, options.fps)
+        words = f"{lesson.word}, a letter at a time"
+        made = f"sidestep lm hello --word {lesson.word} --out {out.name}"
+        count = write_shots(out, shots, options.fps, words, made)
         say(f"{out}: {count} pictures, {out.stat().st_size / 1e6:.2f} MB")
         written = out.with_suffix(".png")
     save_png(written, picture(lesson, by_update[options.updates]))

@@ -24,7 +24,8 @@ from sidestep.scripts.shared.console import console, say
 from sidestep.scripts.shared.fonts import missing_words
 from sidestep.scripts.viewer.env_pictures import off_screen
 from sidestep.scripts.viewer.letters import lacking
-from sidestep.scripts.viewer.recording import MOST_FRAMES, Shot, check_target, write_film
+from sidestep.scripts.viewer.page import write_shots
+from sidestep.scripts.viewer.recording import MOST_FRAMES, Shot, check_target
 from sidestep.sequence.limits import COUNT, LAST_SEED, NATURAL, at_least, check_fields
 from sidestep.sequence.models.language import LanguageModel, Vocabulary, generate
 from sidestep.sequence.models.sampling import check_sampling
@@ -42,7 +43,8 @@ class WatchOptions:
     run: Annotated[Path, tyro.conf.Positional]
     """The run's folder."""
     file: Annotated[Path | None, tyro.conf.Positional] = None
-    """UTF-8 text; the run's held-out text, or all of it where nothing was, if left out."""
+    """UTF-8 text; the run's held-out text, all of it where nothing was, or what the model writes
+    where it is not there, if left out."""
     writes: bool = False
     """Read what the model itself writes, in place of a text."""
     prompt: str | None = None
@@ -72,11 +74,12 @@ class WatchOptions:
     checkpoint: str = "best"
     """best (by validation), last, or the name of one in the folder."""
     out: Path | None = None
-    """Draw into this file instead of a window: a .gif, .mp4 or .png."""
-    at: int = 0
-    """The character that was read last at first, counted from --begin."""
+    """Draw into this file instead of a window: a .gif, .mp4, .html (a page with a player), .png."""
+    at: int | None = None
+    """The character that was read last at first, counted from --begin; 0 if left out, and of a .png
+    the last one of a film."""
     frames: int = 60
-    """With --out: characters that are read, one a picture; of a .png the first picture is taken."""
+    """With --out: characters that are read, one a picture."""
     size: str = "x".join(map(str, ReadingScreen.SIZE))
     """With --out: width x height in pixels."""
 
@@ -123,7 +126,7 @@ def watch(options: WatchOptions) -> Reading:
         title=f"sidestep lm watch: {options.run}",
         speed=options.fps,
         panels=options.panels,
-        at=options.at,
+        at=_first(options, len(text)),
         layer=options.layer,
         part=options.state,
         unit=options.unit or 0,
@@ -142,27 +145,44 @@ def watch(options: WatchOptions) -> Reading:
     return reading
 
 
+def _first(options: WatchOptions, length: int) -> int:
+    """The character that is read last in the first picture."""
+    if options.at is not None:
+        return options.at
+    alone = options.out is not None and options.out.suffix == ".png"
+    return min(options.frames, length) - 1 if alone else 0
+
+
 def _text(options: WatchOptions, model: LanguageModel, vocabulary: Vocabulary) -> tuple[str, str]:
     """What is read before, and what is shown."""
     if options.writes:
-        start = start_of(options.prompt, vocabulary)
-        with naming_prompt():
-            prompt = vocabulary.encode(start)
-        drawn = generate(
-            model,
-            prompt,
-            options.begin + options.length,
-            temperature=options.temperature,
-            generator=torch.Generator().manual_seed(options.seed),
-        )
-        text = start + vocabulary.decode(drawn[:, 0])
+        text = _written(options, model, vocabulary)
     elif options.file is not None:
         text = in_known_form(read_text(options.file), vocabulary)
     else:
-        text = held_out_text(options.run, vocabulary)
+        try:
+            text = held_out_text(options.run, vocabulary)
+        except (OSError, ValueError) as error:  # moved, or another Python's documentation
+            say(f"{error}; what the model writes is read in its place")
+            text = _written(options, model, vocabulary)
     if options.begin >= len(text):
         raise ValueError(f"begin: expected less than the text's {len(text):,}, got {options.begin}")
     return text[: options.begin], text[options.begin : options.begin + options.length]
+
+
+def _written(options: WatchOptions, model: LanguageModel, vocabulary: Vocabulary) -> str:
+    """What the model writes after the prompt, with it."""
+    start = start_of(options.prompt, vocabulary)
+    with naming_prompt():
+        prompt = vocabulary.encode(start)
+    drawn = generate(
+        model,
+        prompt,
+        options.begin + options.length,
+        temperature=options.temperature,
+        generator=torch.Generator().manual_seed(options.seed),
+    )
+    return start + vocabulary.decode(drawn[:, 0])
 
 
 def _find(screen: ReadingScreen, wanted: Property) -> None:
@@ -179,9 +199,11 @@ def _find(screen: ReadingScreen, wanted: Property) -> None:
 @off_screen()
 def _record(screen: ReadingScreen, options: WatchOptions, out: Path) -> None:
     """Write the pictures of the first characters, one each."""
-    count = write_film(out, _shots(screen, options, out), options.fps)
+    words = f"{options.run.name} reads, a character at a time"
+    made = f"sidestep lm watch {options.run.name} --out {out.name}"
+    count = write_shots(out, _shots(screen, options, out), options.fps, words, made)
     size = out.stat().st_size / 1e6
-    most = " (a GIF takes no more)" if count == MOST_FRAMES else ""
+    most = " (a film takes no more)" if count == MOST_FRAMES else ""
     say(f"{out}: {count} picture{'s' * (count > 1)}{most}, {size:.2f} MB")
 
 

@@ -23,8 +23,9 @@ from sidestep.scripts.sequences.translate_steps import (
 from sidestep.scripts.sequences.translate_task import load_translator
 from sidestep.scripts.shared.console import console, warn
 from sidestep.scripts.viewer.keys import Command
+from sidestep.scripts.viewer.page import write_shots
 from sidestep.scripts.viewer.panels.pen import Pen
-from sidestep.scripts.viewer.recording import Shot, check_target, write_film
+from sidestep.scripts.viewer.recording import Shot, check_target
 from sidestep.scripts.viewer.show import Show
 from sidestep.scripts.viewer.view import draw_message, draw_status
 from sidestep.sequence.limits import LAST_SEED, MANY, at_least, check_fields
@@ -98,7 +99,8 @@ def watch(options: WatchOptions) -> Translation:
         return translation
     tell_font((*translation.source, *(word for look in translation.looks for word, _ in look.best)))
     if options.out is not None:
-        write_film(options.out, _shots(translation, options), options.fps)
+        words = f"{options.run.name} translates, a step at a time"
+        write_shots(options.out, _shots(translation, options), options.fps, words)
         console.say(f"Steps: {options.out}")
         return translation
     try:
@@ -179,7 +181,9 @@ class StepShow(Show):
         surface.fill(palette.NIGHT)
         low = min(STATUS, height - 1)
         draw(surface.subsurface((0, 0, width, height - low)), self.translation, self.number)
-        draw_status(surface.subsurface((0, height - low, width, low)), status, pen, self.is_bright)
+        draw_status(
+            surface.subsurface((0, height - low, width, low)), status, pen, self.is_bright(status)
+        )
         if message:
             draw_message(surface, message, pen)
 

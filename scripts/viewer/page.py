@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sidestep.scripts.viewer.facts import Facts, facts_of, shows_probabilities
-from sidestep.scripts.viewer.recording import MOST_FRAMES, Pixels, Shot
+from sidestep.scripts.viewer.recording import MOST_FRAMES, Pixels, Shot, write_film
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.scripts.viewer.session import Session
 from sidestep.scripts.viewer.view import DEFAULT_SIZE
@@ -207,6 +207,29 @@ def _filled(data: dict[str, Any], title: str, made: str) -> str:
     before, after = template.split("{{data}}")  # what is shown may hold braces too
     before = before.replace("{{made}}", words).replace("{{title}}", html.escape(title))
     return before + text + after
+
+
+def write_shots(path: Path, shots: Iterable[Shot], fps: float, title: str, made: str = "") -> int:
+    """Write a film by its suffix: to .html a page with a player, else what `write_film` writes.
+
+    Args:
+        path: ends in one of `SUFFIXES`.
+        shots: of one size.
+        fps: pictures a second.
+        title: of a page, in words.
+        made: the command that made it; empty: none.
+
+    Returns:
+        How many pictures are in it.
+
+    Raises:
+        ValueError, OSError: as of `page_of` and `write_film`.
+    """
+    if path.suffix != ".html":
+        return write_film(path, shots, fps)
+    page = page_of(shots, fps, title, made)
+    page.write(path)
+    return len(page)
 
 
 def episode_page(

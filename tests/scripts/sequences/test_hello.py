@@ -107,6 +107,15 @@ def test_a_film_has_a_picture_for_each_chosen_update(
     assert f"{out}: 6 pictures" in capsys.readouterr().out
 
 
+def test_a_page_plays_the_same_pictures(tmp_path: Path) -> None:
+    out = tmp_path / "hello.html"
+    lm.main(["hello", "--updates", "9", "--frames", "4", "--at", "--out", str(out)])
+    page = out.read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>") and "hello, a letter at a time" in page
+    assert "sidestep lm hello --word hello --out hello.html" in page
+    assert out.stat().st_size < 200_000 and (tmp_path / "hello.png").exists()
+
+
 def test_a_picture_shows_the_numbers_and_what_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = written(monkeypatch, hello_picture)
     lesson = learn("hello", "lstm", updates=3, at=[3])
@@ -202,7 +211,10 @@ def test_a_line_is_set_smaller_and_then_cut() -> None:
         ("--fps 0", "fps: expected 0.1 to 50, got 0.0"),
         ("--learning-rate 0", "learning_rate: expected more than 0, at most 10, got 0.0"),
         ("--cell gur", "--cell: expected one of rnn, lstm, gru, got 'gur' (did you mean gru?)"),
-        ("--out hello.txt", "out: expected a name ending in .gif, .mp4, .png, got hello.txt"),
+        (
+            "--out hello.txt",
+            "out: expected a name ending in .gif, .mp4, .png, .html, got hello.txt",
+        ),
         ("--out missing/hello.gif", "out: expected a folder that is there, got missing"),
     ],
 )

@@ -126,6 +126,10 @@ def test_the_text_is_red_where_the_unit_is_positive_and_blue_where_negative() ->
     red, blue, _, ahead = (surface.get_at(spots[k].move(1, 1).topleft) for k in range(4))
     assert red.r > 200 > red.b and blue.b > 200 > blue.r
     assert tuple(ahead)[:3] == (0, 0, 0)  # not read yet
+    surface.fill((0, 0, 0))
+    page.draw(surface, box, "ab  ", values, 1, Pen(1.0))
+    present = surface.get_at((spots[1].left + 3, spots[1].centery))
+    assert present.b > 200 > present.r  # the one that is read has its colour within its frame
 
 
 def test_keys_read_on_and_back() -> None:
@@ -293,6 +297,11 @@ def test_a_reading_is_recorded_without_a_window(
     lm.main(["watch", str(run), "--begin", "1", "--at", "2", "--out", str(tmp_path / "b.png")])
     first, second = (imageio.imread(tmp_path / name) for name in ("a.png", "b.png"))
     assert first.shape == (600, 960, 3) and not np.array_equal(first, second)
+    lm.main(["watch", str(run), "--begin", "2", "--frames", "2", "--out", str(tmp_path / "b.png")])
+    assert np.array_equal(imageio.imread(tmp_path / "b.png"), first)  # the film's last picture
+    lm.main(["watch", str(run), "--frames", "3", "--out", str(tmp_path / "a.html")])
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>") and "run reads, a character at a time" in page
     lm.main(["watch", str(run), "--length", "6", "--frames", "99", "--out", str(out)])
     with Image.open(out) as film:
         assert film.n_frames == 6  # the text is over
@@ -307,6 +316,20 @@ def test_it_reads_files_and_what_it_writes(run: Path, tmp_path: Path) -> None:
     written = lm_watch.watch(options)
     assert written.text.startswith("가나") and len(written.text) == 9
     assert lm_watch.watch(options).text == written.text
+
+
+def test_without_its_text_it_reads_what_it_writes(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = run.parent / "text.txt"
+    moved.rename(tmp_path / "text.txt")
+    try:
+        found = lm_watch.watch(lm_watch.WatchOptions(run, length=8, out=tmp_path / "a.png"))
+    finally:
+        (tmp_path / "text.txt").rename(moved)
+    assert found.text[0] == "\n" and len(found.text) == 8
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "expected the text of" in printed and "what the model writes is read" in printed
 
 
 def test_what_is_refused(

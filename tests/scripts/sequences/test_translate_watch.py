@@ -181,7 +181,10 @@ def test_keys_go_forward_and_back(runs: Path, tmp_path: Path) -> None:
 def test_wrong_flags(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = runs / "additive"
     for words, message in (
-        (f"watch {run} --out x.pdf", "out: expected a name ending in .gif, .mp4, .png, got x.pdf"),
+        (
+            f"watch {run} --out x.pdf",
+            "out: expected a name ending in .gif, .mp4, .png, .html, got x.pdf",
+        ),
         (f"watch {run} --out {tmp_path}/no/x.gif", "out: expected a folder that is there, got"),
         (f"watch {run} --fps 0", "fps: expected more than 0, at most 1000, got 0.0"),
         (f"watch {run} --step 0", "step: expected at least 1, got 0"),
