@@ -78,7 +78,7 @@ class Options:
     text: str | None = None
     """What is read; without a run `hello` if left out."""
     length: int | None = None
-    """Of a run's text or a file: characters that are read, 200 if left out."""
+    """Of a run of `sidestep lm`: characters that are read; if left out 200, of --text all."""
     episodes: int | None = None
     """Of an agent: how many are played for its success, 100 if left out."""
     seed: int = 0
@@ -172,7 +172,7 @@ def _language(options: Options, forcing: Forcing) -> None:
     model, vocabulary = load_language_model(options.run, options.checkpoint or "best")
     forcing.check(model.recurrent)
     whole = _text(options, vocabulary)
-    text = whole[: options.length or LENGTH]
+    text = whole[: options.length or (LENGTH if options.text is None else None)]
     try:
         vocabulary.encode(text)
     except ValueError as error:
@@ -229,7 +229,8 @@ def _lost(options: Options, forcing: Forcing, found: Read) -> list[str]:
 
 
 def _when(options: Options, forcing: Forcing) -> str:
-    return f"{forcing}" + (f" from step {options.start} on" if options.start else "")
+    where = "" if forcing.layer is None else f" in layer {forcing.layer}"
+    return f"{forcing}{where}" + (f" from step {options.start} on" if options.start else "")
 
 
 def _agent(options: Options, forcing: Forcing) -> None:
@@ -255,8 +256,9 @@ def _agent(options: Options, forcing: Forcing) -> None:
     courses = {name: course_of(one, names, forcing) for name, one in looked.items()}
     scores = looked["own"].ticks[0].insight.are_probabilities
     name = f"{options.run.name}: {type(memory).__name__} of {memory.hidden_size} units"
-    if memory.num_layers > 1:
-        name += f", layer {memory.num_layers - 1}"
+    top = memory.num_layers - 1
+    forcing = replace(forcing, in_last=forcing.layer in (None, top))
+    name += f", layer {top}" * (top > 0)
     right = "p" if scores else "value"
     columns = ["tick", "sees", "does", "gates", right]
     title = f"{name}, seed {options.seed}"
@@ -347,6 +349,7 @@ def _draw(
     words = {name: forcing.word(name, word) for name, word in layer.gate_words.items()}
     when = f" from step {options.start} on" if options.start else ""
     marks = {name: f"{name}={value:g}{when}" for name, value in forcing.values.items()}
+    marks = marks if forcing.in_last else {}
     names = {"own": "its own gates", str(forcing): f"forced: {_when(options, forcing)}"}
     named = {names[name]: course for name, course in courses.items()}
     figure = gates_figure(title, named, words, marks, right, axis, options.start)

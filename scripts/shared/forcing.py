@@ -20,7 +20,7 @@ EQUATIONS = {
     "keeps": "h' = (1 - z) * n + z * h",
     "updates": "h' = (1 - z) * h + z * n",
 }
-MEANINGS = {
+MEANINGS: Mapping[tuple[str, float], str] = {
     ("f", 0): "all that the cell held is forgotten at every step",
     ("f", 1): "nothing of what the cell holds is forgotten",
     ("i", 0): "nothing new enters the cell",

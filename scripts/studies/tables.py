@@ -171,13 +171,14 @@ def settings_table(runs: list[Evaluated]) -> Table:
     envs = {config.env.id for _, config, _ in runs}
     where = f", {envs.pop()}" if len(envs) == 1 else ""
     title = f"{counted(len(runs), 'run')}{where}: settings that differ, and figures"
-    result = table(title, ["", *(str(folder) for folder, _, _ in runs)], [])
+    short = [folder.resolve().name for folder, _, _ in runs]
+    names = short if len(set(short)) == len(runs) else [str(folder) for folder, _, _ in runs]
+    result = table(title, ["", *names], [])
     add_row(result, ["learner", *(config.learner for _, config, _ in runs)])
     if not where:
         add_row(result, ["env", *(config.env.id.split("/")[-1] for _, config, _ in runs)])
     for name, values in settings.items():
-        told = (DASH if value is None else _setting(value) for value in values)
-        add_row(result, [_last(name), *told])
+        add_row(result, [_last(name), *map(_in_column, values)])
     result.rows[-1].end_section = True
     add_row(result, ["seed", *(str(config.training.seed) for _, config, _ in runs)])
     add_row(result, ["steps", *map(_steps, runs)])
@@ -185,6 +186,13 @@ def settings_table(runs: list[Evaluated]) -> Table:
         if any(name in summary for _, _, summary in runs):
             add_row(result, [words, *(_cell(summary, name) for _, _, summary in runs)])
     return result
+
+
+def _in_column(value: Any) -> str:
+    """A setting in few characters; a dash for none, and for what a learner does not have."""
+    if value is None:
+        return DASH
+    return f"{value:g}" if isinstance(value, float) else _setting(value)
 
 
 def _over_group(over: Callable[[NDArray[np.float64]], float], group: Group, name: str) -> str:

@@ -166,6 +166,29 @@ def test_an_agents_run(agent_run: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert "forced" not in said(capsys, agent_run, "--episodes", 1)
 
 
+def test_an_agent_of_two_layers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last layer is shown; its gates are marked where they are the forced ones."""
+    flags = "--total-steps 64 --num-envs 4 --episodes 1 --gif-episodes 0 --evaluate-every 0"
+    words = "--memory gru --memory-layers 2 --memory-size 3".split()
+    run = tmp_path / "deep"
+    train.main(["deep-sarsa", *words, *flags.split(), "--out", str(run)])
+    marks = []
+    draw = gates.gates_figure
+    monkeypatch.setattr(
+        gates, "gates_figure", lambda *args: (marks.append(args[3]), draw(*args))[1]
+    )
+    for layer in (0, 1):
+        told = said(capsys, run, "--set", "z=1", "--layer", layer, "--episodes", 1,
+                    "--out", tmp_path / "gates.png")  # fmt: skip
+        assert "GRU of 3 units, layer 1, seed 0" in told
+        assert f"z=1 in layer {layer}: h stays as it is for ever" in told
+        forced = [row.split()[-2] for row in told.splitlines() if "z=1 \u2502" in row]
+        assert ("1.00" in forced) == (layer == 1)
+    assert marks == [{}, {"z": "z=1"}]
+
+
 def test_scores_by_hand() -> None:
     score = Score.of([Played(1.0, 10, True), Played(-1.0, 20, False), Played(0.6, 30, None)])
     assert (score.successes, score.episodes, score.length) == (1, 3, 20)
