@@ -38,8 +38,8 @@ WORDS: dict[str, dict[Language, str]] = {
         "ko": "정수가 나와야 합니다. 나온 것: {got}",
     },
     "nan": {"en": "NaN{place}", "ko": "NaN이 나왔습니다{place}"},
-    "numbers": {"en": "another number{place}", "ko": "다른 수가 나왔습니다{place}"},
-    "place": {"en": " at {place}", "ko": " (위치 {place})"},
+    "numbers": {"en": "the numbers differ{place}", "ko": "수가 다릅니다{place}"},
+    "place": {"en": ", first at {place}", "ko": " (처음 다른 곳: {place})"},
     "error": {"en": "{where}{error}", "ko": "{where}{error}"},
     "line": {"en": "line {line} of {file}: ", "ko": "{file} {line}번째 줄: "},
     "ended": {

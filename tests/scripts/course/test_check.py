@@ -1,6 +1,7 @@
 """`sidestep check`: answers pass, planted mistakes fail with their hint, nothing else escapes."""
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ SAID = {
     "object": (STATES + "    return [object()]\n", "expected numbers, got (object)"),
     "shape": (STATES + "    return w_xh\n", "expected the shape (4, 2), got (2, 4)"),
     "ragged": (STATES + "    return [[1.0], [1.0, 2.0]]\n", "expected numbers, got ([1], [1, 2])"),
-    "nan": (STATES + "    return x[:, :2] * float('nan')\n", "NaN at [0, 0]"),
+    "nan": (STATES + "    return x[:, :2] * float('nan')\n", "NaN, first at [0, 0]"),
     "exit": (STATES + "    exit()\n", "line 2 of mine.py: it ended the program (sys.exit)"),
     "endless recursion": (
         STATES + "    return rnn_states(x, h, w_xh, w_hh, b)\n",
@@ -217,7 +218,7 @@ def test_whole_numbers_and_tuples_are_asked_for(tmp_path: Path) -> None:
     source = "def attend(scores, e, valid):\n    return scores\n"
     assert "expected a tuple of 2, got [1, 2, 3]" in said(tmp_path, "09", source)
     source = "def attend(scores, e, valid):\n    return e[0], scores * 0 + 7\n"
-    assert "context: another number at [0]" in said(tmp_path, "09", source)
+    assert "context: the numbers differ, first at [0]" in said(tmp_path, "09", source)
 
 
 def test_values_are_compared_to_rounding() -> None:
@@ -297,7 +298,8 @@ def test_right_answers_and_a_file_that_takes_all_memory(
     check.main(["04", str(ANSWERS / "04.py"), "--lang", "ko"])
     assert "모두 맞았습니다." in capsys.readouterr().out
     path = tmp_path / "mine.py"
-    pytest.importorskip("resource")
+    if sys.platform != "linux":  # others do not hold a process to it
+        return
     path.write_text("x = []\n\nx.append(bytearray(10**10))\n")
     with pytest.raises(SystemExit) as stop:
         check.main(["04", str(path)])
