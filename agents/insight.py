@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sidestep.sequence import State, select_state
 from sidestep.sequence.memory.table import KINDS
+from sidestep.sequence.pictures import heat, rows_of, softly
 
 from .acting.batch import Inputs
 from .algorithms.learner import Agent
@@ -20,7 +21,7 @@ Numbers = NDArray[np.float32]
 
 
 class Insight(NamedTuple):
-    """Why an agent does what it does in one tick."""
+    """Why an agent does what it does in one tick; a notebook shows it as pictures."""
 
     scores: Numbers
     """(A,) values of the actions, or their probabilities."""
@@ -37,6 +38,29 @@ class Insight(NamedTuple):
     """(K,) weights by lag, the present first, of an attention memory."""
     gate_words: tuple[str, ...] = ()
     """What each of the gates does when it is open, in a word."""
+
+    @softly
+    def _repr_html_(self) -> str | None:
+        """Scores as numbers, the best in bold; units, cells, gates and attention as colours."""
+        best = int(np.argmax(self.scores))
+        numbers = [f"{score:.3f}" for score in self.scores.tolist()]
+        numbers[best] = f"<b>{numbers[best]}</b>"
+        pieces = {"actions": " &nbsp; ".join(f"{k}: {number}" for k, number in enumerate(numbers))}
+        if self.value is not None:
+            pieces["value"] = f"{self.value:.3f}"
+        signed = (("units", self.units), ("cells", self.cells))
+        for name, row in ((name, row) for name, row in signed if row is not None):
+            most = 1.0 if name == "units" else max(1.0, float(np.abs(row).max()))
+            pieces[name] = heat(row[None], f"{name}: {len(row)}", most=most)
+        for number, (letter, gate) in enumerate(self.gates):
+            words = f"{letter} {self.gate_words[number] if self.gate_words else ''}".strip()
+            pieces[words] = heat(gate[None], f"gate {words}: {len(gate)} units", "share")
+        if self.attention is not None:
+            most = float(self.attention.max())
+            words = "attention, now at the left"
+            pieces[words] = heat(self.attention[None], words, "share", most)
+        kind = "probabilities" if self.are_probabilities else "values"
+        return rows_of(pieces, f"{kind} of the actions, and what is behind them")
 
 
 class Impression:

@@ -11,6 +11,7 @@ from .checker.returned import Finding as Finding
 from .config import WorldConfig as WorldConfig
 from .env import MovingObstaclesEnv as MovingObstaclesEnv
 from .levels.level import Level as Level
+from .notebook import register as _register_pictures
 from .observations.lanes import Lanes as Lanes
 from .observations.table import Observation as Observation
 from .observations.table import Shown as Shown
@@ -36,3 +37,4 @@ from .world import Scene as Scene
 from .world import State as State
 
 _register()
+_register_pictures()

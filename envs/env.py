@@ -1,6 +1,7 @@
 """The world as a `gymnasium.Env`: a thin shell round one lane."""
 
 import operator
+from contextlib import suppress
 from typing import Any, ClassVar, Literal
 
 import gymnasium as gym
@@ -258,6 +259,15 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
 
         draw = rendering.text if self.render_mode == "ansi" else rendering.frame
         return draw(self.scene())
+
+    def _repr_png_(self) -> bytes | None:
+        """The present picture for a notebook; None before the first reset: it shows the text."""
+        with suppress(Exception):  # no picture is no error of its own
+            from .drawing import board as rendering
+            from .drawing.png import png
+
+            return png(rendering.frame(self.scene()))
+        return None
 
     def _show(self) -> None:
         from .drawing import board as rendering

@@ -1,6 +1,7 @@
 """The world as a native `gymnasium.vector.VectorEnv`: many lanes in one compiled call."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Literal
 
 import gymnasium as gym
@@ -289,6 +290,14 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         from .drawing import board as rendering
 
         return rendering.tiled([self.scene(i) for i in range(min(lanes, self.num_envs))])
+
+    def _repr_png_(self) -> bytes | None:
+        """The first 16 lanes for a notebook; None before the first reset: it shows the text."""
+        with suppress(Exception):  # no picture is no error of its own
+            from .drawing.png import png
+
+            return png(self.render_tiled())
+        return None
 
     def _outcome(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         return np.empty(self.num_envs), np.empty((5, self.num_envs), dtype=np.bool_)

@@ -1,6 +1,7 @@
 """The exact optimum of a world, by dynamic programming."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from sidestep.envs.arguments import check_max_ticks, check_seeds
 from sidestep.envs.config import WorldConfig
 
 from .chains import Problem, Starts
+from .shown import solution_html
 from .sweeps import ACTIONS, LENGTH, RETURN, SUCCESS, VALUE, action_values
 from .tables import Tables, check_starts, check_work
 from .worlds import Env, lanes_of, rules_of
@@ -166,6 +168,12 @@ class Solution:
         A wanderer's heading is (0, 0), and it is on its first cell.
         """
         return self._problem.obstacles_at(self.starts.places[start], tick)
+
+    def _repr_html_(self) -> str | None:
+        """Figures, and V with the best actions, for a notebook; None: it shows the text."""
+        with suppress(Exception):  # what cannot be drawn is no error of its own
+            return solution_html(self)
+        return None
 
     @property
     def states(self) -> int:

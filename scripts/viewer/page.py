@@ -11,6 +11,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +22,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sidestep.scripts.viewer.facts import Facts, facts_of, shows_probabilities
+from sidestep.scripts.viewer.players import Flags, Players
 from sidestep.scripts.viewer.recording import MOST_FRAMES, Pixels, Shot, write_film
+from sidestep.scripts.viewer.replay import Replay
+from sidestep.scripts.viewer.replay_session import ReplaySession
 from sidestep.scripts.viewer.screen import Screen
 from sidestep.scripts.viewer.session import Session
 from sidestep.scripts.viewer.view import DEFAULT_SIZE
@@ -265,3 +269,43 @@ def episode_page(
 
     title = title or f"{'An episode' if name is None else name.id}, seed {session.seed}"
     return page_of(shots(), fps, title, "", session.actions, probabilities)
+
+
+def run_page(
+    run: Path,
+    seed: int = 0,
+    panels: Sequence[str] | None = None,
+    size: tuple[int, int] = DEFAULT_SIZE,
+    fps: float = 5.0,
+) -> Page:
+    """Make a page of an episode of a run's agent, or of a replay, as `sidestep record` does.
+
+    Args:
+        run: the run's folder, or a replay's file.
+        seed: of the episode.
+        panels: names of those that are shown; None: those that are on at first.
+        size: (width, height) of the pictures.
+        fps: ticks a second at first.
+
+    Raises:
+        FileNotFoundError, ValueError: no such run, an unknown panel, or more than a page takes.
+    """
+    flags = Flags(run) if panels is None else Flags(run, panels=tuple(panels))
+    players = Players.of(flags)
+    try:
+        (session,) = players.sessions(1, seed, bool({"regret", "values"} & set(flags.panels)))
+        return episode_page(session, panels, size, fps, f"{players.title}, seed {session.seed}")
+    finally:
+        players.close()
+
+
+def replay_page(replay: Replay, fps: float = 5.0) -> Page:
+    """Make a page of a replay's first episode.
+
+    Args:
+        replay: what to play.
+        fps: ticks a second at first.
+    """
+    with closing(replay.make_env("rgb_array")) as env:
+        session = ReplaySession(env, replay)
+        return episode_page(session, fps=fps, title=f"{replay.player}, seed {session.seed}")

@@ -5,7 +5,7 @@ Axis letters: T time, B batch, D input features, H hidden units, L layers times 
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,23 +27,9 @@ from .initialisation import INITS, Init, refresh, reinitialise
 from .lengths import at_end, check_lengths, flip_rows, padding, reverse_reset
 from .operator import transformed
 from .steps import Parts, Weights, bare, step_by_step
+from .traced import Trace as Trace
 
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "norm_ih", "norm_hh", "norm_c")
-
-
-class Trace(NamedTuple):
-    """All that a layer computed, named.
-
-    Attributes:
-        y: (T, B, output_size), as `forward` returns it.
-        state: as `forward` returns it.
-        cells: one record for each layer and direction (forward first), with every state and gate
-            (T, B, H) by name; in a reverse direction too, index t is the time of the input.
-    """
-
-    y: Tensor
-    state: State
-    cells: tuple[Any, ...]
 
 
 class Recurrent(nn.Module):
