@@ -48,6 +48,9 @@ SMALL = {
     "sidestep lm paint runs/topics --find inside-quotes": "--length 200 --search-length 2000",
     "sidestep lm watch runs/topics": "--out reading.png --length 50",
     "sidestep lm watch --example topics --find inside-quotes": "--out quotes.png --length 400",
+    "sidestep lm corpus dialogue --out talk.txt": "--characters 4000",
+    "sidestep lm train talk.txt --updates 400 --out runs/talk": TEXT,
+    "sidestep lm evaluate runs/talk": "--samples 1 --length 100",
     "sidestep forecast --out runs/sunspots": SERIES,
     "sidestep forecast --window 2 --cell lstm --updates 120 --out runs/sunspots-lstm": SERIES,
     "sidestep translate train --task reversal --attention none --updates 400 "
