@@ -13,6 +13,7 @@ from sidestep.agents.player import Player
 from sidestep.scripts import gates, lm, train
 from sidestep.scripts.gating.episodes import ForcedPlayer, Played, Score, play
 from sidestep.scripts.gating.texts import fitted_cell, read
+from sidestep.scripts.shared.examples import example
 from sidestep.scripts.shared.forcing import Forcing
 from sidestep.sequence import gru_step
 
@@ -229,10 +230,9 @@ def test_wrong_input(
 
 def test_runs_without_gates_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = "--total-steps 64 --num-envs 4 --episodes 1 --gif-episodes 0 --evaluate-every 0"
-    for memory, got in (("none", "memory='none'"), ("rnn", "got 'rnn'")):
-        folder = tmp_path / memory
-        train.main(["reinforce", "--memory", memory, *flags.split(), "--out", str(folder)])
-        line = refused(capsys, folder, "--set", "f=0")
+    train.main(["reinforce", "--memory", "rnn", *flags.split(), "--out", str(tmp_path / "rnn")])
+    for run, got in ((example("obstacles"), "memory='none'"), (tmp_path / "rnn", "got 'rnn'")):
+        line = refused(capsys, run, "--set", "f=0")
         assert line.startswith("memory: expected ") and line.endswith(got)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text('{"kind": "translate"}')
