@@ -21,6 +21,7 @@ extensions = [
     "docstrings",
     "languages",
     "mathml",
+    "players",
     "public",
     "search_korean",
     "sources",
@@ -51,6 +52,7 @@ html_theme = "furo"
 html_title = "sidestep"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
 html_favicon = "_static/icon.svg"
 html_copy_source = False
 html_show_sphinx = False

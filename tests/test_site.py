@@ -40,6 +40,8 @@ def extension(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         (r"\begin{aligned} a &= 1 \\ b &= 2 \end{aligned}", 'style="text-align: right"'),
         (r"3\tanh x", '<mn>3</mn><mspace width="0.167em" /><mi>tanh</mi><mspace'),
         (r"\tanh(x)", "<mi>tanh</mi><mo"),
+        (r"\operatorname{softmax}(x)", "<mi>softmax</mi><mo"),
+        (r"a \begin{pmatrix} 1 \end{pmatrix} b", "<mi>a</mi><mrow><mo>(</mo><mtable>"),
         (r"x = -1", '<mo form="prefix">\N{MINUS SIGN}</mo>'),
         (r"x - 1", "<mo>\N{MINUS SIGN}</mo>"),
         (r"\hat{h}", "<mo>\N{MODIFIER LETTER CIRCUMFLEX ACCENT}</mo>"),
@@ -265,3 +267,27 @@ def test_chapters_link_to_their_twins(address: str, page: Page) -> None:
     back = page.run("document.querySelector('.languages a[hreflang=ko]').href")
     assert back == address + "course/ko/05-gru.html"
     assert page.run("document.documentElement.lang") == "en"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["glimpse-gru", "forgetful", "obstacles"])
+def test_players_play(name: str, address: str, page: Page) -> None:
+    """In their frames: a step forward changes place and picture, and playing goes on to the end."""
+    page.show(1400, 1000)
+    page.open(address + "gallery.html")
+    page.run(f"frame = document.querySelector('iframe[src=\"players/{name}.html\"]')")
+    page.run("frame.scrollIntoView()")
+    page.until("frame.contentDocument?.querySelector('#place')?.textContent.startsWith('0 / ')")
+    page.run("part = (id) => frame.contentDocument.getElementById(id)")
+    page.run("before = part('canvas').toDataURL()")
+    last = int(page.run("part('slider').max"))
+    assert last >= 2
+    page.run("part('step').click()")
+    assert page.run("part('place').textContent") == f"1 / {last}"
+    assert page.run("part('canvas').toDataURL() !== before")
+    page.run("part('speed').value = part('speed').options[part('speed').options.length - 1].value")
+    page.run("part('play').click()")
+    page.until(f"part('place').textContent === '{last} / {last}'")
+    fits = "frame.clientHeight - frame.contentDocument.documentElement.scrollHeight"
+    page.until(f"Math.abs({fits}) < 4")
+    assert page.complaints == []

@@ -15,10 +15,6 @@ Element = ElementTree.Element
 LOGGER = logging.getLogger(__name__)
 MATHML = "http://www.w3.org/1998/Math/MathML"
 MINUS, PRIME, MID = "\N{MINUS SIGN}", "\N{PRIME}", "\N{DIVIDES}"
-FUNCTIONS = frozenset(
-    "arcsin arctan arg cos cosh det diag dim exp ln log sin sinh tan tanh".split()
-)
-"""Names with a space between them and their neighbours, as LaTeX sets them."""
 LIMITS = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
 BOUNDED = frozenset("max min sup inf lim argmax argmin".split())
 """Names with their bounds below them, where a formula has a line of its own; so have sums."""
@@ -77,7 +73,7 @@ def from_latex(latex: str, display: str = "block") -> str:
             element[1].text = ACCENTS[element[1].text]
     for element in list(tree.iter()):
         if element.tag in ("mrow", "mtd", "mstyle"):
-            element[:] = list(spaced(list(element)))
+            element[:] = list(spaced(enclosed(list(element))))
     tree.set("xmlns", MATHML)
     return ElementTree.tostring(tree, encoding="unicode")
 
@@ -98,12 +94,26 @@ def columns(element: Element) -> None:
 
 
 def function(element: Element | None) -> bool:
-    """Tell whether an element is a function's name, with a power or an index perhaps."""
+    """Tell whether an element is a name such as tanh, with a power or an index perhaps."""
     if element is not None and element.tag in (*LIMITS, *LIMITS.values()):
         element = element[0]
     if element is None or element.tag not in ("mi", "mo"):
         return False
-    return (element.text or "").strip() in FUNCTIONS | BOUNDED
+    text = (element.text or "").strip()
+    return len(text) > 1 and text.isalpha()
+
+
+def enclosed(row: list[Element]) -> list[Element]:
+    """Put a matrix and its brackets into a row of their own: they grow with what is beside them."""
+    made: list[Element] = []
+    for element in row:
+        if len(made) > 1 and made[-1].tag == "mtable" and element.tag == made[-2].tag == "mo":
+            inner = ElementTree.Element("mrow")
+            inner.extend([made[-2], made[-1], element])
+            made[-2:] = [inner]
+        else:
+            made.append(element)
+    return made
 
 
 def spaced(row: list[Element]) -> Iterator[Element]:
