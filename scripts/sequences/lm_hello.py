@@ -116,9 +116,11 @@ def hello(options: HelloOptions) -> Lesson:
             say(_title(lesson, snapshot))
             for first in range(0, len(word) - 1, STEPS_BESIDE):
                 console.print(numbers(lesson, snapshot, first))
-    when = "never" if lesson.solved is None else f"after {lesson.solved:,} updates"
+    when = "never all right"
+    if lesson.solved is not None:
+        when = f"all right after {lesson.solved:,} updates"
     before, after = lesson.losses[0], lesson.losses[-1]
-    say(f"all right {when}; loss {before:.3f} nats at first, {after:.3f} at the end")
+    say(f"{when}; loss {before:.3f} nats at first, {after:.3f} at the end")
     if options.out is not None:
         _write(lesson, options, options.out)
     return lesson

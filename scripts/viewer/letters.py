@@ -15,6 +15,8 @@ PLAIN, MONOSPACED = "DejaVu Sans", "DejaVu Sans Mono"
 """Families that come with matplotlib, so that pictures are the same everywhere."""
 KEPT = 4096
 """Rendered pieces of text that are kept."""
+CIRCLE = "\u25cc"
+"""Below a mark that is shown alone."""
 SIGNS = {" ": "\u2423", "\n": "\u21b5", "\t": "\u21e5"}
 """What stands for a single character that is not seen."""
 
@@ -22,7 +24,16 @@ _FONTS: dict[tuple[str, int], pygame.font.Font] = {}
 
 
 def sign_of(symbol: str) -> str:
-    """A character as it is shown alone: a space, a tab and a line's end have signs."""
+    """A character as it is shown alone: what is not seen, or stands on another letter, has a sign.
+
+    A mark has a dotted circle below it; what Unicode calls a format, such as a zero-width joiner,
+    is a small square.
+    """
+    match unicodedata.category(symbol):
+        case "Cf":
+            return BOX
+        case "Mn" | "Me":
+            return CIRCLE + symbol
     return SIGNS.get(symbol) or visible(symbol)
 
 
@@ -53,6 +64,8 @@ def rendered(
     surface = pygame.Surface((max(1, width), max(1, ascent + descent)), pygame.SRCALPHA)
     left = 0
     for font, text in pieces:
+        if not font.size(text)[0]:
+            continue  # a joiner or the like, which pygame refuses to draw
         piece = font.render(text, True, colour)
         surface.blit(piece, (left, ascent - font.get_ascent()))
         left += piece.get_width()

@@ -67,11 +67,11 @@ def spots(text: str, at: int, box: Rect, pen: Pen) -> list[Spot]:
     top = min(max(0, present - int(AHEAD * (fit - 1))), max(0, len(lines) - fit))
     found = []
     for row, line in enumerate(lines[top : top + fit]):
-        y = box.top + round(row * high)
+        y, below = box.top + round(row * high), box.top + round((row + 1) * high)
         for index, column, columns in zip(*line, strict=True):
             left = box.left + round(column * wide)
             right = box.left + round((column + columns) * wide)
-            found.append((index, Rect(left, y, right - left, round(high))))
+            found.append((index, Rect(left, y, right - left, below - y)))
     return found
 
 

@@ -186,6 +186,18 @@ def test_letters_that_no_font_has_are_squares(monkeypatch: pytest.MonkeyPatch) -
     letters._file.cache_clear()
     letters.rendered.cache_clear()
     assert [letters.sign_of(s) for s in " \n\ta\x1b"] == ["␣", "↵", "⇥", "a", "␛"]
+    assert [letters.sign_of(s) for s in "\u200d\u0301"] == [letters.BOX, "\u25cc\u0301"]
+
+
+@pytest.mark.parametrize(
+    "word", ["a\u0301\u200db", "\u202eab", "a\tb", "ab\x1b[31m", "\U0001f469\u200d\U0001f467"]
+)
+def test_words_of_strange_letters_are_drawn(word: str, tmp_path: Path) -> None:
+    out = tmp_path / "word.png"
+    lm.main(["hello", "--word", word, "--updates", "1", "--out", str(out)])
+    assert out.exists()
+    surface = pygame.Surface((90, 30))
+    assert letters.write(surface, "\u200d", (0, 15), 20) <= 1  # nothing to see, and no error
 
 
 def test_a_line_is_set_smaller_and_then_cut() -> None:

@@ -221,6 +221,21 @@ def test_every_place_can_be_drawn(cell: str) -> None:
     assert not np.array_equal(pictures[0], pictures[3])
 
 
+def test_strange_texts_are_drawn() -> None:
+    text = "e\u0301 \x1b[3m\t\u200b\ufeff\U0001f469\u200d\U0001f467 \u0639\u064e"
+    text += " \U00010f00 \u1100\u1161\r\x07\n\n" + "x" * 90
+    vocabulary = Vocabulary.of(text)
+    model = LanguageModel(len(vocabulary), LanguageConfig("lstm", 5)).eval()
+    show = ReadingScreen(read(model, vocabulary, text))
+    for at in range(0, len(text), 3):
+        show.jump(at)
+        show.picture((480, 300))
+    alone = ReadingScreen(read(model, vocabulary, "x"))
+    alone.picture()
+    alone.tick()
+    assert alone.at == 0 and alone.status().startswith("the end of the text")
+
+
 def test_clicks_choose_a_unit_and_a_character() -> None:
     show = screen(at=9, panels=["hidden", "next"])
     show.window.open(960, 600)
