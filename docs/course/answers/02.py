@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def rnn_states(x: Tensor, h: Tensor, w_xh: Tensor, w_hh: Tensor, b: Tensor) -> Tensor:
-    """h_1 .. h_T of a plain RNN: x (T, D), h (H,), w_xh (H, D), w_hh (H, H), b (H,); (T, H)."""
+    """Compute all states, (T, H): x (T, D), h (H,), w_xh (H, D), w_hh (H, H), b (H,)."""
     states = []
     for x_t in x:
         h = torch.tanh(w_xh @ x_t + w_hh @ h + b)
@@ -14,6 +14,6 @@ def rnn_states(x: Tensor, h: Tensor, w_xh: Tensor, w_hh: Tensor, b: Tensor) -> T
 
 
 def sequence_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Sum of cross-entropies in nats: logits (T, V), targets (T,)."""
+    """Sum the cross-entropies, in nats: logits (T, V), targets (T,)."""
     chosen = logits.gather(1, targets.unsqueeze(1)).squeeze(1)  # (T,)
     return (logits.logsumexp(1) - chosen).sum()

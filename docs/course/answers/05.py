@@ -7,7 +7,7 @@ from torch import Tensor
 def gru_cell(
     x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor
 ) -> Tensor:
-    """One step: the reset gate acts after the product, z weighs the past.
+    """Do one step: the reset gate acts after the product, z weighs the past.
 
     Args:
         x: (B, D) input.
@@ -28,7 +28,7 @@ def gru_cell(
 
 
 def textbook_gru(x: Tensor, h: Tensor, w_z: Tensor, w_r: Tensor, w: Tensor) -> Tensor:
-    """One step of the notes' equations: no biases, reset before, z weighs the candidate.
+    """Do one step of the notes' equations: no biases, reset before, z weighs the candidate.
 
     Args:
         x: (B, D) input.

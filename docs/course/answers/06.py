@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def sequence_nats(logits: Tensor, target: Tensor) -> Tensor:
-    """The summed cross-entropy of softmax(logits) against the target, in nats.
+    """Sum the cross-entropies of softmax(logits) against the target, in nats.
 
     Args:
         logits: (T, V), of any size.
@@ -19,7 +19,7 @@ def sequence_nats(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def best_follower(units: Tensor, values: Tensor) -> int:
-    """The unit with the largest correlation with a property, whatever its sign.
+    """Find the unit with the largest correlation with a property, whatever its sign.
 
     Args:
         units: (T, U) activations; each unit changes within the text.

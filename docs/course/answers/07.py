@@ -7,7 +7,7 @@ Values = NDArray[np.float64]
 
 
 def ar_forecast(past: Values, intercept: float, weights: Values, steps: int) -> Values:
-    """Forecasts of the next values, each computed from those before, forecasts among them.
+    """Forecast the next values, each from those before, forecasts among them.
 
     Args:
         past: (N,) the series, the newest value last; N >= tau.
@@ -25,7 +25,7 @@ def ar_forecast(past: Values, intercept: float, weights: Values, steps: int) -> 
 
 
 def scale(series: Values, training: int) -> Values:
-    """(x - mean) / deviation, with mean and deviation of the training part alone.
+    """Subtract the mean and divide by the deviation, both of the training part alone.
 
     Args:
         series: (N,) in the order of time.

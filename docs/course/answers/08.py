@@ -10,7 +10,7 @@ Stepper = Callable[[int, Tensor], tuple[Tensor, Tensor]]
 
 
 def contexts(y: Tensor, lengths: Tensor) -> Tensor:
-    """The encoder's state after each row's own last symbol.
+    """Find the encoder's state after each row's own last symbol.
 
     Args:
         y: (T, B, H) the states after each step; behind a row's end stands padding.

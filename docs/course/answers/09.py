@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def additive_scores(d: Tensor, e: Tensor, w: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """v^T tanh(W d + U e_s) for every s.
+    """Compute v^T tanh(W d + U e_s) for every s.
 
     Args:
         d: (Q,) the decoder's output.
@@ -21,7 +21,7 @@ def additive_scores(d: Tensor, e: Tensor, w: Tensor, u: Tensor, v: Tensor) -> Te
 
 
 def attend(scores: Tensor, e: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """The context and the weights.
+    """Weigh the encoder's states.
 
     Args:
         scores: (T,).

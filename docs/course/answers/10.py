@@ -6,7 +6,7 @@ from torch import Tensor
 def sarsa_targets(
     reward: Tensor, q_next: Tensor, a_next: Tensor, terminated: Tensor, discount: float
 ) -> Tensor:
-    """r_{t+1} + discount * Q(o_{t+1}, a_{t+1}), without the second term after an end.
+    """Compute r_{t+1} + discount * Q(o_{t+1}, a_{t+1}), without the second term after an end.
 
     Args:
         reward: (B,) r_{t+1}.
@@ -23,7 +23,7 @@ def sarsa_targets(
 
 
 def sarsa_update(w: Tensor, x: Tensor, action: int, target: float, rate: float) -> Tensor:
-    """One step down half the squared error of Q(x, action) = w[action] . x, the target fixed.
+    """Take one step down half the squared error of Q(x, action) = w[action] . x, the target fixed.
 
     Args:
         w: (A, D) weights.

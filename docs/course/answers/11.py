@@ -6,7 +6,7 @@ from torch.nn.functional import one_hot
 
 
 def returns(rewards: Tensor, discount: float) -> Tensor:
-    """G_t = r_{t+1} + discount * G_{t+1} of one episode that has ended.
+    """Compute G_t = r_{t+1} + discount * G_{t+1} of one episode that has ended.
 
     Args:
         rewards: (T,) r_1 .. r_T.
@@ -24,7 +24,7 @@ def returns(rewards: Tensor, discount: float) -> Tensor:
 
 
 def loss_gradient(logits: Tensor, actions: Tensor, weights: Tensor) -> Tensor:
-    """The gradient of -sum over t of weights_t * log softmax(logits_t)[a_t], without autograd.
+    """Compute the gradient of -sum over t of weights_t * log softmax(logits_t)[a_t], by hand.
 
     Args:
         logits: (T, A) scores of the policy.

@@ -11,7 +11,7 @@ Step = Callable[[Tensor, Tensor], Tensor]
 
 
 def unroll(step: Step, x: Tensor, h: Tensor, reset: Tensor) -> Tensor:
-    """All states of a sequence in which episodes begin.
+    """Compute all states of a sequence in which episodes begin.
 
     Args:
         step: of a cell.
@@ -30,7 +30,7 @@ def unroll(step: Step, x: Tensor, h: Tensor, reset: Tensor) -> Tensor:
 
 
 def forget_bias(ticks: int, kept: float) -> float:
-    """The bias of a gate f = sigmoid(b) that keeps the part `kept` of a cell over `ticks`.
+    """Find the bias of a gate f = sigmoid(b) that keeps the part `kept` of a cell over `ticks`.
 
     Args:
         ticks: at least 1.
