@@ -62,6 +62,15 @@ EXAMPLES = {
             GOAL,
         ),
         Example(
+            "crossing-gru",
+            "Deep SARSA with a GRU crosses random levels with sixteen patrols, and sees 7x7 cells",
+            "train deep-sarsa --env sidestep/Crossing-v0 --memory gru",
+            "watch --example crossing-gru",
+            0.964,
+            GOAL,
+            small=False,
+        ),
+        Example(
             "tmaze",
             "REINFORCE with a GRU keeps a sign in mind along a corridor, and turns by it there",
             "train reinforce --env sidestep/TMaze-v0 --memory gru",

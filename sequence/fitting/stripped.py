@@ -16,6 +16,9 @@ MODELS = ("agent.", "module.")
 OPTIMIZER = "agent.optimizer."
 TEXTS = ("metrics.jsonl", "final.json", "command.txt")
 """What of a run's folder is kept beside its configuration and one checkpoint."""
+MOST_LINES = 100
+"""Of a log that is copied, beside those of evaluations and validations."""
+MEASURED = (b'"evaluation"', b'"validation"')
 OF_THE_FILE = ("format", "tensors", "bytes", "sha256", "digest")
 """Entries that every checkpoint is given when it is written."""
 
@@ -29,7 +32,8 @@ def strip_run(run: Path, out: Path) -> Path:
     """Copy a run without what only training needs; every command that shows runs reads the copy.
 
     Of a sequence model the best checkpoint by validation is kept, where there is one; else, and of
-    an agent, the last. Pictures, samples and older checkpoints stay behind.
+    an agent, the last. Pictures, samples and older checkpoints stay behind,
+    and most lines of a long log.
 
     Args:
         run: its folder, which is only read.
@@ -50,10 +54,23 @@ def strip_run(run: Path, out: Path) -> Path:
     texts = {name: (run / name).read_bytes() for name in TEXTS if (run / name).is_file()}
     create_folder(out, (run / "config.json").read_text(encoding="utf-8"))
     for name, text in texts.items():
-        (out / name).write_bytes(text)
+        (out / name).write_bytes(thinned(text) if name.endswith(".jsonl") else text)
     kept = {name: tensor for name, tensor in tensors.items() if is_for_acting(name)}
     facts = {name: value for name, value in record.items() if name not in OF_THE_FILE}
     return save_checkpoint(out, path.stem, kept, {**facts, ACTING_ONLY: True})
+
+
+def thinned(log: bytes) -> bytes:
+    """Keep of a log all lines on what was measured, and of the others up to `MOST_LINES`, evenly.
+
+    Args:
+        log: of `metrics.jsonl`.
+    """
+    lines = log.splitlines(keepends=True)
+    others = [n for n, line in enumerate(lines) if not any(word in line for word in MEASURED)]
+    step = -(-len(others) // MOST_LINES)
+    left_out = {n for place, n in enumerate(others) if step and place % step}
+    return b"".join(line for n, line in enumerate(lines) if n not in left_out)
 
 
 def check_whole(facts: Mapping[str, Any], source: str) -> None:

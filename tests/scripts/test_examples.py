@@ -32,7 +32,7 @@ from sidestep.scripts.train import run_of
 from sidestep.scripts.translate import TrainOptions as TranslateOptions
 from sidestep.sequence.fitting.folder import LOCK, read_settings
 from sidestep.sequence.fitting.log import read_log
-from sidestep.sequence.fitting.stripped import is_for_acting, strip_run
+from sidestep.sequence.fitting.stripped import is_for_acting, strip_run, thinned
 from sidestep.sequence.models.language import nats_per_character
 
 MOST = 2_000_000
@@ -105,7 +105,7 @@ def test_an_agent_reaches_its_figure(row: Any) -> None:
     agent, run = load_agent(row.folder)
     final = json.loads((row.folder / "final.json").read_text())
     assert final["success"][0] == pytest.approx(row.value, abs=5e-4)
-    episodes = 200 if final_episodes(run.env) > 100 else 40  # of an env that is not native
+    episodes = 200 if final_episodes(run.env) > 100 else 12  # of an env that is not native
     env = make_vector(run.env, episodes)
     try:
         result = evaluate(agent, env, episodes, seed=1)
@@ -224,6 +224,17 @@ def test_a_packed_run_acts_as_before_and_says_that_it_does_not_go_on(
         strip_run(Path("run"), Path("small"))
 
 
+def test_a_log_is_thinned_to_what_a_curve_shows() -> None:
+    lines = [b'{"steps": %d, "evaluation": {}}\n' % n if n % 50 == 7 else b'{"steps": %d}\n' % n
+             for n in range(530)]  # fmt: skip
+    kept = thinned(b"".join(lines)).splitlines(keepends=True)
+    assert [line for line in kept if b"evaluation" in line] == lines[7::50]
+    others = [line for line in kept if b"evaluation" not in line]
+    assert others[0] == lines[0] and 80 < len(others) <= 100
+    assert kept == sorted(kept, key=lines.index)
+    assert thinned(b"") == b"" and thinned(b"".join(lines[:90])) == b"".join(lines[:90])
+
+
 @pytest.mark.parametrize(
     ("name", "kept"),
     [
@@ -247,6 +258,7 @@ def test_what_acting_needs(name: str, kept: bool) -> None:
         ("watch --example glimpse-gru", True),
         ("watch --fps 3 --example=obstacles --panels values", True),
         ("watch --example glimpse-gru --lanes 4", False),
+        ("watch --example crossing-gru", False),
         ("watch --example glimpse-gru --env sidestep/Crossing-v0", False),
         ("watch --example glimpse-gru --env-kwargs=split=test", False),
         ("watch --example glimpse-gru --optimum", False),
@@ -270,7 +282,8 @@ def test_a_first_look_compiles_nothing_and_plays_the_same(
     compiled = capsys.readouterr().out
     settings = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONWARNINGS": "error"}
     fresh = {k: v for k, v in os.environ.items() if k != "NUMBA_DISABLE_JIT"} | settings
-    code = f"from sidestep.scripts import cli; cli.main({words!r})"
+    code = f"from sidestep.scripts import cli; cli.main({words!r}); import sys; "
+    code += "assert 'matplotlib' not in sys.modules"  # it would take a third of a second
     first = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=fresh, capture_output=True, text=True
     )

@@ -1,8 +1,5 @@
 """Lines of the viewer: Latin ones as ever, others in a font that has their letters."""
 
-import subprocess
-import sys
-
 import pygame
 import pytest
 
@@ -36,13 +33,3 @@ def test_hangul_is_written_as_large_as_what_stands_beside_it() -> None:
     inked = Pen(1.0).text(surface, "\uac00\ub098\ub2e4 map", (4, 20))
     assert inked == width_of("\uac00\ub098\ub2e4 map", 19) > width_of(" map", 19)
     assert line_within("\uac00" * 12, 30, palette.WHITE, 120).get_width() <= 130
-
-
-def test_fonts_are_looked_for_only_then() -> None:
-    """matplotlib would take a third of a second from every first frame."""
-    code = (
-        "import sys; from sidestep.scripts.viewer import view; from sidestep.scripts import watch; "
-        "from sidestep.scripts.viewer.lines import label; label('a', 20, (0, 0, 0)); "
-        "assert 'matplotlib' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
