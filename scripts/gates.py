@@ -204,6 +204,7 @@ def _over_text(
     name: str,
 ) -> None:
     """Table, figures and picture of a model over a text."""
+    forcing = replace(forcing.on(model.recurrent), in_last=True)  # the forced layer is shown
     found = read(model, vocabulary, text, forcing, options.start)
     if model.config.num_layers > 1:
         name += f", layer {found.layer}"
@@ -242,7 +243,7 @@ def _agent(options: Options, forcing: Forcing) -> None:
         path = options.run / f"{str(options.checkpoint).removesuffix('.json')}.json"
     agent, run = load_agent(options.run, path, options.modules)
     memory = memory_of(agent)
-    forcing.check(memory)
+    forcing = forcing.on(memory)
     players = {"own": Player(agent)}
     if forcing:
         players[str(forcing)] = ForcedPlayer(agent, forcing, options.start)
@@ -257,7 +258,6 @@ def _agent(options: Options, forcing: Forcing) -> None:
     scores = looked["own"].ticks[0].insight.are_probabilities
     name = f"{options.run.name}: {type(memory).__name__} of {memory.hidden_size} units"
     top = memory.num_layers - 1
-    forcing = replace(forcing, in_last=forcing.layer in (None, top))
     name += f", layer {top}" * (top > 0)
     right = "p" if scores else "value"
     columns = ["tick", "sees", "does", "gates", right]

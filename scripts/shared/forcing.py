@@ -2,14 +2,14 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from sidestep.agents import Agent
 from sidestep.agents.insight import Insight, Numbers
-from sidestep.sequence import Recurrent, force_gates
+from sidestep.sequence import GRU, LSTM, Recurrent, force_gates
 from sidestep.sequence.layers.forcing import check_gates
 from sidestep.sequence.layers.steps import ZWeighs
 
@@ -47,7 +47,9 @@ class Forcing:
     layer: int | None = None
     """Which of several layers, from 0."""
     in_last: bool = True
-    """Whether that is the last layer, which a viewer looks into."""
+    """Whether that is the last layer, which a viewer looks into; see `on`."""
+    is_known: bool = True
+    """Whether the gates are those of an LSTM or GRU, of which it is known what they do."""
 
     @classmethod
     def of(
@@ -95,6 +97,12 @@ class Forcing:
         if chosen is not None and not 0 <= chosen <= top:
             raise ValueError(f"layer: expected 0 to {top}, got {chosen}")
 
+    def on(self, layer: Recurrent) -> "Forcing":
+        """The same, of a layer that is forced; raises what `check` raises."""
+        self.check(layer)
+        last = self.layer in (None, layer.num_layers - 1)
+        return replace(self, in_last=last, is_known=isinstance(layer, LSTM | GRU))
+
     @property
     def options(self) -> dict[str, Any]:
         """What `force_gates` and `trace_forced` are told beside the layer and the values."""
@@ -123,7 +131,7 @@ class Forcing:
 
     def meaning(self) -> str:
         """What comes of it, in words; "" where there is nothing plain to say."""
-        values = {**self.values}
+        values = {**self.values} if self.is_known else {}
         if "z" in values and self.convention == "updates":
             values["z"] = 1 - values["z"]
         said = [MEANINGS[pair] for pair in values.items() if pair in MEANINGS]

@@ -1,7 +1,7 @@
 """Who acts and where, by the flags of `watch` and `record`: a run's agent, or the optimum."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -176,8 +176,7 @@ class Players:
         greedy = not flags.sampled
         forcing = flags.forcing()
         if forcing or forcing.convention != "keeps":
-            top = memory_of(agent).num_layers - 1
-            forcing = replace(forcing, in_last=forcing.layer in (None, top))
+            forcing = forcing.on(memory_of(agent))
             agent = forcing.applied(agent)
         title += f", {forcing}" if forcing else ""
         players = cls(where, agent, title, greedy, run.agent.discount, curve)

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,14 @@ from sidestep.scripts.gating.episodes import ForcedPlayer, Played, Score, play
 from sidestep.scripts.gating.texts import fitted_cell, read
 from sidestep.scripts.shared.examples import example
 from sidestep.scripts.shared.forcing import Forcing
-from sidestep.sequence import gru_step
+from sidestep.sequence import LSTM, Recurrent, gru_step
+
+
+class Own(Recurrent):
+    """A cell whose f does something else."""
+
+    gates, part_names = 2, ("h",)
+    gate_words, gate_rows = MappingProxyType({"f": "renews"}), MappingProxyType({"f": 0})
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +196,12 @@ def test_an_agent_of_two_layers(
         forced = [row.split()[-2] for row in told.splitlines() if "z=1 \u2502" in row]
         assert ("1.00" in forced) == (layer == 1)
     assert marks == [{}, {"z": "z=1"}]
+
+
+def test_what_a_gate_of_somebody_elses_cell_does_is_not_told() -> None:
+    assert Forcing({"f": 0}).on(LSTM(1, 2)).meaning().startswith("all that the cell held")
+    assert Forcing({"f": 0}).on(Own(1, 2)).meaning() == ""
+    assert Forcing({"f": 0}, layer=0).on(Own(1, 2, 2)).in_last is False
 
 
 def test_scores_by_hand() -> None:
