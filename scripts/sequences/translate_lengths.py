@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from sidestep.agents.acting.evaluation import proportion_interval
 from sidestep.scripts.sequences.translate_data import TASKS, Corpus
@@ -183,7 +184,7 @@ def lengths_figure(task: str, measured: Sequence[Measured], search: str) -> Figu
         axes.plot(places, middle, label=one.label, **style)
     plain_axes(axes, "tokens of the source", "share of right answers")
     axes.set_ylim(-0.03, 1.03)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=9, loc="best")
     return figure
 
