@@ -39,7 +39,7 @@ MOST_TILES = 1000 * COLUMNS
 """Of a page: 16 million pixels, as many as browsers of telephones take."""
 LARGEST = 1_000_000
 """Bytes of a page that opens at once; larger ones are told of."""
-AROUND = (40, 260)
+AROUND = (40, 400)
 """Pixels that the page needs beside the picture and below it."""
 ADVICE = "a smaller --size, fewer --episodes, or --panels with fewer of them make it smaller"
 
@@ -131,10 +131,11 @@ class Page:
 
     def __repr__(self) -> str:
         """Say what it is, and not all its bytes."""
-        return f"Page({self.title!r}, {self.frames} frames, {len(self) / 1e6:.2f} MB)"
+        return f"Page({self.title!r}, {self.frames} frames, {self.nbytes / 1e6:.2f} MB)"
 
-    def __len__(self) -> int:
-        """Bytes of the file."""
+    @property
+    def nbytes(self) -> int:
+        """Of the file."""
         return len(self.text.encode())
 
     def write(self, path: Path) -> None:
@@ -233,7 +234,7 @@ def write_shots(path: Path, shots: Iterable[Shot], fps: float, title: str, made:
         return write_film(path, shots, fps)
     page = page_of(shots, fps, title, made)
     page.write(path)
-    return len(page)
+    return page.frames
 
 
 def episode_page(

@@ -14,7 +14,7 @@ import sidestep.envs  # noqa: F401  # registers
 from sidestep.envs import Level, MovingObstaclesEnv, solve
 from sidestep.envs.drawing import board
 from sidestep.envs.notebook import level_png, register, scene_of, wrapped_png
-from sidestep.envs.solver.shown import ARROWS, STOPS
+from sidestep.envs.solver.shown import STOPS
 
 CROSS = "S.>.G\n.#.?.\n....<"
 
@@ -68,8 +68,10 @@ def test_a_solution_shows_its_figures_values_and_policy() -> None:
     goal = solution.config.map.goal
     inside = np.isfinite(values)
     inside[goal.y, goal.x] = False
-    wanted = {arrow: int((actions[inside] == k).sum()) for k, arrow in enumerate(ARROWS)}
-    assert {arrow: shown.count(f"{arrow}<br>") for arrow in ARROWS} == wanted
+    arrows = "\u2191\u2193\u2192\u2190\u00b7"  # up, down, right, left, stay
+    wanted = {arrow: int((actions[inside] == k).sum()) for k, arrow in enumerate(arrows)}
+    assert {arrow: shown.count(f"{arrow}<br>") for arrow in arrows} == wanted
+    assert len(set(wanted.values())) > 2
     assert all(f'title="{value:.4f}"' in shown for value in values[inside].tolist())
     low = f"rgb{STOPS[0]}"
     worst = f'title="{np.nanmin(values):.4f}" style="background: {low}'

@@ -17,7 +17,7 @@ from sidestep.agents import EnvConfig
 from sidestep.scripts import record
 from sidestep.scripts.shared.examples import example
 from sidestep.scripts.viewer import page as pages
-from sidestep.scripts.viewer.page import Page, Sheet, episode_page, page_of
+from sidestep.scripts.viewer.page import Page, Sheet, episode_page, page_of, write_shots
 from sidestep.scripts.viewer.panels.moment import Pixels
 from sidestep.scripts.viewer.players import Players
 from sidestep.scripts.viewer.recording import Shot
@@ -173,6 +173,13 @@ def test_lanes_have_a_row_each(tmp_path: Path) -> None:
     assert all(lane["over"] for lane in data["facts"][-1] if lane["episode"] == 1)
 
 
+def test_a_film_is_counted_by_its_pictures(tmp_path: Path) -> None:
+    shots = [Shot(picture) for picture in films(count=4)]
+    assert write_shots(tmp_path / "a.html", shots, 5, "a film", "sidestep lm hello") == 4
+    assert write_shots(tmp_path / "a.gif", shots, 5, "a film") == 4
+    assert "sidestep lm hello" in (tmp_path / "a.html").read_text(encoding="utf-8")
+
+
 def test_a_large_page_is_told_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +209,7 @@ def test_a_replay_becomes_a_page(tmp_path: Path) -> None:
     record.main([str(replay(tmp_path)), "--out", str(path), "--size", "200x160"])
     text = path.read_text(encoding="utf-8")
     facts = [fact for (fact,) in data_of(text)["facts"]]
+    assert pictures_of(data_of(text))[0].shape == (160, 200, 3)
     assert [fact["action"] for fact in facts] == [4, 4, None] and facts[-1]["return"] == -0.1
     assert "<title>a.json (tester), seed 3</title>" in text
 
@@ -221,4 +229,4 @@ def test_a_session_s_episode_as_a_page_in_a_notebook() -> None:
     shown = page._repr_html_()
     inside = re.search(r'srcdoc="([^"]*)"', shown)
     assert inside is not None and html.unescape(inside[1]) == page.text
-    assert len(Page("é", 1, (2, 3), "t")) == 2
+    assert Page("é", 1, (2, 3), "t").nbytes == 2
