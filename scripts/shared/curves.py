@@ -58,7 +58,7 @@ def _drawn(figure: Figure, suffix: str, source: str | None) -> bytes:
     if suffix == ".svg":
         kept = {"Date": None} | ({} if source is None else {"Source": source})
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": "sidestep"}):
-            FigureCanvasSVG(figure).print_svg(buffer, metadata=kept)
+            FigureCanvasSVG(figure).print_svg(buffer, metadata=kept)  # type: ignore[no-untyped-call]
         return with_fallback(buffer.getvalue().decode()).encode()
     if suffix == ".pdf":
         dates: dict[str, Any] = {"CreationDate": None, "ModDate": None}

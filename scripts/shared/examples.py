@@ -72,9 +72,9 @@ EXAMPLES = {
         ),
         Example(
             "tmaze",
-            "REINFORCE with a GRU keeps a sign in mind along a corridor, and turns by it there",
+            "REINFORCE with a GRU remembers a sign along a corridor; with gates shut it forgets",
             "train reinforce --env sidestep/TMaze-v0 --memory gru",
-            "watch --example tmaze",
+            "gates --example tmaze --set z=0 r=0",
             1.0,
             "{:.1%} of 100 fresh episodes reach the goal",
         ),
