@@ -45,7 +45,6 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
-napoleon_custom_sections = ["Source", "Differs"]
 
 # The look.
 html_theme = "furo"

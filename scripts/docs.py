@@ -84,9 +84,17 @@ def build(out: Path, strict: bool = False) -> None:
 
 
 def server(options: Options) -> ThreadingHTTPServer:
-    """A server of the folder, on a port that it has taken; it answers once it is told to."""
+    """A server of the folder, on a port that it has taken; it answers once it is told to.
+
+    Raises:
+        ValueError: the port is taken.
+    """
     handler = functools.partial(Quiet, directory=str(options.out))
-    return ThreadingHTTPServer(("127.0.0.1", options.port if options.serve else 0), handler)
+    port = options.port if options.serve else 0
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        raise ValueError(f"port: expected a free one, got {port}: {error.strerror}") from None
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -12,6 +12,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import unquote, urljoin, urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -104,6 +105,61 @@ def test_docs_wants_a_clone_and_an_empty_folder(
     assert "expected a clone of the repository" in line()
     assert "port: expected" in line("--port", "70000")
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_docs_serves_until_it_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def build(out: Path, strict: bool) -> None:
+        out.mkdir()
+        (out / "index.html").write_text(f"strict: {strict}")
+
+    answers = []
+
+    def serve(server: ThreadingHTTPServer) -> None:
+        ask = threading.Thread(
+            target=lambda: answers.append(urlopen(f"http://127.0.0.1:{server.server_port}/").read())
+        )
+        ask.start()
+        server.handle_request()
+        ask.join()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(docs, "NEEDED", ())
+    monkeypatch.setattr(docs, "build", build)
+    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", serve)
+    cli.main(["docs", "--out", str(tmp_path / "site"), "--port", "0", "--strict"])
+    assert answers == [b"strict: True"]
+    assert capsys.readouterr().out.splitlines()[-1] == "Stopped"
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), docs.Quiet) as taken:
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["docs", "--out", str(tmp_path / "other"), "--port", str(taken.server_port)])
+    assert stop.value.code == 2
+    assert "docs: port: expected a free one, got" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.slow
+def test_a_warning_ends_a_strict_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for package in NEEDED:
+        pytest.importorskip(package)
+    pages = tmp_path / "docs"
+    pages.mkdir()
+    (pages / "conf.py").write_text("")
+    (pages / "index.rst").write_text("Title\n=====\n\n:doc:`missing`\n")
+    monkeypatch.setattr(docs, "PAGES", pages)
+    words = ["docs", "--out", str(tmp_path / "site"), "--no-serve"]
+    cli.main(words)
+    assert (tmp_path / "site" / "index.html").exists()
+    assert "missing" in capsys.readouterr().err
+    (pages / "index.rst").write_text("Title\n=====\n\n:doc:`absent`\n")
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*words, "--strict"])
+    assert stop.value.code == 2
+    assert "expected a site without warnings or errors" in capsys.readouterr().err
 
 
 class Links(HTMLParser):

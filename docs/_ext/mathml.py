@@ -71,6 +71,8 @@ def from_latex(latex: str, display: str = "block") -> str:
         columns(element)
         if element.tag == "mover" and element[1].text in ACCENTS:
             element[1].text = ACCENTS[element[1].text]
+        if element.text == PRIME:
+            element.set("class", "prime")
     for element in list(tree.iter()):
         if element.tag in ("mrow", "mtd", "mstyle"):
             element[:] = list(spaced(enclosed(list(element))))
