@@ -11,11 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from sidestep.scripts.sequences.hello import Lesson, Snapshot, ambiguous, check_word, learn
-from sidestep.scripts.sequences.hello_picture import picture
 from sidestep.scripts.shared.console import console, say, table
-from sidestep.scripts.shared.fonts import missing_words
-from sidestep.scripts.viewer.letters import lacking, sign_of
-from sidestep.scripts.viewer.page import write_shots
+from sidestep.scripts.shared.fonts import missing_words, sign_of
 from sidestep.scripts.viewer.recording import Shot, check_target, save_png
 from sidestep.sequence.limits import LAST_SEED, at_least, check_fields, one_of
 from sidestep.sequence.models.language import CELLS
@@ -168,6 +165,10 @@ def _title(lesson: Lesson, snapshot: Snapshot) -> str:
 
 def _write(lesson: Lesson, options: HelloOptions, out: Path) -> None:
     """The film with its last picture beside it, or that picture alone."""
+    from sidestep.scripts.sequences.hello_picture import picture  # here: it loads a world
+    from sidestep.scripts.viewer.letters import lacking
+    from sidestep.scripts.viewer.page import write_shots
+
     by_update = {snapshot.update: snapshot for snapshot in lesson.snapshots}
     written = out
     if out.suffix != ".png":

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 import tyro
@@ -17,19 +17,18 @@ from sidestep.scripts.sequences.lm_task import (
     read_text,
     start_of,
 )
-from sidestep.scripts.sequences.reading.panels import NAMES, check_panels
+from sidestep.scripts.sequences.reading.names import NAMES, SIZE, check_panels
 from sidestep.scripts.sequences.reading.reading import Reading, read
-from sidestep.scripts.sequences.reading.screen import ReadingScreen
 from sidestep.scripts.shared.console import console, say
 from sidestep.scripts.shared.fonts import missing_words
-from sidestep.scripts.viewer.env_pictures import off_screen
-from sidestep.scripts.viewer.letters import lacking
-from sidestep.scripts.viewer.page import write_shots
 from sidestep.scripts.viewer.recording import MOST_FRAMES, Shot, check_target
 from sidestep.sequence.limits import COUNT, LAST_SEED, NATURAL, at_least, check_fields
 from sidestep.sequence.models.language import LanguageModel, Vocabulary, generate
 from sidestep.sequence.models.sampling import check_sampling
 from sidestep.sequence.models.units import PROPERTIES, rank_units
+
+if TYPE_CHECKING:
+    from sidestep.scripts.sequences.reading.screen import ReadingScreen
 
 MOST_CHARACTERS = 50_000
 """That are read: every one's units and gates are kept."""
@@ -80,7 +79,7 @@ class WatchOptions:
     the last one of a film."""
     frames: int = 60
     """With --out: characters that are read, one a picture."""
-    size: str = "x".join(map(str, ReadingScreen.SIZE))
+    size: str = "x".join(map(str, SIZE))
     """With --out: width x height in pixels."""
 
     def __post_init__(self) -> None:
@@ -113,6 +112,9 @@ class WatchOptions:
 
 def watch(options: WatchOptions) -> Reading:
     """Read, then show it in a window or draw it into a file; returns the reading."""
+    from sidestep.scripts.sequences.reading.screen import ReadingScreen  # here: it loads a world
+    from sidestep.scripts.viewer.letters import lacking
+
     torch.set_num_threads(1)
     model, vocabulary = load_language_model(options.run, options.checkpoint)
     before, text = _text(options, model, vocabulary)
@@ -185,7 +187,7 @@ def _written(options: WatchOptions, model: LanguageModel, vocabulary: Vocabulary
     return start + vocabulary.decode(drawn[:, 0])
 
 
-def _find(screen: ReadingScreen, wanted: Property) -> None:
+def _find(screen: "ReadingScreen", wanted: Property) -> None:
     """Choose the unit of the screen's layer that follows a property best, and say so."""
     states = screen.reading.layers[screen.layer].states[screen.part]
     try:
@@ -196,18 +198,21 @@ def _find(screen: ReadingScreen, wanted: Property) -> None:
     say(f"unit {best.unit} follows {wanted} best: correlation {best.correlation:+.2f}")
 
 
-@off_screen()
-def _record(screen: ReadingScreen, options: WatchOptions, out: Path) -> None:
+def _record(screen: "ReadingScreen", options: WatchOptions, out: Path) -> None:
     """Write the pictures of the first characters, one each."""
+    from sidestep.scripts.viewer.env_pictures import off_screen
+    from sidestep.scripts.viewer.page import write_shots
+
     words = f"{options.run.name} reads, a character at a time"
     made = f"sidestep lm watch {options.run.name} --out {out.name}"
-    count = write_shots(out, _shots(screen, options, out), options.fps, words, made)
+    with off_screen():
+        count = write_shots(out, _shots(screen, options, out), options.fps, words, made)
     size = out.stat().st_size / 1e6
     most = " (a film takes no more)" if count == MOST_FRAMES else ""
     say(f"{out}: {count} picture{'s' * (count > 1)}{most}, {size:.2f} MB")
 
 
-def _shots(screen: ReadingScreen, options: WatchOptions, out: Path) -> Iterator[Shot]:
+def _shots(screen: "ReadingScreen", options: WatchOptions, out: Path) -> Iterator[Shot]:
     """A picture for each character, or the present one alone."""
     count = 1 if out.suffix == ".png" else options.frames
     for number in range(count):

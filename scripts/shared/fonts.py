@@ -14,7 +14,7 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
 
-from sidestep.scripts.shared.console import UNSEEN
+from sidestep.scripts.shared.console import UNSEEN, visible
 from sidestep.scripts.shared.romanisation import is_hangul, romanise
 
 FONT_VARIABLE = "SIDESTEP_FONT"
@@ -27,7 +27,25 @@ FAMILIES = (
 GENERIC = "sans-serif"
 BOX = "\u25a1"
 """What stands for a letter that no font has."""
+CIRCLE = "\u25cc"
+"""Below a mark that is shown alone."""
+SIGNS = {" ": "\u2423", "\n": "\u21b5", "\t": "\u21e5"}
+"""What stands for a single character that is not seen."""
 _SQUARES = dict.fromkeys(UNSEEN, BOX)
+
+
+def sign_of(symbol: str) -> str:
+    """A character as it is shown alone: what is not seen, or stands on another letter, has a sign.
+
+    A mark has a dotted circle below it; what Unicode calls a format, such as a zero-width joiner,
+    is a small square.
+    """
+    match unicodedata.category(symbol):
+        case "Cf":
+            return BOX
+        case "Mn" | "Me":
+            return CIRCLE + symbol
+    return SIGNS.get(symbol) or visible(symbol)
 
 
 def covers(path: str, letters: Iterable[str]) -> bool:

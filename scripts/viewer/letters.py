@@ -10,31 +10,13 @@ from sidestep.envs.drawing import palette
 from sidestep.envs.drawing.palette import Colour
 from sidestep.scripts.shared.console import visible
 from sidestep.scripts.shared.fonts import BOX, covers, family_with, file_of
+from sidestep.scripts.shared.fonts import sign_of as sign_of
 
 PLAIN, MONOSPACED = "DejaVu Sans", "DejaVu Sans Mono"
 """Families that come with matplotlib, so that pictures are the same everywhere."""
 KEPT = 4096
 """Rendered pieces of text that are kept."""
-CIRCLE = "\u25cc"
-"""Below a mark that is shown alone."""
-SIGNS = {" ": "\u2423", "\n": "\u21b5", "\t": "\u21e5"}
-"""What stands for a single character that is not seen."""
-
 _FONTS: dict[tuple[str, int], pygame.font.Font] = {}
-
-
-def sign_of(symbol: str) -> str:
-    """A character as it is shown alone: what is not seen, or stands on another letter, has a sign.
-
-    A mark has a dotted circle below it; what Unicode calls a format, such as a zero-width joiner,
-    is a small square.
-    """
-    match unicodedata.category(symbol):
-        case "Cf":
-            return BOX
-        case "Mn" | "Me":
-            return CIRCLE + symbol
-    return SIGNS.get(symbol) or visible(symbol)
 
 
 def lacking(words: str) -> list[str]:

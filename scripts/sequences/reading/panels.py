@@ -1,8 +1,7 @@
 """Panels of a reading, a row each: states, gates, the next character, the loss."""
 
-import difflib
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -234,19 +233,4 @@ PANELS = (
     Panel("next", "next character", 1.2, lambda look: True, next_words, draw_next),
     Panel("loss", "loss", 0.6, lambda look: True, loss_words, draw_loss),
 )  # fmt: skip
-"""Every panel, in the order in which they are drawn and of their keys, 1 and on."""
-NAMES = tuple(panel.name for panel in PANELS)
-
-
-def check_panels(chosen: Collection[str]) -> frozenset[str]:
-    """The names as a set.
-
-    Raises:
-        ValueError: one that is none.
-    """
-    for name in chosen:
-        if name not in NAMES:
-            close = difflib.get_close_matches(name, NAMES, n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            raise ValueError(f"panels: expected some of {', '.join(NAMES)}, got {name!r}{hint}")
-    return frozenset(chosen)
+"""Every panel, in the order of `names.NAMES`."""

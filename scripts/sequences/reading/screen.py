@@ -8,14 +8,8 @@ from pygame import Rect
 
 from sidestep.envs.drawing import palette
 from sidestep.scripts.sequences.reading import page
-from sidestep.scripts.sequences.reading.panels import (
-    NAMES,
-    PANELS,
-    Look,
-    Panel,
-    check_panels,
-    unit_at,
-)
+from sidestep.scripts.sequences.reading.names import NAMES, SIZE, check_panels
+from sidestep.scripts.sequences.reading.panels import PANELS, Look, Panel, unit_at
 from sidestep.scripts.sequences.reading.reading import Reading
 from sidestep.scripts.viewer import view
 from sidestep.scripts.viewer.keys import DIGITS, ENTER, MOST_DIGITS, PANEL_KEYS, Command
@@ -59,7 +53,7 @@ class ReadingScreen(Show):
             not there.
     """
 
-    SIZE = (960, 600)
+    SIZE = SIZE
 
     def __init__(
         self,

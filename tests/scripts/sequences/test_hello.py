@@ -107,12 +107,13 @@ def test_a_film_has_a_picture_for_each_chosen_update(
     assert f"{out}: 6 pictures" in capsys.readouterr().out
 
 
-def test_a_page_plays_the_same_pictures(tmp_path: Path) -> None:
+def test_a_page_plays_the_same_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "hello.html"
     lm.main(["hello", "--updates", "9", "--frames", "4", "--at", "--out", str(out)])
     page = out.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>") and "hello, a letter at a time" in page
     assert "sidestep lm hello --word hello --out hello.html" in page
+    assert "hello.html: 4 pictures, " in " ".join(capsys.readouterr().out.split())
     assert out.stat().st_size < 200_000 and (tmp_path / "hello.png").exists()
 
 

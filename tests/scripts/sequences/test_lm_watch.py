@@ -1,6 +1,8 @@
 """`sidestep lm watch`: numbers against the model's own steps, pages, keys, clicks, files."""
 
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from PIL import Image
 from sidestep.scripts import lm
 from sidestep.scripts.sequences import lm_watch
 from sidestep.scripts.sequences.reading import page, panels
-from sidestep.scripts.sequences.reading.panels import PANELS, check_panels, means_of
+from sidestep.scripts.sequences.reading.names import NAMES, check_panels
+from sidestep.scripts.sequences.reading.panels import PANELS, means_of
 from sidestep.scripts.sequences.reading.reading import Reading, read
 from sidestep.scripts.sequences.reading.screen import ReadingScreen
 from sidestep.scripts.viewer import view
@@ -190,6 +193,7 @@ def test_keys_choose_layer_unit_and_state() -> None:
 
 
 def test_keys_switch_panels() -> None:
+    assert tuple(panel.name for panel in PANELS) == NAMES
     show = screen()
     before = show.picture()
     press(show, pygame.K_4)
@@ -375,6 +379,12 @@ def test_what_is_refused(
     with pytest.raises(ValueError, match="state: expected h, got 'c'"):
         screen("gru", part="c")
     assert check_panels(["next"]) == {"next"} and not (tmp_path / "a.png").exists()
+
+
+def test_writing_and_painting_load_no_world() -> None:
+    code = "import sys, sidestep.scripts.lm; print({'pygame', 'numba'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
 
 
 def test_without_a_screen_one_line_says_so(
