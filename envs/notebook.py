@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from .levels.level import Level
+from .rules.grid import Cell
 from .world import Scene
 
 
@@ -35,7 +36,7 @@ def level_png(level: Level) -> bytes | None:
 def scene_of(level: Level) -> Scene:
     """A level with everything where its map has it."""
     obstacles = tuple((o.x, o.y, *o.heading) for o in level.obstacles)
-    before = (level.start, *((x, y) for x, y, _, _ in obstacles))
+    before = (level.start, *(Cell(x, y) for x, y, _, _ in obstacles))
     return Scene(level, level.start, obstacles, 0, None, 0, False, False, before)
 
 

@@ -50,10 +50,13 @@ def coloured(values: NDArray[Any], kind: Kind, most: float = 1.0) -> NDArray[np.
     if kind == "share":
         at, stops = np.clip(share, 0, 1) * (len(SHARES) - 1), np.array(SHARES, dtype=np.float64)
         channels = [np.interp(at, range(len(stops)), stops[:, k]) for k in range(3)]
-        return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
-    share = np.clip(share, -1, 1)[..., None]
-    end = np.where(share > 0, POSITIVE, NEGATIVE)
-    return np.rint(ZERO + (end - np.array(ZERO)) * np.abs(share) ** 0.8).astype(np.uint8)
+        numbers = np.stack(channels, axis=-1)
+    else:
+        share = np.clip(share, -1, 1)[..., None]
+        end = np.where(share > 0, POSITIVE, NEGATIVE)
+        numbers = ZERO + (end - np.array(ZERO)) * np.abs(share) ** 0.8
+    colours: NDArray[np.uint8] = np.rint(numbers).astype(np.uint8)
+    return colours
 
 
 def png(picture: NDArray[np.uint8]) -> bytes:

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from sidestep.sequence.pictures import heat, rows_of, softly
+from sidestep.sequence.pictures import Kind, heat, rows_of, softly
 from sidestep.sequence.state import State
 
 GATES = {"i": "lets in", "f": "keeps", "o": "shows", "r": "uses the past", "z": "keeps"}
@@ -34,7 +34,7 @@ class Trace(NamedTuple):
         for number, record in enumerate(self.cells):
             for name, values in record._asdict().items():
                 table = values[:, 0].detach().float().cpu().numpy().T  # (H, T)
-                kind = "share" if name in GATES else "signed"
+                kind: Kind = "share" if name in GATES else "signed"
                 most = 1.0 if name in GATES or name == "h" else max(1.0, float(abs(table).max()))
                 words = {**GATES, **STATES}.get(name, "")
                 label = f"{name} {words}".strip() + f", layer {number}" * (len(self.cells) > 1)
