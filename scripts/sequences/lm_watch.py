@@ -139,7 +139,11 @@ def watch(options: WatchOptions) -> Reading:
     if remark:
         say(remark)
     if options.out is None:
-        screen.show_until_closed()
+        try:
+            screen.show_until_closed()
+        except OSError as error:  # no screen
+            words = str(error).partition(";")[0]
+            raise OSError(f"{words}; --out reading.gif draws it without one") from None
     else:
         _record(screen, options, options.out)
     mean = reading.mean_nats(len(text) - 1)

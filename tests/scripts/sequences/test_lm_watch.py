@@ -391,10 +391,11 @@ def test_without_a_screen_one_line_says_so(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def no_screen(*_: Any) -> None:
-        raise OSError("window: expected a screen, got none")
+        raise OSError("window: expected a screen, got none; `sidestep record` draws it")
 
     monkeypatch.setattr("sidestep.scripts.viewer.show.open_window", no_screen)
     with pytest.raises(SystemExit) as caught:
         lm.main(["watch", str(run)])
     assert caught.value.code == 2
-    assert "expected a screen" in capsys.readouterr().err
+    words = "window: expected a screen, got none; --out reading.gif draws it without one"
+    assert capsys.readouterr().err == f"sidestep lm: {words}\n"
