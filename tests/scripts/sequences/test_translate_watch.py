@@ -178,6 +178,33 @@ def test_keys_go_forward_and_back(runs: Path, tmp_path: Path) -> None:
     assert show.picture().shape == (560, 800, 3)
 
 
+def test_the_command_opens_a_window_and_says_where_there_is_none(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[int] = []
+
+    def advance(show: StepShow, seconds: float) -> None:
+        del seconds
+        shown.append(show.number)
+        show.obey(Command.STEP if len(shown) < 3 else Command.QUIT)
+
+    monkeypatch.setattr(StepShow, "advance", advance)
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    translate(f"watch {runs / 'additive'}", SENTENCE)
+    assert shown == [0, 1, 2]
+    capsys.readouterr()
+    pygame.display.quit()
+    monkeypatch.setattr(StepShow, "run", _without_a_screen)
+    translate(f"watch {runs / 'additive'}", SENTENCE)
+    said = capsys.readouterr()
+    assert said.err == "window: expected a screen, got none; --out steps.gif draws the steps\n"
+    assert "Translation:" in said.out
+
+
+def _without_a_screen(show: StepShow) -> None:
+    raise OSError("window: expected a screen, got none; draw with render_mode='rgb_array'")
+
+
 def test_wrong_flags(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = runs / "additive"
     for words, message in (
