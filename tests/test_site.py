@@ -53,6 +53,14 @@ def test_formulas(latex: str, expected: str, monkeypatch: pytest.MonkeyPatch) ->
     assert expected in mathml.replace(' stretchy="false"', "")
 
 
+def test_wide_formulas_are_cut_at_wide_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    from_latex = extension("mathml", monkeypatch).from_latex
+    parts = r"h = 1, \qquad c = 2 \quad d \sim p"
+    assert from_latex(parts).count("<math ") == 3
+    assert from_latex(parts, "inline").count("<math ") == 1
+    assert from_latex(parts).endswith("<mi>d</mi><mo>\N{TILDE OPERATOR}</mo><mi>p</mi></math>")
+
+
 def test_a_command_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"expected a command of LaTeX, got \\foo"):
         extension("mathml", monkeypatch).from_latex(r"\foo x")

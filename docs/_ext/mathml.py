@@ -54,6 +54,9 @@ def mathml(node: nodes.Element, display: str) -> str:
 def from_latex(latex: str, display: str = "block") -> str:
     """MathML of a formula; display is `block` or `inline`.
 
+    A block is cut where it has a wide space: its parts stand in a line or, on a narrow page, below
+    each other.
+
     Raises:
         ValueError: a command that the converter does not know.
     """
@@ -71,13 +74,34 @@ def from_latex(latex: str, display: str = "block") -> str:
         columns(element)
         if element.tag == "mover" and element[1].text in ACCENTS:
             element[1].text = ACCENTS[element[1].text]
+        elif element.text == "~":  # of no accent: those have been visited with what they stand on
+            element.tag, element.text = "mo", "\N{TILDE OPERATOR}"
         if element.text == PRIME:
             element.set("class", "prime")
     for element in list(tree.iter()):
         if element.tag in ("mrow", "mtd", "mstyle"):
             element[:] = list(spaced(enclosed(list(element))))
-    tree.set("xmlns", MATHML)
-    return ElementTree.tostring(tree, encoding="unicode")
+    parts = [list(tree)] if display == "inline" else cut(list(tree))
+    return "".join(written(part, display) for part in parts)
+
+
+def written(part: list[Element], display: str) -> str:
+    """One formula as text."""
+    math = ElementTree.Element("math", {"xmlns": MATHML, "display": display})
+    math.extend(part)
+    return ElementTree.tostring(math, encoding="unicode")
+
+
+def cut(tree: list[Element]) -> list[list[Element]]:
+    """Parts of a formula between its wide spaces."""
+    row = list(tree[0]) if len(tree) == 1 and tree[0].tag == "mrow" else tree
+    parts: list[list[Element]] = [[]]
+    for element in row:
+        if element.tag == "mspace" and element.get("width") in ("1em", "2em"):
+            parts.append([])
+        else:
+            parts[-1].append(element)
+    return [part for part in parts if part]
 
 
 def bounds(element: Element) -> None:

@@ -76,7 +76,8 @@ def entry(package: str, name: str, origin: str) -> list[str]:
     if inspect.ismodule(found):
         return [f".. automodule:: {found.__name__}", "   :members:"]
     if inspect.isclass(found):
-        return [f".. autoclass:: {package}.{name}", "   :members:", "   :show-inheritance:"]
+        lines = [f".. autoclass:: {package}.{name}", "   :members:", "   :show-inheritance:"]
+        return lines + inherited(found)
     if inspect.isroutine(found):
         return [f".. autofunction:: {package}.{name}"]
     module = importlib.import_module(origin, package).__name__
@@ -85,6 +86,22 @@ def entry(package: str, name: str, origin: str) -> list[str]:
         raise ValueError(f"expected a docstring below {name} in {module}, got none")
     head = [f".. py:data:: {name}", f"   :module: {package}", ""]
     return [*head, *(f"   {line}" for line in words)]
+
+
+def inherited(found: type) -> list[str]:
+    """The option that adds what a class has of bases that are not public, and of these alone."""
+    known = by_origin()
+    bases = [base for base in found.__mro__[1:] if base.__module__.startswith("sidestep.")]
+    hidden = [base for base in bases if f"{base.__module__}.{base.__qualname__}" not in known]
+    if not hidden:
+        return []
+    others = [base.__name__ for base in found.__mro__[1:] if base not in hidden]
+    return [f"   :inherited-members: {', '.join(others)}"]
+
+
+def without_object(app: Sphinx, name: str, found: Any, options: Any, bases: list[Any]) -> None:
+    """Leave out the base that every class has."""
+    bases[:] = [base for base in bases if base is not object]
 
 
 def by_origin() -> dict[str, str]:
@@ -121,4 +138,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directive and the references."""
     app.add_directive("public", Public)
     app.connect("missing-reference", resolve)
+    app.connect("autodoc-process-bases", without_object)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
