@@ -114,7 +114,8 @@ def _source(
     words = [style.shown(word) for word in translation.source]
     columns = -(-len(words) // MOST_ROWS)
     rows = -(-len(words) // columns)
-    wide, high = width / columns, min(pen.px(30), height / rows)
+    apart = pen.px(18) if columns > 1 else 0
+    wide, high = (width + apart) / columns, min(pen.px(30), height / rows)
     size = min(pen.px(17), 0.82 * high)
     name = min(max(rendered(word, round(size)).get_width() for word in words), 0.4 * wide)
     for place, word in enumerate(words):
@@ -130,7 +131,7 @@ def _source(
         score = f"{float(look.scores[place]):.2f}"
         write(surface, score, (left + name + figure, middle), small, palette.DIM, 1)
         begin = left + name + figure + pen.px(10)
-        room = max(1, left + wide - begin - after - pen.px(6))
+        room = max(1, left + wide - apart - begin - after - pen.px(6))
         track = Rect(round(begin), round(middle - 0.3 * high), round(room), round(0.6 * high))
         pygame.draw.rect(surface, palette.LINE, track, border_radius=pen.px(3))
         bar = Rect(track.left, track.top, round(track.width * min(weight, 1.0)), track.height)
