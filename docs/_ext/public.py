@@ -11,9 +11,9 @@ Public is what the package's own file imports under its own name (`from .env imp
 """
 
 import ast
+import functools
 import importlib
 import inspect
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,8 +29,10 @@ from sphinx.util.docutils import SphinxDirective
 PACKAGES = ("sidestep.envs", "sidestep.agents", "sidestep.sequence")
 
 
-def names(package: str) -> Iterator[tuple[str, str]]:
+@functools.cache
+def names(package: str) -> tuple[tuple[str, str], ...]:
     """Public names of a package, each with the module that it comes from."""
+    found = []
     module = importlib.import_module(package)
     tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
     for node in tree.body:
@@ -38,7 +40,8 @@ def names(package: str) -> Iterator[tuple[str, str]]:
             for alias in node.names:
                 name = alias.asname or alias.name
                 if not name.startswith("_"):
-                    yield name, f"{'.' * node.level}{node.module}"
+                    found.append((name, f"{'.' * node.level}{node.module}"))
+    return tuple(found)
 
 
 def room(origin: str) -> str:
@@ -104,6 +107,7 @@ def without_object(app: Sphinx, name: str, found: Any, options: Any, bases: list
     bases[:] = [base for base in bases if base is not object]
 
 
+@functools.cache
 def by_origin() -> dict[str, str]:
     """Public names of objects by those of the modules that they are written in."""
     found = {}
@@ -122,9 +126,8 @@ def resolve(
     """Follow a reference to an object by the module that it is written in."""
     if node.get("refdomain") != "py":
         return None
-    table: dict[str, str] = env.temp_data.setdefault("by origin", by_origin())
     target = node["reftarget"]
-    for written, public in table.items():
+    for written, public in by_origin().items():
         if target == written or target.startswith(f"{written}."):
             name = public + target.removeprefix(written)
             domain: Any = env.domains["py"]
