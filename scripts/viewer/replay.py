@@ -11,7 +11,6 @@ again in some seconds.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -111,14 +110,6 @@ class Replay:
             env.close()
             raise ValueError(f"env: expected a world of this package, got {self.env.id!r}")
         return env
-
-    def _repr_html_(self) -> str | None:
-        """A page with a player of the first episode, for a notebook; None: it shows the text."""
-        with suppress(Exception):  # what cannot be drawn is no error of its own
-            from sidestep.scripts.viewer.page import replay_page
-
-            return replay_page(self)._repr_html_()
-        return None
 
     def verify(self) -> None:
         """Play every episode again.

@@ -151,7 +151,7 @@ def test_what_a_config_names_is_not_read_where_it_never_ends(
 @pytest.mark.parametrize(
     ("name", "units"),
     [("nowhere", ["task", "task"]), ("\x1b[31m", ["task", "word"]), ("dates", ["task"]),
-     ("dates", ["task", "letter"]), ("file", ["word", "task"]), ("file", [])],
+     ("dates", ["task", "line"]), ("file", ["word", "task"]), ("file", [])],
 )  # fmt: skip
 def test_units_that_there_are_not_are_refused(name: str, units: list[str]) -> None:
     record = {"file": None, "name": name, "units": units, "data": {}, "model": {}}

@@ -67,7 +67,7 @@ def test_what_an_agent_thought() -> None:
     assert broken._repr_html_() is None
 
 
-def test_a_replay_shows_itself_as_a_player() -> None:
+def test_a_replay_as_a_page() -> None:
     config = EnvConfig("sidestep/MovingObstacles-v0", ("level='S.G'",), 2)
     env = Replay(config, "tester", ()).make_env()
     env.reset(seed=3)
@@ -75,9 +75,7 @@ def test_a_replay_shows_itself_as_a_player() -> None:
     replay = Replay(config, "tester", (ReplayEpisode(3, level_in(env), (4, 4), total, False),))
     page = replay_page(replay)
     assert (page.frames, page.title) == (3, "tester, seed 3")
-    shown = replay._repr_html_()
-    assert shown == page._repr_html_()
-    assert "Replay(" in repr(replay) and Replay(config, "nobody", ())._repr_html_() is None
+    assert html.escape(page.text) in page._repr_html_()
 
 
 def test_a_run_as_a_page() -> None:
