@@ -187,9 +187,19 @@ def pick(session: Session, options: Options, known: tuple[int, ...] = ()) -> lis
     seeds = known or range(first, first + options.among)
     if options.pick == "first":
         return list(known or range(first, first + options.episodes))
+    score = session.tally.get_state()  # the search is not shown, nor counted
+    try:
+        return _found(session, options, seeds)
+    finally:
+        session.tally.set_state(score)
+
+
+def _found(session: Session, options: Options, seeds: Sequence[int]) -> list[int]:
+    """The seeds that a search finds."""
     if options.pick == "first-failure":
         found = first_failure(session, _searched(seeds, options.pick))
         if found is None:
+            first = seeds[0]
             raise ValueError(
                 f"pick: expected a failure, every episode from seed {first} on succeeded; "
                 f"try more than --among {options.among}"

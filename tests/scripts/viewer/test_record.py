@@ -77,6 +77,20 @@ def test_picks(tmp_path: Path, capsys: pytest.CaptureFixture[str], run_folder: P
     assert "expected a failure, every episode from seed 3 on" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("which", ["first-failure", "best", "worst"])
+def test_a_search_is_not_counted(which: str, run_folder: Path) -> None:
+    options = record.Options(run_folder, out=Path("a.png"), pick=which, among=9)  # type: ignore[arg-type]
+    players = Players.of(options)
+    try:
+        (session,) = players.sessions(1, 3)
+        (seed,) = record.pick(session, options)
+        assert session.tally.status() == "episode 1   tick 0   return 0.00   successes 0/0"
+        record.play(session, seed)
+        assert session.tally.episodes == 1 and len(session.tally.returns) == 1
+    finally:
+        players.close()
+
+
 @pytest.mark.parametrize(
     ("told", "want"),
     [
