@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +15,15 @@ os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
 def one_thread() -> None:
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def no_modules_named() -> Iterator[None]:
+    """Forget what `--modules` named in a test: runs that the next one makes would note it."""
+    yield
+    known = sys.modules.get("sidestep.scripts.shared.modules")
+    if known is not None:
+        known.NAMED.clear()
 
 
 @pytest.hookimpl(optionalhook=True)
