@@ -28,7 +28,8 @@ def no_modules_named() -> Iterator[None]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep a file's tests in one process: what its fixtures train is trained once."""
+    """Keep a file's tests in one process, in their usual order: fixtures train once."""
     from xdist.scheduler import LoadFileScheduling
 
+    config.option.loadscopereorder = False
     return LoadFileScheduling(config, log)
