@@ -128,7 +128,8 @@ def train(learner: str, memory: str, lanes: str, updates: str) -> None:
         "processor": time.process_time() - processor,
         "seconds": time.perf_counter() - clock,
     }
-    print(json.dumps(told), flush=True)
+    sys.stdout.write(json.dumps(told) + "\n")  # in one piece: others write to the same pipe
+    sys.stdout.flush()
     if ranks.size > 1:
         torch.distributed.destroy_process_group()
 
