@@ -215,25 +215,8 @@ def test_it_learns_the_default_world(pieces: Any, tmp_path: Path) -> None:
     config, _ = preset("tiny", "sidestep/MovingObstacles-v0", "none")
     assert replace(config, rollout_steps=8)
     out = str(tmp_path / "run")
-    train.main(
-        [
-            "tiny",
-            "--total-steps",
-            "1000000",
-            "--num-envs",
-            "128",
-            "--evaluate-every",
-            "0",
-            "--episodes",
-            "500",
-            "--gif-episodes",
-            "0",
-            "--out",
-            out,
-            "--seed",
-            "4",
-        ]
-    )
+    words = "tiny --total-steps 1000000 --num-envs 128 --evaluate-every 0 --seed 4"
+    train.main([*words.split(), "--episodes", "500", "--gif-episodes", "0", "--out", out])
     evaluate.main([out, "--episodes", "500", "--out", str(tmp_path / "figures.json")])
     (figures,) = json.loads((tmp_path / "figures.json").read_text())
     assert figures["success"][0] > 0.7
