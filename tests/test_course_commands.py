@@ -128,11 +128,11 @@ def test_every_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     monkeypatch.setattr(check, "check", in_this_process)
     monkeypatch.setattr("sys.stdin", io.StringIO("안녕\n"))
-    done = set()
+    seen = set()
     for page, line in commands():
-        if line in done:
+        if line in seen:
             continue
-        done.add(line)
+        seen.add(line)
         if line.startswith("printf"):
             assert line == "printf 'hello' > hello.txt"
             Path("hello.txt").write_text("hello")

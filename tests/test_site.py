@@ -194,11 +194,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.importorskip(package)
     out = tmp_path_factory.mktemp("site") / "docs"
     words = ["docs", "--out", str(out), "--no-serve", "--strict"]
-    done = subprocess.run(
+    command = subprocess.run(
         [sys.executable, "-m", "sidestep.scripts.cli", *words], capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert command.returncode == 0, command.stderr
+    assert command.stderr == ""
     return out
 
 

@@ -83,11 +83,11 @@ def record(app: Sphinx, error: Exception | None) -> None:
             todo.append([*words, "--out", str(out)])
     if not todo:
         return
-    done = subprocess.run(
+    recorder = subprocess.run(
         [sys.executable, "-c", RECORD], input=json.dumps(todo), capture_output=True, text=True
     )
-    if done.returncode:
-        raise SphinxError(f"expected {len(todo)} players, got: {done.stderr.strip()}")
+    if recorder.returncode:
+        raise SphinxError(f"expected {len(todo)} players, got: {recorder.stderr.strip()}")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

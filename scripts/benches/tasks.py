@@ -201,8 +201,8 @@ def _made(plans: dict[Job, RunConfig], at_once: int) -> Iterator[tuple[Job, dict
                 pool.submit(measured, plan, TASKS[job.task].tests): job
                 for job, plan in plans.items()
             }
-            for done in as_completed(waiting):
-                yield waiting[done], done.result()
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
@@ -11,7 +11,7 @@ from sidestep.scripts.sequences.lm_task import load_language_model, naming_promp
 from sidestep.scripts.shared.console import check_folder, console
 from sidestep.sequence.fitting.checkpoint import write_atomically
 from sidestep.sequence.limits import LAST_SEED, MANY, at_least, check_fields
-from sidestep.sequence.models.language import generate
+from sidestep.sequence.models.language import LanguageModel, Vocabulary, generate
 from sidestep.sequence.models.sampling import check_sampling
 
 LONGEST = 10_000_000
@@ -56,24 +56,42 @@ class SampleOptions:
             raise ValueError("prompt: expected at least one character, got none")
 
 
+def continued(
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    prompt: str | None,
+    length: int,
+    seed: int,
+    **draws: Any,
+) -> list[str]:
+    """Let a model go on from a prompt; returns whole texts, the prompt in them.
+
+    Args:
+        model: writes.
+        vocabulary: its characters.
+        prompt: as `sample` takes it; None: as `start_of` begins.
+        length: characters that are written.
+        seed: of the draws.
+        draws: rows, temperature and top_k of `generate`.
+
+    Raises:
+        ValueError: characters in the prompt that the model does not know.
+    """
+    start = start_of(prompt, vocabulary)
+    with naming_prompt():
+        codes = vocabulary.encode(start)
+    random = torch.Generator().manual_seed(seed)
+    drawn = generate(model, codes, length, generator=random, **draws)
+    return [start + vocabulary.decode(row) for row in drawn.t()]
+
+
 def sample(options: SampleOptions) -> list[str]:
     """Write the continuations; returns them with the prompt."""
     torch.set_num_threads(1)
     check_folder(options.out, "out")
     model, vocabulary = load_language_model(options.run, options.checkpoint)
-    start = start_of(options.prompt, vocabulary)
-    with naming_prompt():
-        prompt = vocabulary.encode(start)
-    drawn = generate(
-        model,
-        prompt,
-        options.length,
-        rows=options.samples,
-        temperature=options.temperature,
-        top_k=options.top_k,
-        generator=torch.Generator().manual_seed(options.seed),
-    )
-    texts = [start + vocabulary.decode(row) for row in drawn.t()]
+    draws = {"rows": options.samples, "temperature": options.temperature, "top_k": options.top_k}
+    texts = continued(model, vocabulary, options.prompt, options.length, options.seed, **draws)
     for number, text in enumerate(texts):
         if len(texts) > 1:
             console.print(f"--- {number + 1}", style="bold")

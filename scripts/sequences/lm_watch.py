@@ -9,13 +9,12 @@ import torch
 import tyro
 
 from sidestep.scripts.sequences.lm_paint import Property
+from sidestep.scripts.sequences.lm_sample import continued
 from sidestep.scripts.sequences.lm_task import (
     held_out_text,
     in_known_form,
     load_language_model,
-    naming_prompt,
     read_text,
-    start_of,
 )
 from sidestep.scripts.sequences.reading.names import NAMES, SIZE, check_panels
 from sidestep.scripts.sequences.reading.reading import Reading, read
@@ -23,7 +22,7 @@ from sidestep.scripts.shared.console import console, say
 from sidestep.scripts.shared.fonts import missing_words
 from sidestep.scripts.viewer.recording import MOST_FRAMES, Shot, check_target
 from sidestep.sequence.limits import COUNT, LAST_SEED, NATURAL, at_least, check_fields
-from sidestep.sequence.models.language import LanguageModel, Vocabulary, generate
+from sidestep.sequence.models.language import LanguageModel, Vocabulary
 from sidestep.sequence.models.sampling import check_sampling
 from sidestep.sequence.models.units import PROPERTIES, rank_units
 
@@ -178,17 +177,9 @@ def _text(options: WatchOptions, model: LanguageModel, vocabulary: Vocabulary) -
 
 def _written(options: WatchOptions, model: LanguageModel, vocabulary: Vocabulary) -> str:
     """What the model writes after the prompt, with it."""
-    start = start_of(options.prompt, vocabulary)
-    with naming_prompt():
-        prompt = vocabulary.encode(start)
-    drawn = generate(
-        model,
-        prompt,
-        options.begin + options.length,
-        temperature=options.temperature,
-        generator=torch.Generator().manual_seed(options.seed),
-    )
-    return start + vocabulary.decode(drawn[:, 0])
+    length, heat = options.begin + options.length, options.temperature
+    (text,) = continued(model, vocabulary, options.prompt, length, options.seed, temperature=heat)
+    return text
 
 
 def _find(screen: "ReadingScreen", wanted: Property) -> None:

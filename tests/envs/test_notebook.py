@@ -122,3 +122,5 @@ def test_without_a_notebook_nothing_happens(shell: Any, monkeypatch: pytest.Monk
     register()
     monkeypatch.delitem(sys.modules, "IPython")
     register()
+    assert "IPython" not in sys.modules  # it is not loaded for this
+    assert shell is None or not vars(shell)

@@ -170,6 +170,7 @@ def test_text_in_single_letters_of_hangul_is_read(
 @pytest.mark.parametrize("option", ["--temperature 1e-50", "--temperature 1e300", "--top-k 99999"])
 def test_extreme_numbers_draw(run: Path, option: str, tmp_path: Path) -> None:
     translate(f"run {run} --search sample {option} --figure {tmp_path}/x.png")
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_chat_of_few_pairs_that_repeat(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
