@@ -13,8 +13,9 @@ import torch
 from sidestep.agents import EnvConfig, RunConfig
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.settings import with_settings
-from sidestep.scripts.benches.skeleton import Flags, known_result, shown, write_result
-from sidestep.scripts.benches.tasks import measured
+from sidestep.scripts.benches.records import known_result, write_result
+from sidestep.scripts.benches.skeleton import Flags, shown
+from sidestep.scripts.benches.tasks import SIGNS, digest, measured
 from sidestep.scripts.benches.trials import ENV, LEARNERS, Learners
 from sidestep.scripts.shared.console import command, progress
 from sidestep.scripts.shared.tables import markdown_table
@@ -95,14 +96,14 @@ def run(options: Options) -> None:
             bar.update(line, now=key)
             config = config_of(learner, name, seed, options.total_steps)
             earlier = known.get(key)
-            if earlier is not None and earlier["settings"] == config.identity():
+            if earlier is not None and earlier["settings"][:SIGNS] == digest(config):
                 found[key] = earlier
             else:
                 found[key] = measured(config, None)
                 _write(options, found)
             bar.advance(line)
     shown("One setting changed at a time", COLUMNS, rows_of(found))
-    _write(options, found)
+    _write(options, found, finished=True)
 
 
 def config_of(learner: str, name: str, seed: int, total_steps: int | None) -> RunConfig:
@@ -138,10 +139,10 @@ def rows_of(found: dict[str, dict[str, Any]]) -> list[list[str]]:
     return rows
 
 
-def _write(options: Options, found: dict[str, dict[str, Any]]) -> None:
+def _write(options: Options, found: dict[str, dict[str, Any]], finished: bool = False) -> None:
     table = markdown_table(COLUMNS, rows_of(found))
     write_result(
-        options.out,
+        options,
         "ablations",
         {"seeds": options.seeds, "total_steps": options.total_steps, "runs": found},
         f"""## What each setting does
@@ -150,6 +151,7 @@ On `{ENV}`, the presets with one setting changed at a time, {options.seeds} seed
 fresh episodes. The best mean length is 8.01.
 
 {table}""",
+        finished=finished,
     )
 
 

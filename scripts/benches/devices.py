@@ -18,7 +18,8 @@ from torch import Tensor
 from sidestep.agents import EnvConfig, RunConfig, Trainer, TrainingConfig, make_vector
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.runs import build_agent
-from sidestep.scripts.benches.skeleton import Flags, interleave, ratio, shown, write_result
+from sidestep.scripts.benches.records import write_result
+from sidestep.scripts.benches.skeleton import Flags, interleave, ratio, shown
 from sidestep.scripts.benches.trials import ENV, LEARNERS, Learners, Memories
 from sidestep.scripts.sequences.lm_task import LanguageTask, StreamConfig, default_text
 from sidestep.scripts.sequences.translate_data import DataConfig, corpus_of
@@ -218,7 +219,7 @@ each with its command's settings at so many lanes or rows: on {name}, and on one
             for job, a, b in zip(jobs, on_cpu, on_device, strict=True)
         ],
     }
-    write_result(options.out, "devices", record, page)
+    write_result(options, "devices", record, page)
 
 
 def _all(jobs: Sequence[Job], device: str, seconds: float, workers: int) -> list[Measured]:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from sidestep.scripts.benches.house_plan import PACKAGES, Plan
-from sidestep.scripts.benches.skeleton import Flags, by_turns, shown, write_result
+from sidestep.scripts.benches.records import write_result
+from sidestep.scripts.benches.skeleton import Flags, by_turns, shown
 from sidestep.scripts.shared.console import command, console
 
 EXAMPLES = """\
@@ -79,7 +80,7 @@ def run(options: Options) -> None:
     for circle in plan.circles():
         console.print(f"circle: {', '.join(circle)}")
     record = {"numbers": numbers, "circles": plan.circles(), "walks": walks}
-    write_result(options.out, "house", record, _markdown(rows, walks), page="architecture.md")
+    write_result(options, "house", record, _markdown(rows, walks), page="architecture.md")
 
 
 def walked(tree: Path, name: str) -> dict[str, list[dict[str, Any]]]:

@@ -11,12 +11,8 @@ from matplotlib.figure import Figure
 
 from sidestep.scripts.benches import translation
 from sidestep.scripts.benches.language_speed import ROWS, STEPS, bench_speed, speed_markdown
-from sidestep.scripts.benches.skeleton import (
-    Flags,
-    known_result,
-    write_figure,
-    write_result,
-)
+from sidestep.scripts.benches.records import known_result, write_figure, write_result
+from sidestep.scripts.benches.skeleton import Flags
 from sidestep.scripts.sequences.lm_figures import counted_nats, window_name
 from sidestep.scripts.sequences.lm_task import LanguageTask, StreamConfig, read_text
 from sidestep.scripts.shared.colours import style_of
@@ -121,7 +117,7 @@ def bench_characters(options: Options, text: str) -> None:
                 record = settings | _trained(task, fitting, bar, row)
             bar.update(row, completed=updates, figures=f"held out {record['nats']:.3f}")
             records[name] = record
-            _write_characters(options, records, counted)
+            _write_characters(options, records, counted, len(records) == len(chosen))
 
 
 def _source(options: Options) -> str:
@@ -134,12 +130,14 @@ def _known(options: Options) -> dict[str, Any]:
     return dict(record["models"]) if record.get("text") == _source(options) else {}
 
 
-def _write_characters(options: Options, records: dict[str, Any], counted: dict[int, float]) -> None:
+def _write_characters(
+    options: Options, records: dict[str, Any], counted: dict[int, float], finished: bool
+) -> None:
     body = characters_markdown(records, counted, _source(options))
     write_figure(options.out, "language-characters", characters_figure(records, counted))
     record = {"text": _source(options), "models": records, "counted": counted}
     command = f"{_command(options)} --parts characters"
-    write_result(options.out, "language", record, body, command)
+    write_result(options, "language", record, body, command, finished=finished)
 
 
 def _command(options: Options) -> str:
@@ -236,7 +234,7 @@ def run(options: Options) -> None:
 
 
 def _tell(options: Options, name: str, command: str, record: dict[str, Any], body: str) -> None:
-    write_result(options.out, name, record, body, command)
+    write_result(options, name, record, body, command)
     console.print(body, markup=False)
 
 

@@ -5,30 +5,28 @@ them Stable-Baselines3's PPO with 16 envs where installed.
 Evaluation is not counted as training time, for anybody.
 """
 
-import hashlib
-import json
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from sidestep.agents import EnvConfig
-from sidestep.scripts.benches.peers import PPO, peer_trial
-from sidestep.scripts.benches.skeleton import (
-    Flags,
-    by_turns,
-    known_result,
-    write_figure,
-    write_result,
+from sidestep.scripts.benches.learning_curves import (
+    LEVELS,
+    Trials,
+    learning_figure,
+    record_of,
+    slim,
+    source_of,
+    trials_of,
 )
+from sidestep.scripts.benches.peers import PPO, peer_trial
+from sidestep.scripts.benches.records import known_result, write_figure, write_result
+from sidestep.scripts.benches.skeleton import Flags, by_turns
 from sidestep.scripts.benches.trials import (
     ENV,
     EPISODES,
@@ -37,23 +35,16 @@ from sidestep.scripts.benches.trials import (
     LEARNERS,
     Learners,
     Memories,
-    Outcome,
-    Point,
     Trial,
     train_trial,
 )
-from sidestep.scripts.shared.colours import style_of
 from sidestep.scripts.shared.console import command, console, say, table
-from sidestep.scripts.shared.curves import plain_axes
 from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence import MEMORIES
 
 EXAMPLES = """\
   sidestep bench learning
   sidestep bench learning --seeds 3 --memories none gru --learners deep-sarsa"""
-
-LEVELS = (0.95, 0.99)
-Trials = dict[str, list[Trial]]
 
 
 @dataclass(frozen=True)
@@ -108,9 +99,15 @@ def _median(values: list[float | None]) -> str:
     return "never" if middle == float("inf") else f"{middle:.2f}"
 
 
+def _thousands(values: list[int | None]) -> str:
+    """The median of numbers of steps, likewise."""
+    middle = statistics.median([float("inf") if v is None else v for v in values])
+    return "never" if middle == float("inf") else f"{middle / 1000:,.0f} k"
+
+
 def _rows(trials: Trials) -> tuple[list[str], list[list[str]]]:
-    columns = ["contestant", "s to 95 %", "s to 99 %", "steps/s", "worst final success"]
-    columns.append("median final regret")
+    columns = ["contestant", "s to 95 %", "s to 99 %", "steps to 95 %", "steps to 99 %"]
+    columns += ["steps/s", "worst final success", "median final regret"]
     rows = []
     for name, runs in trials.items():
         finals = [o.success for t in runs for o in t.outcomes]
@@ -119,57 +116,13 @@ def _rows(trials: Trials) -> tuple[list[str], list[list[str]]]:
             [
                 name,
                 *(_median([t.reached(level) for t in runs]) for level in LEVELS),
+                *(_thousands([t.reached_steps(level) for t in runs]) for level in LEVELS),
                 f"{statistics.median(t.steps / t.seconds for t in runs):,.0f}",
                 f"{min(finals):.2%}" if finals else "stopped at 95 %",
                 f"{statistics.median(regrets):.4f}" if regrets else "-",
             ]
         )
     return columns, rows
-
-
-def learning_figure(trials: Trials, learners: tuple[str, ...]) -> Figure:
-    """Greedy success over seconds of training: a panel a learner, mean and range over seeds."""
-    figure = Figure(figsize=(4.8 * len(learners), 3.8), dpi=120, layout="constrained")
-    panels = figure.subplots(1, len(learners), squeeze=False, sharey=True)[0]
-    for axes, learner in zip(panels, learners, strict=True):
-        mine = {n: r for n, r in trials.items() if n.startswith(learner)}
-        for number, (name, runs) in enumerate(mine.items()):
-            style = style_of(number)
-            last = max(t.curve[-1].seconds for t in runs)  # those that have ended stay as they are
-            seconds = np.linspace(0, last, 200)
-            values = np.array([_success_at(t, seconds) for t in runs])  # (seeds, points)
-            axes.fill_between(seconds, values.min(0), values.max(0), color=style["color"],
-                              alpha=0.15, lw=0)  # fmt: skip
-            label = name.removeprefix(f"{learner}, ")
-            axes.plot(seconds, values.mean(0), label=label.replace("none", "no memory"), **style)
-        plain_axes(axes, "seconds of training", "share of greedy episodes at the goal")
-        axes.set_title(learner, loc="left", fontsize=11)
-        axes.set_ylim(0, 1.02)
-    panels[-1].set_ylabel("")
-    panels[-1].legend(frameon=False, loc="lower right")
-    return figure
-
-
-def _success_at(trial: Trial, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-    known = [0.0, *(p.seconds for p in trial.curve)]
-    return np.asarray(np.interp(seconds, known, [0.0, *(p.success for p in trial.curve)]))
-
-
-def trials_of(record: dict[str, Any]) -> Trials:
-    """The trials of results/learning.json."""
-
-    def trial(facts: dict[str, Any]) -> Trial:
-        curve, outcomes = facts["curve"], facts["outcomes"]
-        points, ends = [Point(*p) for p in curve], [Outcome(*o) for o in outcomes]
-        return Trial(points, facts["seconds"], facts["steps"], ends)
-
-    return {name: [trial(facts) for facts in runs] for name, runs in record["trials"].items()}
-
-
-def source_of(trials: Trials) -> str:
-    """A digest of what the figure shows, kept inside it."""
-    curves = {name: [trial.curve for trial in runs] for name, runs in trials.items()}
-    return hashlib.sha256(json.dumps(curves).encode()).hexdigest()
 
 
 def redraw(out: Path) -> None:
@@ -191,12 +144,13 @@ def _draw(out: Path, trials: Trials) -> None:
     say(f"Figure: {write_figure(out, 'learning', figure, source_of(trials))}")
 
 
-def _write(options: Options, seeds: int, trials: Trials) -> None:
+def _write(options: Options, seeds: int, measured: Trials) -> None:
+    trials = {name: [slim(trial) for trial in runs] for name, runs in measured.items()}
     _draw(options.out, trials)
     record = {
         "env": ENV,
         "seeds": seeds,
-        "trials": {name: [t._asdict() for t in ts] for name, ts in trials.items()},
+        "trials": record_of(trials),
     }
     page = f"""## Learning
 
@@ -209,11 +163,11 @@ episodes at the end of training. A peer is stopped at 95 %, and given up after
 
 {markdown_table(*_rows(trials))}
 
-![Greedy success over seconds of training](figures/learning.png)
+![Greedy success over seconds of training and over env steps](figures/learning.png)
 
 The line is the mean over seeds, the band reaches from the worst seed to the best; a run that has
 ended stays where it was."""
-    write_result(options.out, "learning", record, page)
+    write_result(options, "learning", record, page, finished=seeds == options.seeds)
 
 
 main = command("bench learning", Options, run, EXAMPLES)

@@ -17,11 +17,8 @@ from sidestep.agents import EnvConfig, TrainingConfig, make_single
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.runs import learner_config
 from sidestep.envs import best_memoryless, best_remembering
-from sidestep.scripts.benches.skeleton import (
-    Flags,
-    known_result,
-    write_result,
-)
+from sidestep.scripts.benches.records import known_result, write_result
+from sidestep.scripts.benches.skeleton import Flags
 from sidestep.scripts.benches.trials import (
     ENV,
     FINAL_EPISODES,
@@ -129,7 +126,7 @@ def run(options: Options) -> None:
                 finished[key] = outcomes
                 bar.update(task, advance=1, now=key)
                 _write(options, finished)
-    _write(options, finished)
+    _write(options, finished, all_done=True)
     console.print(table("Where memory pays", *rows_of(options, finished)))
 
 
@@ -170,7 +167,7 @@ def _known(options: Options) -> Outcomes:
                 if trial["outcomes"]:
                     known[f"moving-obstacles, {name}, {seed}"] = _outcomes(trial["outcomes"])
     if record and record["total_steps"] == options.total_steps:
-        stale = _changed(record.get("settings", {}), options.total_steps)
+        stale = _changed(settings_of(record), options.total_steps)
         known |= {
             key: _outcomes(rows)
             for key, rows in record["runs"].items()
@@ -186,6 +183,28 @@ def default_settings() -> dict[str, Any]:
         config, training = preset(learner, next(iter(TESTS[world].values())).id, memory)
         settings = {"agent": asdict(config), "training": asdict(training)}
         found[f"{world}, {learner}, {memory}"] = json.loads(json.dumps(settings))
+    return found
+
+
+def as_changes(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings as the record has them: of each learner the first whole, of all what differs."""
+    whole: dict[str, Any] = {}
+    changes = {}
+    for name, mine in settings.items():
+        base = whole.setdefault(name.split(", ")[1], mine)
+        changes[name] = {
+            part: {key: value for key, value in mine[part].items() if value != base[part][key]}
+            for part in mine
+        }
+    return {"whole": whole, "settings": changes}
+
+
+def settings_of(record: dict[str, Any]) -> dict[str, Any]:
+    """The settings of every run of a record, whole; earlier versions wrote them so."""
+    found = {}
+    for name, changes in record.get("settings", {}).items():
+        base = record.get("whole", {}).get(name.split(", ")[1], {})
+        found[name] = {part: base.get(part, {}) | changes[part] for part in changes}
     return found
 
 
@@ -243,10 +262,10 @@ def _figures(outcomes: list[Outcome]) -> list[str]:
     return [spread(success, ".1%"), f"{min(success):.1%}", regret]
 
 
-def _write(options: Options, finished: Outcomes) -> None:
+def _write(options: Options, finished: Outcomes, all_done: bool = False) -> None:
     record = {
         "total_steps": options.total_steps,
-        "settings": default_settings(),
+        **as_changes(default_settings()),
         "fields": Outcome._fields,
         "runs": {key: [list(o) for o in finished[key]] for key in sorted(finished)},
     }
@@ -261,7 +280,7 @@ that it was shown is exact (`best_remembering`); the best without a memory is wh
 over exact values finds (`best_memoryless`). Both are means over all starts.
 
 {markdown_table(*rows_of(options, finished))}"""
-    write_result(options.out, "memory", record, page)
+    write_result(options, "memory", record, page, finished=all_done)
 
 
 main = command("bench memory", Options, run, EXAMPLES)

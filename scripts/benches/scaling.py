@@ -16,7 +16,8 @@ from typing import Any, ClassVar, NamedTuple
 from sidestep.agents import EnvConfig, RunConfig, TrainingConfig
 from sidestep.agents.algorithms.registry import preset
 from sidestep.scripts.benches import ranks
-from sidestep.scripts.benches.skeleton import Flags, known_result, shown, write_result
+from sidestep.scripts.benches.records import known_result, write_result
+from sidestep.scripts.benches.skeleton import Flags, shown
 from sidestep.scripts.benches.trials import ENV, LEARNERS, Learners
 from sidestep.scripts.shared.console import command, say
 from sidestep.scripts.studies.jobs import run_jobs
@@ -180,7 +181,7 @@ def run(options: Options) -> None:
     record = {name: known[name] for name in PARTS if name in known}
     record |= {name: PARTS[name].measure(options) for name in options.parts}
     sections = [part.page(record[name]) for name, part in PARTS.items() if name in record]
-    write_result(options.out, "scaling", record, "\n\n".join(["## Scaling", *sections]))
+    write_result(options, "scaling", record, "\n\n".join(["## Scaling", *sections]))
 
 
 main = command("bench scaling", Options, run, EXAMPLES)

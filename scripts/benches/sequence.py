@@ -4,14 +4,14 @@ import os
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from sidestep.scripts.benches import gpu
-from sidestep.scripts.benches.skeleton import Flags, interleave, ratio, shown, write_result
+from sidestep.scripts.benches.records import write_result
+from sidestep.scripts.benches.skeleton import Flags, interleave, ratio, shown
 from sidestep.scripts.shared.console import command, progress
 from sidestep.sequence import GRU, LSTM, RNN
 from sidestep.sequence.limits import COUNT, NATURAL
@@ -246,12 +246,11 @@ def bench_gpu(options: Options) -> None:
             rows.append(gpu.compare(cell, shape, 3 if options.quick else options.repeats))
             bar.advance(task)
     command = "sidestep bench sequence --device cuda"
-    write_gpu(
-        options.out, {**gpu.device_words(), "reset_rate": gpu.RESET_RATE, "rows": rows}, command
-    )
+    found = {**gpu.device_words(), "reset_rate": gpu.RESET_RATE, "rows": rows}
+    write_gpu(options, found, command)
 
 
-def write_gpu(out: Path, found: dict[str, Any], command: str) -> None:
+def write_gpu(options: Options, found: dict[str, Any], command: str) -> None:
     """Show and write what was measured on a GPU, as `gpu.main` records it."""
     cells = [[show(row) for show in gpu.COLUMNS.values()] for row in found["rows"]]
     table = shown("Forward + backward on a GPU", [*gpu.COLUMNS], cells)
@@ -264,7 +263,7 @@ def write_gpu(out: Path, found: dict[str, Any], command: str) -> None:
         "cuDNN's other one."
     )
     markdown = "\n\n".join(["## Recurrent layers on a GPU", words, table])
-    write_result(out, "sequence-gpu", found, markdown, command)
+    write_result(options, "sequence-gpu", found, markdown, command)
 
 
 def run(options: Options) -> None:
@@ -304,7 +303,7 @@ def run(options: Options) -> None:
         "step": steps,
     }
     command = "sidestep bench sequence" + f" --threads {options.threads}" * bool(options.threads)
-    write_result(options.out, "sequence", result, markdown, command)
+    write_result(options, "sequence", result, markdown, command)
 
 
 main = command("bench sequence", Options, run, EXAMPLES)

@@ -17,13 +17,8 @@ from matplotlib.figure import Figure
 
 from sidestep.envs import Unsolvable, WorldConfig, solve
 from sidestep.envs.solver.worlds import rules_of
-from sidestep.scripts.benches.skeleton import (
-    Flags,
-    by_turns,
-    shown,
-    write_figure,
-    write_result,
-)
+from sidestep.scripts.benches.records import write_figure, write_result
+from sidestep.scripts.benches.skeleton import Flags, by_turns, shown
 from sidestep.scripts.shared.console import command
 from sidestep.scripts.shared.curves import BLUE, GREEN, ORANGE, plain_axes
 from sidestep.sequence.limits import COUNT, at_least
@@ -74,7 +69,7 @@ def run(options: Options) -> None:
     solved = shown("The solver as the level grows", COLUMNS, [printed(row) for row in rows])
     write_figure(options.out, "solver", drawn(rows))
     record = {"rounds": options.rounds, "rows": rows, "refused": refusals}
-    write_result(options.out, "solver", record, _markdown(solved, refusals))
+    write_result(options, "solver", record, _markdown(solved, refusals))
 
 
 def level_of(side: int, lengths: tuple[int, ...]) -> str:

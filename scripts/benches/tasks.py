@@ -25,7 +25,8 @@ from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.environments import final_episodes, for_training, lanes_for, make_vector
 from sidestep.agents.runs import build_agent
 from sidestep.agents.training import FINAL, stream_seed
-from sidestep.scripts.benches.skeleton import Flags, known_result, shown, write_result
+from sidestep.scripts.benches.records import known_result, lean, write_result
+from sidestep.scripts.benches.skeleton import Flags, shown
 from sidestep.scripts.benches.trials import LEARNERS, Learners
 from sidestep.scripts.shared.console import command, progress, say, some_of
 from sidestep.scripts.shared.optimum import optimum_of
@@ -42,6 +43,8 @@ FEWEST_EPISODES = 500
 """Of a run's end: of a hundred the mean on FrozenLake would be uncertain by 0.09."""
 WARM, ENOUGH = 1.0, 5.0
 """Seconds of a training before its speed is measured, and at which that ends."""
+SIGNS = 16
+"""Of a digest of settings that are kept."""
 KEPT = ("none",)
 REMEMBERING = ("gru", "lstm")
 
@@ -166,7 +169,7 @@ def run(options: Options) -> None:
     plans = {job: config_of(job, options) for job in jobs}
 
     def missing(part: str, name: str, config: RunConfig) -> bool:
-        return bool(record[part].get(name, {}).get("settings") != config.identity())
+        return record[part].get(name, {}).get("settings", "")[:SIGNS] != digest(config)
 
     to_make = {job: plan for job, plan in plans.items() if missing("runs", job.key, plan)}
     with progress("{task.fields[now]}") as bar:
@@ -181,12 +184,12 @@ def run(options: Options) -> None:
         line = bar.add_task("speeds", total=len(to_time), now="", visible=options.speeds)
         for row, plan in to_time.items() if options.speeds else ():
             bar.update(line, now=row)
-            record["speeds"][row] = {"settings": plan.identity(), "speed": speed(plan)}
+            record["speeds"][row] = {"settings": digest(plan), "speed": speed(plan)}
             _write(options, record)
             bar.advance(line)
     mine = {"runs": {job.key: record["runs"][job.key] for job in jobs}, "speeds": record["speeds"]}
     shown("Returns on fresh episodes", COLUMNS, _rows(mine))
-    _write(options, record)
+    _write(options, record, finished=True)
 
 
 def _made(plans: dict[Job, RunConfig], at_once: int) -> Iterator[tuple[Job, dict[str, Any]]]:
@@ -234,7 +237,12 @@ def config_of(job: Job, options: Options) -> RunConfig:
     return RunConfig(job.learner, env, agent, training)
 
 
-def measured(config: RunConfig, tests: EnvConfig | None) -> dict[str, Any]:
+def digest(config: RunConfig) -> str:
+    """What tells runs of other settings apart."""
+    return config.identity()[:SIGNS]
+
+
+def measured(config: RunConfig, tests: EnvConfig | None) -> Any:
     """Train, and play fresh episodes: seconds of training, ticks, and what came of them."""
     training, where = config.training, tests or config.env
     env = make_vector(config.env, training.num_envs)
@@ -248,15 +256,17 @@ def measured(config: RunConfig, tests: EnvConfig | None) -> dict[str, Any]:
         for name in ("greedy", "sampled")
     }
     test.close()
-    return {
-        "settings": config.identity(),
-        "seconds": round(trainer.seconds, 2),
-        "steps": trainer.agent.steps,
-        "optimum": optimum_of(where),
-        **{name: play["return_mean"][0] for name, play in plays.items()},
-        "success": plays["greedy"].get("success", [None])[0],
-        "length": plays["greedy"]["length_mean"],
-    }
+    return lean(  # as it will be in the record, from which the table is made
+        {
+            "settings": digest(config),
+            "seconds": round(trainer.seconds, 2),
+            "steps": trainer.agent.steps,
+            "optimum": optimum_of(where),
+            **{name: play["return_mean"][0] for name, play in plays.items()},
+            "success": plays["greedy"].get("success", [None])[0],
+            "length": plays["greedy"]["length_mean"],
+        }
+    )
 
 
 def speed(config: RunConfig) -> float:
@@ -305,10 +315,10 @@ def _rows(record: dict[str, dict[str, Any]]) -> list[list[str]]:
     return sorted(rows, key=lambda row: (list(TASKS).index(row[0]), row[1], row[2]))
 
 
-def _write(options: Options, record: dict[str, dict[str, Any]]) -> None:
+def _write(options: Options, record: dict[str, dict[str, Any]], finished: bool = False) -> None:
     table = markdown_table(COLUMNS, _rows(record))
     write_result(
-        options.out,
+        options,
         "tasks",
         {"preset": options.preset, **record},
         f"""## What everybody tries first
@@ -318,6 +328,7 @@ the exploration that is left at the end, medians and worst of the seeds. Seconds
 the speed of a training's first {ENOUGH:.0f} seconds, on one thread and with nothing else running.
 
 {table}""",
+        finished=finished,
     )
 
 

@@ -17,7 +17,8 @@ from sidestep.agents import EnvConfig, RunConfig, Trainer, TrainingConfig, make_
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.runs import build_agent
 from sidestep.scripts.benches.peers import PPO, peer_rate
-from sidestep.scripts.benches.skeleton import Flags, by_turns, shown, write_result
+from sidestep.scripts.benches.records import write_result
+from sidestep.scripts.benches.skeleton import Flags, by_turns, shown
 from sidestep.scripts.benches.trials import ENV, LEARNERS, Learners, Memories
 from sidestep.scripts.shared.console import command
 from sidestep.sequence import MEMORIES
@@ -61,7 +62,7 @@ of 64 ticks). One thread, median of {options.rounds} interleaved measurements.
 
 {rows}"""
     record = {"env": ENV, "lanes": LANES, "rates": rates}
-    write_result(options.out, "throughput", record, page)
+    write_result(options, "throughput", record, page)
 
 
 def _measures(options: Options) -> dict[str, Callable[[], float]]:

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import torch
 from matplotlib.figure import Figure
 
-from sidestep.scripts.benches.skeleton import Flags, write_figure
+from sidestep.scripts.benches.records import write_figure
+from sidestep.scripts.benches.skeleton import Flags
 from sidestep.scripts.sequences.translate_data import Corpus, DataConfig, corpus_of
 from sidestep.scripts.sequences.translate_figures import attention_figure
 from sidestep.scripts.sequences.translate_search import (

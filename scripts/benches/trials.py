@@ -58,6 +58,10 @@ class Trial(NamedTuple):
         """Seconds of training until an evaluation first showed `success`; None: never."""
         return next((p.seconds for p in self.curve if p.success >= success), None)
 
+    def reached_steps(self, success: float) -> int | None:
+        """Env steps until an evaluation first showed `success`; None: never."""
+        return next((p.steps for p in self.curve if p.success >= success), None)
+
 
 def train_trial(
     learner: str,
@@ -106,4 +110,11 @@ def _outcome(trainer: Trainer, env: EnvConfig, seed: int) -> Outcome:
     episodes = evaluate(
         trainer.agent, make_vector(env, EPISODES), FINAL_EPISODES, stream_seed(seed, FINAL)
     ).summary()
-    return Outcome(episodes["success"][0], episodes["return_mean"][0], optimum_of(env))
+    return rounded(Outcome(episodes["success"][0], episodes["return_mean"][0], optimum_of(env)))
+
+
+def rounded(outcome: Outcome) -> Outcome:
+    """Leave six decimals, as records have them: pages are made of what is in the record."""
+    success, mean_return, optimum = outcome
+    best = None if optimum is None else round(float(optimum), 6)
+    return Outcome(success, round(mean_return, 6), best)

@@ -24,7 +24,8 @@ import torch
 from sidestep.agents import DeepSarsa
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.player import Player
-from sidestep.scripts.benches.skeleton import Flags, by_turns, shown, write_result
+from sidestep.scripts.benches.records import write_result
+from sidestep.scripts.benches.skeleton import Flags, by_turns, shown
 from sidestep.scripts.benches.trials import LEARNERS
 from sidestep.scripts.shared.console import command
 from sidestep.scripts.viewer.exact_values import exact_values_of
@@ -100,7 +101,7 @@ def run(options: Options) -> None:
     frame = shown("A frame of the viewer", COLUMNS, printed)
     record = {"frames": options.frames, "size": DEFAULT_SIZE, "rows": rows, "watched": watched}
     page = f"{_markdown(frame, options)}\n{_watched_markdown(watched, options)}"
-    write_result(options.out, "view", record, page)
+    write_result(options, "view", record, page)
 
 
 def lanes_in(name: str) -> int:

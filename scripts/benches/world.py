@@ -23,12 +23,8 @@ import gymnasium as gym
 import numpy as np
 
 from sidestep.envs.observations.table import OBSERVATIONS
-from sidestep.scripts.benches.skeleton import (
-    Flags,
-    by_turns,
-    shown,
-    write_result,
-)
+from sidestep.scripts.benches.records import write_result
+from sidestep.scripts.benches.skeleton import Flags, by_turns, shown
 from sidestep.scripts.benches.trials import ENV
 from sidestep.scripts.shared.console import command
 from sidestep.scripts.shared.tables import markdown_table
@@ -105,7 +101,7 @@ def run(options: Options) -> None:
     rows = [row for name in rates for row in summary(name, rates[name])]
     record = {"rounds": rounds, "seconds": seconds, "rows": rows, "start": start["processes"][0]}
     record |= {"targets": TARGETS, "rates": rates}
-    write_result(options.out, "world", record, _markdown(rows, start["processes"][0]))
+    write_result(options, "world", record, _markdown(rows, start["processes"][0]))
 
 
 def contestants() -> dict[str, dict[str, Runner]]:

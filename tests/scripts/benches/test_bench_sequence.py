@@ -25,7 +25,7 @@ def test_the_page_of_a_gpu(tmp_path: Path) -> None:
         "failed": {"ours bf16": "RuntimeError"},
     }
     words = {"device": "a card", "torch": "1", "triton": "2", "reset_rate": 0.02}
-    sequence.write_gpu(tmp_path, {**words, "rows": [row]}, "a command")
+    sequence.write_gpu(sequence.Options(tmp_path), {**words, "rows": [row]}, "a command")
     page = (tmp_path / "results.md").read_text()
     line = "| GRU | 7, 5, 3, 17 | 2.000 | 1.000 | 0.50 | 0.500 | 0.250 | 0.50 | - | - |"
     assert line in page and "one a card" in page and "Made by `a command`" in page
