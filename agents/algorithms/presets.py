@@ -6,7 +6,7 @@ their returns; schedules are parts of the training's length.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sidestep.agents.networks import NetworkConfig
 from sidestep.agents.settings import TrainingConfig
@@ -25,6 +25,10 @@ LONGER = 5
 """A thorough training is so many times as long as the default one."""
 ROLLOUT = 128
 """Ticks of a rollout with a memory."""
+ENDLESS: dict[str, Any] = {"discount": 0.95, "trace_decay": 0.8, "rollout_steps": 32}
+"""With a memory, where nothing says how long an episode may last: credit for what an action brings
+soon, and many updates. What is remembered is learned through the memory, which needs no far look
+ahead."""
 LONG = 1_000
 """Ticks: episodes that may last longer are not learned from whole."""
 
@@ -79,12 +83,15 @@ def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
     if network.remembers:
         config = replace(config, rollout_steps=ROLLOUT, minibatches=8, trace_decay=0.95)
         config = replace(config, epsilon_end=0.02)
+        if traits.time_limit is None:
+            config = replace(config, **ENDLESS)
         return config, training_of(traits, 1_000_000, 16)
     config = replace(
         config,
         learning_rate=1e-3,
         rollout_steps=64,
         epochs=8 if traits.unscaled else 4,  # one-hot, nothing is like anything else
+        trace_decay=0.9 if traits.unscaled else 0.8,
         epsilon_end=0.0,
         epsilon_fraction=0.5,
         epsilon_repeat=0.95,
@@ -160,13 +167,16 @@ def _reinforce_default(traits: Traits, network: NetworkConfig) -> Settings:
     if traits.is_quick:
         return _reinforce_quick(traits, network, config)
     if not network.remembers:
-        if not traits.unscaled:
-            return config, training_of(traits, 500_000, 16)
+        if not traits.unscaled:  # each code's best action has to be found by itself
+            return replace(config, entropy_start=0.1), training_of(traits, 500_000, 16)
         # numbers of a body in motion: what an action is worth shows late
         config = replace(config, discount=0.995, trace_decay=0.98, rollout_steps=64)
         return replace(config, entropy_fraction=0.5), training_of(traits, 500_000, 8)
     config = replace(config, entropy_start=0.05)
-    if traits.time_limit is None or traits.time_limit > LONG:
+    if traits.time_limit is None:
+        config = replace(config, entropy_fraction=0.5, **ENDLESS)
+        return config, training_of(traits, 1_000_000, 16)
+    if traits.time_limit > LONG:
         return replace(config, rollout_steps=ROLLOUT), training_of(traits, 1_000_000, 16)
     config = replace(config, batch="episodes", trace_decay=1.0, normalize_advantages=True)
     return config, training_of(traits, 1_000_000, 8)

@@ -97,10 +97,28 @@ def test_with_a_memory_what_is_learned_from_holds_what_is_to_be_remembered(learn
         assert config.network.hidden_sizes == (64,)
         whole = getattr(config, "batch", "") == "episodes"
         assert whole == (learner == "reinforce") and (whole or config.rollout_steps >= 100)
-        for limit in (None, 10_000):  # whole episodes could be that long
-            config, _ = settings(learner, FOREIGN._replace(time_limit=limit), memory)
-            assert getattr(config, "batch", "rollout") == "rollout"
-            assert config.rollout_steps >= 100
+        # whole episodes could be that long
+        long, _ = settings(learner, FOREIGN._replace(time_limit=10_000), memory)
+        assert getattr(long, "batch", "rollout") == "rollout" and long.rollout_steps >= 100
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_with_a_memory_and_no_known_limit_credit_is_for_what_comes_soon(learner: str) -> None:
+    for memory in ("rnn", "gru", "lstm", "attention"):
+        config, _ = settings(learner, FOREIGN._replace(time_limit=None), memory)
+        assert getattr(config, "batch", "rollout") == "rollout"
+        assert (config.discount, config.trace_decay, config.rollout_steps) == (0.95, 0.8, 32)
+    plain, _ = settings(learner, FOREIGN._replace(time_limit=None))
+    assert plain == settings(learner, FOREIGN)[0]
+
+
+def test_codes_are_explored_for_longer_and_taught_by_shorter_traces() -> None:
+    for limit in (None, 200):
+        body, table = (FOREIGN._replace(time_limit=limit, unscaled=u) for u in (True, False))
+        assert settings("deep-sarsa", table)[0].trace_decay == 0.8
+        assert settings("deep-sarsa", body)[0].trace_decay == 0.9
+        assert settings("reinforce", table)[0].entropy_start == 0.1
+        assert settings("reinforce", body)[0].entropy_start == 0.03
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
