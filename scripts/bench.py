@@ -7,6 +7,7 @@ from sidestep.scripts.shared.words import listed, run_named
 BENCHES = {
     "world": "steps per second of the world, beside Gymnasium's",
     "learning": "seconds of training to 95 and 99 % success, beside Stable-Baselines3",
+    "peers": "settings with which Stable-Baselines3's learners do best there",
     "tasks": "both learners with their defaults on what everybody tries first",
     "ablations": "what each setting of the presets does on the default world",
     "throughput": "env steps per second while training, beside Stable-Baselines3",

@@ -1,7 +1,8 @@
 """`sidestep bench learning`: how long the default settings train to 95 and 99 % greedy success.
 
 Every learner and memory, seed by seed and one after the other in one run, on one thread; beside
-them Stable-Baselines3's PPO with 16 envs where installed.
+them Stable-Baselines3's learners with 16 envs where installed, each with its defaults and with the
+best settings of `sidestep bench peers`.
 Evaluation is not counted as training time, for anybody.
 """
 
@@ -9,7 +10,6 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -24,7 +24,7 @@ from sidestep.scripts.benches.learning_curves import (
     source_of,
     trials_of,
 )
-from sidestep.scripts.benches.peers import PPO, peer_trial
+from sidestep.scripts.benches.peer_models import Settings, contestants, peer_trial, told
 from sidestep.scripts.benches.records import known_result, write_figure, write_result
 from sidestep.scripts.benches.skeleton import Flags, by_turns
 from sidestep.scripts.benches.trials import (
@@ -58,9 +58,9 @@ class Options(Flags):
     memories: Memories = tuple(MEMORIES)
     """Of ours."""
     peers: bool = True
-    """Measure what is installed of Stable-Baselines3 beside ours."""
-    peer_seconds: float = 30.0
-    """Give a peer up after so many seconds of training."""
+    """Measure what is installed of Stable-Baselines3 and sb3-contrib beside ours."""
+    peer_seconds: float = 60.0
+    """Of a peer's training; it is given up where it has not got there by then."""
     total_steps: int | None = None
     """Of ours; the defaults' if left out."""
     redraw: bool = False
@@ -79,18 +79,28 @@ def run(options: Options) -> None:
 
 
 def _contestants(options: Options) -> dict[str, Callable[[int], Trial]]:
-    contestants: dict[str, Callable[[int], Trial]] = {}
+    found: dict[str, Callable[[int], Trial]] = {}
     for learner in options.learners:
         for memory in options.memories:
-            contestants[f"{learner}, {memory}"] = partial(
+            found[f"{learner}, {memory}"] = partial(
                 train_trial, learner, memory, EnvConfig(ENV), total_steps=options.total_steps
             )
-    if options.peers and find_spec("stable_baselines3"):
-        for name in PPO:
-            contestants[f"SB3 {name}, 16 envs"] = partial(
-                peer_trial, name, ENV, enough=LEVELS[0], limit=options.peer_seconds
-            )
-    return contestants
+    for name, (peer, settings) in _peers(options).items():
+        found[name] = partial(
+            peer_trial, peer, settings, EnvConfig(ENV), limit=options.peer_seconds
+        )
+    return found
+
+
+def _peers(options: Options) -> dict[str, tuple[str, Settings]]:
+    return contestants(options.out, bool({*options.memories} - {"none"})) if options.peers else {}
+
+
+def _settings(options: Options) -> str:
+    """What the searched peers were set to, as a paragraph."""
+    lines = [f"- {name}: `{told(words)}`" for name, (_, words) in _peers(options).items() if words]
+    begin = "\n\nPeers have their defaults, or the best settings of `sidestep bench peers`:\n\n"
+    return begin + "\n".join(lines) if lines else ""
 
 
 def _median(values: list[float | None]) -> str:
@@ -118,7 +128,7 @@ def _rows(trials: Trials) -> tuple[list[str], list[list[str]]]:
                 *(_median([t.reached(level) for t in runs]) for level in LEVELS),
                 *(_thousands([t.reached_steps(level) for t in runs]) for level in LEVELS),
                 f"{statistics.median(t.steps / t.seconds for t in runs):,.0f}",
-                f"{min(finals):.2%}" if finals else "stopped at 95 %",
+                f"{min(finals):.2%}" if finals else "-",
                 f"{statistics.median(regrets):.4f}" if regrets else "-",
             ]
         )
@@ -158,15 +168,15 @@ Seconds of training on `{ENV}` until greedy episodes reach the goal, median over
 seeds, one thread, default settings; evaluation ({EPISODES} episodes every {EVERY:,} steps) is not
 counted. The last columns are the worst seed's greedy success, and the median over seeds of the
 regret (the exact optimum of `sidestep solve` minus the mean return), over {FINAL_EPISODES:,} fresh
-episodes at the end of training. A peer is stopped at 95 %, and given up after
-{options.peer_seconds:.0f} s of training: "never" means not by then.
+episodes at the end of training. A peer is trained for {options.peer_seconds:.0f} s: "never" means
+not by then. Its envs are 16 lanes of one array.
 
 {markdown_table(*_rows(trials))}
 
 ![Greedy success over seconds of training and over env steps](figures/learning.png)
 
 The line is the mean over seeds, the band reaches from the worst seed to the best; a run that has
-ended stays where it was."""
+ended stays where it was.{_settings(options)}"""
     write_result(options, "learning", record, page, finished=seeds == options.seeds)
 
 

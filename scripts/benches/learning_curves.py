@@ -133,7 +133,7 @@ def _beginning(trials: Trials, word: str) -> Trials:
 
 def _draw(axes: Any, name: str, runs: list[Trial], axis: Axis, style: dict[str, Any]) -> None:
     """Mean and range over seeds; runs that have ended stay as they are."""
-    x, values = _values(runs, axis, max(axis(t.curve[-1]) for t in runs))
+    x, values = _values(runs, axis, _last(runs, axis))
     band = {"color": style["color"], "alpha": 0.15, "lw": 0}
     axes.fill_between(x, values.min(0), values.max(0), **band)
     axes.plot(x, values.mean(0), label=name.replace("none", "no memory"), **style)
@@ -141,10 +141,15 @@ def _draw(axes: Any, name: str, runs: list[Trial], axis: Axis, style: dict[str, 
 
 def _beside(axes: Any, ours: Trials, peers: Trials, axis: Axis) -> None:
     """Ours without a memory in grey, on the axis of the peers."""
-    most = max((axis(t.curve[-1]) for runs in peers.values() for t in runs), default=1.0)
+    most = max(_last(runs, axis) for runs in peers.values())
     for (name, runs), dashes in zip(ours.items(), ("solid", (0, (2, 1.5))), strict=False):
         x, values = _values(runs, axis, most)
         axes.plot(x, values.mean(0), color=GREY, linestyle=dashes, label=name.partition(",")[0])
+
+
+def _last(runs: list[Trial], axis: Axis) -> float:
+    """Where the longest ends; 0 where none was ever evaluated."""
+    return max((axis(p) for t in runs for p in t.curve[-1:]), default=0.0)
 
 
 def _values(

@@ -1,14 +1,14 @@
 """`sidestep bench throughput`: env steps per second while training, ours beside the peers'.
 
-Ours at 1024 lanes with the default settings, Stable-Baselines3's PPO and sb3-contrib's
-RecurrentPPO with 16 envs and their own; interleaved in one run, on one thread.
+Ours at 1024 lanes with the default settings, learners of Stable-Baselines3 and sb3-contrib with 16
+envs, their defaults and the best settings of `sidestep bench peers`; interleaved in one run, on one
+thread.
 """
 
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from typing import ClassVar
 
 import torch
@@ -16,7 +16,7 @@ import torch
 from sidestep.agents import EnvConfig, RunConfig, Trainer, TrainingConfig, make_vector
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.runs import build_agent
-from sidestep.scripts.benches.peers import PPO, peer_rate
+from sidestep.scripts.benches.peer_models import RECURRENT, contestants, peer_rate
 from sidestep.scripts.benches.records import write_result
 from sidestep.scripts.benches.skeleton import Flags, by_turns, shown
 from sidestep.scripts.benches.trials import ENV, LEARNERS, Learners, Memories
@@ -28,7 +28,8 @@ EXAMPLES = """\
   sidestep bench throughput
   sidestep bench throughput --memories gru --rounds 5"""
 
-LANES = 1024
+LANES, PEER_STEPS = 1024, 65_536
+"""Of ours, and env steps of a peer in a measurement, of which two rollouts at least."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ def run(options: Options) -> None:
     page = f"""## Training throughput
 
 Env steps per second while training (collecting and learning) on `{ENV}`: ours with {LANES}
-lanes and the default settings, the peers with 16 envs and theirs (the second row of PPO: rollouts
-of 64 ticks). One thread, median of {options.rounds} interleaved measurements.
+lanes and the default settings, the peers with 16 envs in one array, with their defaults and with
+the settings of `sidestep bench peers`. One thread, median of {options.rounds} interleaved
+measurements.
 
 {rows}"""
     record = {"env": ENV, "lanes": LANES, "rates": rates}
@@ -70,12 +72,10 @@ def _measures(options: Options) -> dict[str, Callable[[], float]]:
     for learner in options.learners:
         for memory in options.memories:
             measures[f"{learner}, {memory}"] = partial(our_rate, learner, memory, options.steps)
-    if options.peers and find_spec("stable_baselines3"):
-        for peer in PPO:
-            measures[f"SB3 {peer}"] = partial(peer_rate, peer, ENV, 32_768)
-    if options.peers and find_spec("sb3_contrib"):
-        name = "sb3-contrib RecurrentPPO, LSTM(64)"
-        measures[name] = partial(peer_rate, "RecurrentPPO", ENV, 4_096)
+    peers = contestants(options.out, bool({*options.memories} - {"none"})) if options.peers else {}
+    for name, (peer, settings) in peers.items():
+        steps = PEER_STEPS // 8 if peer == RECURRENT else PEER_STEPS
+        measures[name] = partial(peer_rate, peer, settings, ENV, steps)
     return measures
 
 
@@ -92,14 +92,16 @@ def our_rate(learner: str, memory: str, steps: int) -> float:
 
 def rate_rows(rates: dict[str, float]) -> tuple[list[str], list[list[str]]]:
     """Columns and rows of the table: rates, and their ratios to the peers'."""
-    plain = max((v for k, v in rates.items() if k.startswith("SB3")), default=None)
-    recurrent = next((v for k, v in rates.items() if "RecurrentPPO" in k), None)
+    plain, recurrent = (
+        max((v for k, v in rates.items() if k.startswith(f"SB3 {peer}")), default=None)
+        for peer in ("PPO", RECURRENT)
+    )
 
     def ratio(rate: float, base: float | None) -> str:
         return f"{rate / base:.1f}" if base else "-"
 
     rows = [[n, f"{v:,.0f}", ratio(v, plain), ratio(v, recurrent)] for n, v in rates.items()]
-    return ["contestant", "steps/s", "of the faster PPO's", "of RecurrentPPO's"], rows
+    return ["contestant", "steps/s", "of the faster PPO's", "of the faster RecurrentPPO's"], rows
 
 
 main = command("bench throughput", Options, run, EXAMPLES)

@@ -128,6 +128,7 @@ def test_throughput_is_measured_and_its_ratios_are_by_hand(tmp_path: Path) -> No
     record = json.loads((tmp_path / "results" / "throughput.json").read_text())
     assert len(record["rates"]["deep-sarsa, none"]) == 3
     assert "| deep-sarsa, none |" in (tmp_path / "results.md").read_text()
-    rates = {"ours": 600.0, "SB3 PPO": 30.0, "sb3-contrib RecurrentPPO": 2.0}
+    rates = {"ours": 600.0, "SB3 PPO, defaults": 12.0, "SB3 PPO, searched": 30.0}
+    rates |= {"SB3 A2C, defaults": 60.0, "SB3 RecurrentPPO, defaults": 2.0}
     _, rows = rate_rows(rates)
     assert rows[0] == ["ours", "600", "20.0", "300.0"]
