@@ -5,6 +5,7 @@ import sys
 from sidestep.scripts.shared.words import listed, run_named
 
 BENCHES = {
+    "all": "every section of the results page, at one commit and on a quiet machine",
     "world": "steps per second of the world, beside Gymnasium's",
     "learning": "seconds of training to 95 and 99 % success, beside Stable-Baselines3",
     "peers": "settings with which Stable-Baselines3's learners do best there",

@@ -26,6 +26,7 @@ from sidestep.scripts.benches.trials import (
     Learners,
     Memories,
     Outcome,
+    rounded,
     train_trial,
 )
 from sidestep.scripts.shared.console import command, console, progress, some_of, table
@@ -151,8 +152,8 @@ def _search(env: EnvConfig) -> Outcomes:
     without, perfect = best_memoryless(world, restarts=2), best_remembering(world)
     world.close()
     outcomes = (
-        Outcome(without.success, without.mean_return, optimum),
-        Outcome(perfect.success, perfect.mean_return, optimum),
+        rounded(Outcome(without.success, without.mean_return, optimum)),
+        rounded(Outcome(perfect.success, perfect.mean_return, optimum)),
     )
     return {key: [outcome] for key, outcome in zip(EXACT, outcomes, strict=True)}
 

@@ -6,7 +6,7 @@ A bench itself says what it measures, and what columns and sentences come of it.
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -25,7 +25,7 @@ class Flags:
 
     out: Path = OUT
     """The folder of the page that gets a section, of results/ and of figures/."""
-    busy: bool = False
+    busy: bool = field(default=False, kw_only=True)
     """Say in record and page that the machine did other things too."""
     limits: ClassVar[Mapping[str, Limit]] = {}
     """What fields may hold."""

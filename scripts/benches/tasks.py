@@ -169,7 +169,7 @@ def run(options: Options) -> None:
     plans = {job: config_of(job, options) for job in jobs}
 
     def missing(part: str, name: str, config: RunConfig) -> bool:
-        return record[part].get(name, {}).get("settings", "")[:SIGNS] != digest(config)
+        return bool(record[part].get(name, {}).get("settings", "")[:SIGNS] != digest(config))
 
     to_make = {job: plan for job, plan in plans.items() if missing("runs", job.key, plan)}
     with progress("{task.fields[now]}") as bar:
