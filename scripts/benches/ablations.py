@@ -13,7 +13,7 @@ import torch
 from sidestep.agents import EnvConfig, RunConfig
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.settings import with_settings
-from sidestep.scripts.benches.records import known_result, write_result
+from sidestep.scripts.benches.records import as_rows, from_rows, known_result, write_result
 from sidestep.scripts.benches.skeleton import Flags, shown
 from sidestep.scripts.benches.tasks import SIGNS, digest, measured
 from sidestep.scripts.benches.trials import ENV, LEARNERS, Learners
@@ -81,7 +81,7 @@ class Options(Flags):
 def run(options: Options) -> None:
     """Make every run that is missing; the result is written after each."""
     torch.set_num_threads(1)
-    known = known_result(options.out, "ablations").get("runs", {}) if options.reuse else {}
+    known = from_rows(known_result(options.out, "ablations")) if options.reuse else {}
     found: dict[str, dict[str, Any]] = {}
     jobs = [
         (learner, name, seed)
@@ -144,7 +144,7 @@ def _write(options: Options, found: dict[str, dict[str, Any]], finished: bool = 
     write_result(
         options,
         "ablations",
-        {"seeds": options.seeds, "total_steps": options.total_steps, "runs": found},
+        {"seeds": options.seeds, "total_steps": options.total_steps, **as_rows(found)},
         f"""## What each setting does
 
 On `{ENV}`, the presets with one setting changed at a time, {options.seeds} seeds each; greedy, over

@@ -61,8 +61,8 @@ SECTIONS = {
                           PEERS),
     "learning": Section("learning", 130, "--seeds 1 --memories none --total-steps 30000 "
                         "--peer-seconds 2", PEERS),
-    "memory": Section("memory", 330, "--seeds 1 --crossing-seeds 1 --worlds glimpse "
-                      "--memories none --total-steps 3000 --no-search"),
+    "memory": Section("memory", 380, "--seeds 1 --crossing-seeds 1 --worlds glimpse "
+                      "--memories none --total-steps 3000 --no-search", PEERS),
     "ablations": Section("ablations", 45, "--seeds 1 --total-steps 3000 --learners deep-sarsa"),
     "tasks": Section("tasks", 400, "--seeds 1 --total-steps 1000 --no-speeds "
                      "--tasks CartPole-v1 Cue-v0,\\ 10", ("popgym", "minigrid", "Box2D")),

@@ -1,7 +1,8 @@
 """`sidestep bench memory`: where a memory pays, every learner with every memory on three worlds.
 
 Success and regret after training with the default settings, over fresh episodes; on Crossing-v0
-also on levels that were never trained on. No timings: runs may share the machine.
+also on levels that were never trained on. No timings: runs may share the machine. Beside them
+sb3-contrib's RecurrentPPO where installed, with the best settings of `sidestep bench peers`.
 """
 
 import json
@@ -17,6 +18,14 @@ from sidestep.agents import EnvConfig, TrainingConfig, make_single
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.runs import learner_config
 from sidestep.envs import best_memoryless, best_remembering
+from sidestep.scripts.benches.peer_models import (
+    RECURRENT,
+    Settings,
+    best_settings,
+    peer_trial,
+    there,
+    told,
+)
 from sidestep.scripts.benches.records import known_result, write_result
 from sidestep.scripts.benches.skeleton import Flags
 from sidestep.scripts.benches.trials import (
@@ -69,6 +78,12 @@ class Options(Flags):
     """Of every run; the defaults' if left out."""
     processes: int = 1
     """Runs at a time."""
+    peers: bool = True
+    """Measure sb3-contrib's RecurrentPPO too, where it is installed."""
+    peer_seeds: int = 3
+    """Runs of it in each world."""
+    peer_steps: int = 300_000
+    """Of its every run; it makes a hundredth of our steps a second."""
     search: bool = True
     """Find the best policies without a memory and with a perfect one on Glimpse-v0; the former
     takes minutes."""
@@ -76,7 +91,10 @@ class Options(Flags):
     """Take finished runs of the same settings from results/memory.json, and those of
     MovingObstacles-v0 from the results/learning.json of `sidestep bench learning`, instead of
     training them again."""
-    limits: ClassVar = {"seeds": COUNT, "crossing_seeds": COUNT, "processes": COUNT}
+    limits: ClassVar = {
+        "seeds": COUNT, "crossing_seeds": COUNT, "processes": COUNT, "peer_seeds": COUNT,
+        "peer_steps": COUNT,
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -94,6 +112,8 @@ class Job(NamedTuple):
     memory: str
     seed: int
     total_steps: int | None
+    settings: Settings | None = None
+    """Of a peer."""
 
     @property
     def key(self) -> str:
@@ -105,6 +125,8 @@ Outcomes = dict[str, list[Outcome]]
 """For each run's key, an outcome for each of its world's tests."""
 UNITS = ("fraction", "steps")
 """In which the length of exploration is given."""
+PEER = (RECURRENT, "lstm")
+"""Learner and memory of its runs."""
 EXACT = {
     "glimpse, best, none": ["best policy found", "none"],
     "glimpse, best, perfect": ["best policy", "perfect"],
@@ -136,11 +158,27 @@ def _jobs(options: Options) -> Iterator[Job]:
         for world, learner, memory in product(options.worlds, options.learners, options.memories):
             if seed < (options.crossing_seeds if world == "crossing" else options.seeds):
                 yield Job(world, learner, memory, seed, options.total_steps)
+    peer = _peer(options)
+    for seed, world in product(range(options.peer_seeds), options.worlds if peer else ()):
+        yield Job(world, *PEER, seed, peer["steps"], peer["settings"])
+
+
+def _peer(options: Options) -> dict[str, Any]:
+    """How RecurrentPPO is trained; empty where it is not."""
+    if not options.peers or RECURRENT not in there() or not {*options.memories} - {"none"}:
+        return {}
+    return {"steps": options.peer_steps, "settings": best_settings(options.out, RECURRENT)}
 
 
 def _measure(job: Job) -> tuple[str, list[Outcome]]:
     torch.set_num_threads(1)
     tests = tuple(TESTS[job.world].values())
+    if job.settings is not None:
+        steps = job.total_steps or 0
+        peer = peer_trial(
+            RECURRENT, job.settings, tests[0], job.seed, steps=steps, tests=tests, every=0
+        )
+        return job.key, peer.outcomes
     trial = train_trial(
         job.learner, job.memory, tests[0], job.seed, job.total_steps, tests, every=0
     )
@@ -173,6 +211,7 @@ def _known(options: Options) -> Outcomes:
             key: _outcomes(rows)
             for key, rows in record["runs"].items()
             if key.rpartition(", ")[0] not in stale
+            and (RECURRENT not in key or record.get("peer") == _peer(options))
         }
     return known
 
@@ -244,7 +283,7 @@ def rows_of(options: Options, finished: Outcomes) -> tuple[list[str], list[list[
     rows = []
     for world in options.worlds:
         for number, name in enumerate(TESTS[world]):
-            for learner, memory in product(options.learners, options.memories):
+            for learner, memory in [*product(options.learners, options.memories), PEER]:
                 keys = [k for k in finished if k.startswith(f"{world}, {learner}, {memory}, ")]
                 if keys:
                     figures = _figures([finished[key][number] for key in keys])
@@ -263,11 +302,23 @@ def _figures(outcomes: list[Outcome]) -> list[str]:
     return [spread(success, ".1%"), f"{min(success):.1%}", regret]
 
 
+def _words(options: Options) -> str:
+    """What is to be known of RecurrentPPO."""
+    peer = _peer(options)
+    if not peer:
+        return ""
+    return (
+        f" RecurrentPPO of sb3-contrib has 16 envs, {peer['steps']:,} steps and the best settings "
+        f"of `sidestep bench peers` on the default world: `{told(peer['settings'])}`."
+    )
+
+
 def _write(options: Options, finished: Outcomes, all_done: bool = False) -> None:
     record = {
         "total_steps": options.total_steps,
         **as_changes(default_settings()),
         "fields": Outcome._fields,
+        "peer": _peer(options),
         "runs": {key: [list(o) for o in finished[key]] for key in sorted(finished)},
     }
     page = f"""## Where memory pays
@@ -278,7 +329,7 @@ The regret is the exact optimum minus the mean return; the optimum sees everythi
 that hide things no agent can have regret 0. On Crossing-v0 agents train on 64 levels and are
 measured on these and on 64 others. On Glimpse-v0 the best policy with a perfect memory of all
 that it was shown is exact (`best_remembering`); the best without a memory is what a local search
-over exact values finds (`best_memoryless`). Both are means over all starts.
+over exact values finds (`best_memoryless`). Both are means over all starts.{_words(options)}
 
 {markdown_table(*rows_of(options, finished))}"""
     write_result(options, "memory", record, page, finished=all_done)

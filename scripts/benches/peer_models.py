@@ -7,6 +7,7 @@ fifth fewer steps a second (14 thousand for 18).
 """
 
 import importlib
+import math
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -191,25 +192,31 @@ def peer_trial(
     settings: Settings,
     env: EnvConfig,
     seed: int,
-    limit: float,
+    limit: float = math.inf,
     enough: float | None = None,
+    steps: int = NO_END,
+    tests: tuple[EnvConfig, ...] = (),
+    every: int = EVERY,
 ) -> Trial:
-    """Train a peer for `limit` seconds, and evaluate.
+    """Train a peer for `limit` seconds or so many steps, and evaluate.
 
     Args:
         name: of PEERS.
         settings: as of `make_peer`.
-        env: trained and measured in.
+        env: trained in.
         seed: of everything.
         limit: seconds of training; evaluation on the way is apart.
         enough: greedy success at which it ends before; then nothing is measured at its end.
+        steps: of training; a rollout that has begun is ended.
+        tests: where the trained peer is measured; none given: in `env`.
+        every: env steps between evaluations; 0: none.
     """
     from stable_baselines3.common.callbacks import BaseCallback
 
     curve: list[Point] = []
     model = make_peer(name, settings, env.id, seed)
     test = make_vector(env, EPISODES)
-    clock = {"begin": time.perf_counter(), "apart": 0.0, "next": float(EVERY), "end": 0.0}
+    clock = {"begin": time.perf_counter(), "apart": 0.0, "next": every or math.inf, "end": 0.0}
 
     class Watch(BaseCallback):  # type: ignore[misc]  # untyped base
         def _on_step(self) -> bool:
@@ -217,7 +224,7 @@ def peer_trial(
             seconds = now - clock["begin"] - clock["apart"]
             clock["end"] = seconds
             if self.num_timesteps >= clock["next"]:
-                clock["next"] += EVERY
+                clock["next"] += every
                 success, _ = peer_episodes(model, test, stream_seed(seed, FINAL))
                 curve.append(Point(self.num_timesteps, seconds, float(success.mean())))
                 clock["apart"] += time.perf_counter() - now
@@ -225,9 +232,9 @@ def peer_trial(
                     return False
             return seconds < limit
 
-    model.learn(NO_END, callback=Watch())
-    outcomes = [] if enough is not None else [_outcome(model, env, test, seed)]
-    if not curve:  # too slow for a single evaluation
+    model.learn(steps, callback=Watch())
+    outcomes = [] if enough is not None else [_outcome(model, w, seed) for w in tests or (env,)]
+    if not curve and every:  # too slow for a single evaluation
         success, _ = peer_episodes(model, test, stream_seed(seed, FINAL))
         curve.append(Point(int(model.num_timesteps), clock["end"], float(success.mean())))
     test.close()
@@ -235,10 +242,12 @@ def peer_trial(
     return Trial(curve, clock["end"], int(model.num_timesteps), outcomes)
 
 
-def _outcome(model: Any, env: EnvConfig, test: Any, seed: int) -> Outcome:
+def _outcome(model: Any, env: EnvConfig, seed: int) -> Outcome:
     """Greedy play over FINAL_EPISODES fresh episodes."""
+    test = make_vector(env, EPISODES)
     rounds = range(max(1, FINAL_EPISODES // test.num_envs))
     played = [peer_episodes(model, test, stream_seed(seed, FINAL, number)) for number in rounds]
+    test.close()
     success, returns = (np.concatenate(parts) for parts in zip(*played, strict=True))
     return rounded(Outcome(float(success.mean()), float(returns.mean()), optimum_of(env)))
 

@@ -6,6 +6,7 @@ sections come from.
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -70,6 +71,23 @@ def options_of(options: Flags) -> dict[str, Any]:
     return dict(lean(told))
 
 
+def as_rows(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Runs that all have the same figures, as a record has them: names of these once."""
+    figures = list(next(iter(runs.values()), {}))
+    return {
+        "figures": figures,
+        "runs": {key: [run[f] for f in figures] for key, run in runs.items()},
+    }
+
+
+def from_rows(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Runs of a record of `as_rows`, or of an earlier version's."""
+    runs = record.get("runs", {})
+    if "figures" not in record:
+        return dict(runs)
+    return {key: dict(zip(record["figures"], row, strict=True)) for key, row in runs.items()}
+
+
 def known_result(out: Path, name: str) -> dict[str, Any]:
     """The record of an earlier call, `out/results/NAME.json`; empty where there is none."""
     path = out / "results" / f"{name}.json"
@@ -101,14 +119,15 @@ def write_result(
         name: the section's name, unique in the page.
         result: the figures, JSON-serialisable; options and `environment()` are stored beside them.
         markdown: the section's body: a heading, tables, and a sentence on how to read them.
-        command: the words that make this result again; `sidestep bench NAME` if left out.
+        command: the words that make this result again; if left out `sidestep bench NAME` with the
+            flags that are not the defaults.
         page: the page's name in `out`.
         finished: whether all that was asked for is in it.
     """
     out = options.out
     (out / "results").mkdir(parents=True, exist_ok=True)
     record = {
-        "command": command or f"sidestep bench {name}",
+        "command": command or f"sidestep bench {name}{_flags(options)}",
         "options": options_of(options),
         "finished": finished,
         "environment": environment(options.busy),
@@ -122,6 +141,22 @@ def write_result(
     text = _with_section(text, name, section + f"<!-- end {name} -->")
     write_atomically(path, (_with_commits(text, out) if page == "results.md" else text).encode())
     say(f"Results: {path}")
+
+
+def _flags(options: Flags) -> str:
+    """The flags that are not the defaults, as they are typed."""
+    words = []
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if field.name in NOT_TOLD or value == field.default:
+            continue
+        flag = f"--{field.name.replace('_', '-')}"
+        if isinstance(value, bool):
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        else:
+            values = value if isinstance(value, tuple) else (value,)
+            words += [flag, *(v.name if isinstance(v, Path) else str(v) for v in values)]
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 def _with_section(text: str, name: str, section: str) -> str:

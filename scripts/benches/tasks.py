@@ -25,7 +25,7 @@ from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.environments import final_episodes, for_training, lanes_for, make_vector
 from sidestep.agents.runs import build_agent
 from sidestep.agents.training import FINAL, stream_seed
-from sidestep.scripts.benches.records import known_result, lean, write_result
+from sidestep.scripts.benches.records import as_rows, from_rows, known_result, lean, write_result
 from sidestep.scripts.benches.skeleton import Flags, shown
 from sidestep.scripts.benches.trials import LEARNERS, Learners
 from sidestep.scripts.shared.console import command, progress, say, some_of
@@ -164,7 +164,7 @@ def run(options: Options) -> None:
     """Make every run that is missing, then measure speeds; the result is written after each."""
     torch.set_num_threads(1)
     known = known_result(options.out, "tasks") if options.reuse else {}
-    record = {"runs": dict(known.get("runs", {})), "speeds": dict(known.get("speeds", {}))}
+    record = {"runs": from_rows(known), "speeds": dict(known.get("speeds", {}))}
     jobs = list(_jobs(options))
     plans = {job: config_of(job, options) for job in jobs}
 
@@ -320,7 +320,7 @@ def _write(options: Options, record: dict[str, dict[str, Any]], finished: bool =
     write_result(
         options,
         "tasks",
-        {"preset": options.preset, **record},
+        {"preset": options.preset, "speeds": record["speeds"], **as_rows(record["runs"])},
         f"""## What everybody tries first
 
 The command's own defaults (`--preset {options.preset}`); means of fresh episodes, greedy and with

@@ -1,14 +1,15 @@
 """`sidestep bench memory`: rows by hand, and runs that are not trained twice."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sidestep.agents import EnvConfig
 from sidestep.scripts import bench
-from sidestep.scripts.benches import memory
-from sidestep.scripts.benches.memory import Options, default_settings, rows_of
+from sidestep.scripts.benches import memory, peer_models
+from sidestep.scripts.benches.memory import TESTS, Options, default_settings, rows_of
 from sidestep.scripts.benches.trials import Outcome
 from sidestep.scripts.shared.tables import markdown_table
 
@@ -75,7 +76,7 @@ def test_known_runs_are_taken_and_missing_ones_trained(
     record = {"total_steps": 300, "settings": settings, "runs": runs | stale}
     (tmp_path / "results" / "memory.json").write_text(json.dumps(record))
     words = "memory --worlds glimpse --learners reinforce --memories rnn --total-steps 300"
-    words += " --no-search"
+    words += " --no-search --no-peers"
     bench.main([*words.split(), "--seeds", "2", "--out", str(tmp_path)])
     after = json.loads((tmp_path / "results" / "memory.json").read_text())["runs"]
     assert after["glimpse, reinforce, rnn, 0"] == runs["glimpse, reinforce, rnn, 0"]
@@ -86,3 +87,38 @@ def test_known_runs_are_taken_and_missing_ones_trained(
     with pytest.raises(SystemExit):
         bench.main(["memory", "--worlds", "nowhere"])
     assert "worlds: expected some of moving-obstacles, glimpse" in capsys.readouterr().err
+
+
+def test_recurrent_ppo_stands_beside_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sb3_contrib")
+    monkeypatch.setattr(peer_models, "EPISODES", 7)
+    monkeypatch.setattr(peer_models, "FINAL_EPISODES", 14)
+    monkeypatch.setattr(peer_models, "optimum_of", lambda env: None)
+    world = TESTS["crossing"]["Crossing-v0, training levels"]
+    settings = {"n_steps": 4, "batch_size": 32, "n_epochs": 1}
+    job = memory.Job("crossing", *memory.PEER, 1, 128, settings)
+    key, outcomes = memory._measure(job)
+    assert key == "crossing, RecurrentPPO, lstm, 1" and len(outcomes) == 2
+    assert all(0 <= o.success <= 1 and o.mean_return < 1 for o in outcomes)
+    assert world.id == "sidestep/Crossing-v0"
+
+
+def test_its_runs_are_kept_for_as_long_as_its_settings_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "there", lambda: ["RecurrentPPO"])
+    options = Options(tmp_path, worlds=("glimpse",), memories=("none", "gru"), peer_seeds=2)
+    peer = memory._peer(options)
+    assert peer["steps"] == 300_000 and peer["settings"]["n_steps"] == 64
+    mine = [job for job in memory._jobs(options) if job.learner == "RecurrentPPO"]
+    assert [job.key for job in mine] == [f"glimpse, RecurrentPPO, lstm, {n}" for n in range(2)]
+    assert {job.total_steps for job in mine} == {300_000}
+    assert memory._peer(replace(options, memories=("none",))) == {}
+    assert memory._peer(replace(options, peers=False)) == {}
+    done = {job.key: [Outcome(0.5, 0.25, 0.5)] for job in mine}
+    memory._write(options, done)
+    assert memory._known(options) == done
+    assert memory._known(replace(options, peer_steps=5)) == {}
+    page = (tmp_path / "results.md").read_text()
+    assert "| Glimpse-v0 | RecurrentPPO | lstm | 2 | 50.0%" in page
+    assert "16 envs, 300,000 steps and the best settings" in page

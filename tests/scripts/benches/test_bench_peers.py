@@ -163,9 +163,8 @@ def test_lanes_of_one_array_play_what_single_envs_play() -> None:
 def test_a_peer_is_trained_and_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peer_models, "EPISODES", 11)
     monkeypatch.setattr(peer_models, "FINAL_EPISODES", 22)
-    monkeypatch.setattr(peer_models, "EVERY", 64)
     settings = {"n_steps": 8, "batch_size": 64}
-    trial = peer_trial("PPO", settings, EnvConfig(ENV), 0, limit=1e9, enough=0.0)
+    trial = peer_trial("PPO", settings, EnvConfig(ENV), 0, enough=0.0, every=64)
     assert [p.steps for p in trial.curve] == [64] and trial.steps == 64 and not trial.outcomes
     trial = peer_trial("PPO", settings, EnvConfig(ENV), 0, limit=0.0)  # its time is up at once
     assert trial.steps == 16 == trial.curve[0].steps

@@ -12,7 +12,9 @@ from sidestep.scripts.benches import machine, records
 from sidestep.scripts.benches.learning import _rows
 from sidestep.scripts.benches.learning_curves import thinned, trials_of
 from sidestep.scripts.benches.records import (
+    as_rows,
     commits_words,
+    from_rows,
     lean,
     options_of,
     record_text,
@@ -95,6 +97,19 @@ def test_a_record_says_how_where_and_whether_all_of_it(
     write_result(Options(tmp_path), "some", {"figure": 0.5}, "## Some")
     page = (tmp_path / "results.md").read_text()
     assert "finished**" not in page and "busy" not in page and page.count("## Some") == 1
+
+
+def test_runs_name_their_figures_once_and_commands_their_flags(tmp_path: Path) -> None:
+    runs = {"a": {"s": 1.5, "n": None}, "b": {"s": 2.5, "n": 7}}
+    assert as_rows(runs) == {"figures": ["s", "n"], "runs": {"a": [1.5, None], "b": [2.5, 7]}}
+    assert from_rows(as_rows(runs)) == runs == from_rows({"runs": runs})
+    assert from_rows({}) == {} == from_rows(as_rows({}))
+    options = Options(tmp_path, 5, Path("/x/a b.txt"), ("a",), False, busy=True)
+    write_result(options, "some", {}, "## Some")
+    command = json.loads((tmp_path / "results" / "some.json").read_text())["command"]
+    assert command == "sidestep bench some --rounds 5 --text 'a b.txt' --names a"
+    write_result(Options(tmp_path), "some", {}, "## Some")
+    assert "Made by `sidestep bench some` at" in (tmp_path / "results.md").read_text()
 
 
 def test_a_page_says_which_commits_its_sections_come_from(

@@ -9,6 +9,7 @@ import pytest
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.environments import for_training, spec_of
 from sidestep.scripts.benches import tasks
+from sidestep.scripts.benches.records import from_rows
 from sidestep.scripts.benches.tasks import NEEDS, TASKS, Job, Options, config_of
 
 
@@ -39,13 +40,14 @@ def test_a_run_is_made_once_and_measured(
     record = json.loads((tmp_path / "results" / "tasks.json").read_text())
     keys = ["Taxi-v4, reinforce, none, 0", "Cue-v0, 10, reinforce, gru, 0",
             "Cue-v0, 10, reinforce, lstm, 0"]  # fmt: skip
-    assert list(record["runs"]) == keys
+    runs = from_rows(record)
+    assert list(runs) == keys
     for key in keys:
-        row = record["runs"][key]
+        row = runs[key]
         assert row["steps"] >= 600 and row["optimum"] is None
         assert record["speeds"][key.rpartition(", ")[0]]["speed"] > 0
-    assert record["runs"][keys[0]]["success"] is None
-    assert 0 <= record["runs"][keys[1]]["success"] <= 1
+    assert runs[keys[0]]["success"] is None
+    assert 0 <= runs[keys[1]]["success"] <= 1
     page = (tmp_path / "results.md").read_text()
     assert "| Taxi-v4 | reinforce | none | " in page and "| optimum 7.9 |" in page
     with monkeypatch.context() as patched:
