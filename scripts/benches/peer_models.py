@@ -1,9 +1,8 @@
 """The peers: learners of Stable-Baselines3 and sb3-contrib, trained and measured as ours are.
 
 Each with its own defaults and with settings that suit the default world; `sidestep bench peers`
-looks for better ones. All have 16 envs, which are lanes of one array: with DummyVecEnv over single
-envs a tick takes seven times the processor time (163 microseconds for 22), and PPO learns from a
-fifth fewer steps a second (14 thousand for 18).
+looks for better ones. All have 16 envs, which are lanes of one array: a tick takes a fraction of
+the processor time that DummyVecEnv takes over single envs, and peers get more steps a second.
 """
 
 import importlib

@@ -101,6 +101,8 @@ def test_a_curve_keeps_what_the_figure_shows_and_when_a_level_was_reached() -> N
     xs, ys = zip(*((p.seconds, p.success) for p in kept), strict=True)
     for point in curve[2:]:
         assert abs(np.interp(point.seconds, xs, ys) - point.success) <= TOLERANCE
+    straight = [Point(n, float(n), round(0.9 + 0.01 * n, 2)) for n in range(1, 11)]
+    assert [p.success for p in thinned(straight)] == [0.91, 0.95, 0.99, 1.0]  # not from 0 to 1
     slow = [*curve[:1], curve[1]._replace(seconds=30.0), *curve[2:]]  # not on the line over seconds
     assert [p.success for p in thinned(slow)][:3] == [0.1, 0.2, 0.3]
     held = slim(Trial([Point(20_480, 1.23456, 0.5)], 2.0, 20_480, []))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sidestep.scripts.benches import machine, records
+from sidestep.scripts.benches import machine, records, translation
 from sidestep.scripts.benches.learning import _rows
 from sidestep.scripts.benches.learning_curves import thinned, trials_of
 from sidestep.scripts.benches.records import (
@@ -94,6 +94,10 @@ def test_a_record_says_how_where_and_whether_all_of_it(
     page = (tmp_path / "results.md").read_text()
     assert "on 1 processors" in page or f"on {place['cpus']} processors" in page
     assert "**not finished**, **on a busy machine** (load 1.23)" in page
+    given = translation.Options(tmp_path, Path("pairs.txt"), True, 2, 3)  # busy is no position
+    assert (given.pairs, given.quick, given.threads, given.seed, given.busy) == (
+        Path("pairs.txt"), True, 2, 3, False,
+    )  # fmt: skip
     write_result(Options(tmp_path), "some", {"figure": 0.5}, "## Some")
     page = (tmp_path / "results.md").read_text()
     assert "finished**" not in page and "busy" not in page and page.count("## Some") == 1
