@@ -12,7 +12,7 @@ from sidestep.scripts.benches.world import LANES, TARGETS, main, summary
 def test_quick_run_writes_json_and_page(tmp_path: Path) -> None:
     main(["--quick", "--out", str(tmp_path)])
     record = json.loads((tmp_path / "results" / "world.json").read_text())
-    assert record["command"] == "sidestep bench world"
+    assert record["command"] == "sidestep bench world --quick"
     assert record["environment"]["versions"]["numba"]
     assert record["rounds"] == 3
     settings = ["single", *(f"vector {lanes}" for lanes in LANES)]
