@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+INT64 = np.dtype(np.int64)
 RENDER_FPS = 5
 """Ticks a second in windows and recordings."""
 
@@ -73,6 +74,8 @@ def check_actions(actions: Any, lanes: int) -> NDArray[np.int64]:
     Raises:
         TypeError, ValueError: not `lanes` integers.
     """
+    if type(actions) is np.ndarray and actions.dtype is INT64 and actions.shape == (lanes,):
+        return actions if actions.flags.c_contiguous else actions.copy()
     try:
         actions = np.asarray(actions)
     except ValueError:

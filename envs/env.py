@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .arguments import RENDER_FPS, check_options, check_render_mode, check_state_alone
 from .config import WorldConfig
 from .levels.level import Level
+from .rules.columns import FLAGS
 from .specs import plain
 from .world import Scene, State, World
 
@@ -135,7 +136,7 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
         self.observation_space = self.world.space
         self._action = np.zeros(1, dtype=np.int64)
         self._reward = np.zeros(1)
-        self._flags = np.zeros((5, 1), dtype=np.bool_)
+        self._flags = np.zeros((FLAGS, 1), dtype=np.bool_)
         self._before: NDArray[np.int16] | None = None
         self._started = False
         self._window: Any = None
@@ -207,12 +208,13 @@ class MovingObstaclesEnv(gym.Env[NDArray[Any], int]):
             raise TypeError(f"action: expected an integer from 0 to 4, got {action!r}") from None
         if self.render_mode is not None:
             self._before = world.state[:, 0].copy()
-        world.advance(self._action, self._reward, self._flags)
-        terminated, _, success, collision, _ = self._flags[:, 0].tolist()
+        obs = world.empty()
+        world.step(self._action, self._reward, self._flags, obs)
         if self.render_mode == "human":
             self._show()
+        (terminated,), _, (success,), (collision,), *_ = self._flags.tolist()
         info = {"is_success": success, "is_collision": collision}
-        return world.observe()[0], self._reward.item(), terminated, False, info
+        return obs[0], self._reward.item(), terminated, False, info
 
     def scene(self) -> Scene:
         """The facts of the current picture; exact hits and previous cells when rendering is on.

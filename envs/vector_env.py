@@ -25,10 +25,21 @@ from .arguments import (
 )
 from .attributes import call, set_attr
 from .config import WorldConfig
-from .rules import tick as kernels
+from .rules.columns import (
+    ALSO_PLAYED,
+    COLLISION,
+    FLAGS,
+    PLAYED,
+    SEED,
+    SUCCESS,
+    TERMINATED,
+    TRUNCATED,
+)
 from .specs import plain
 from .world import Scene, State, World
 
+BOOL = np.dtype(np.bool_)
+DISABLED, SAME_STEP = AutoresetMode.DISABLED, AutoresetMode.SAME_STEP
 Batch = tuple[
     NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
 ]
@@ -88,7 +99,7 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         self._started = False
         self._nobody_plays = False
         self._spec: EnvSpec | None = None
-        self._buffers = None if copy else (self.world.observe(), *self._outcome())
+        self._buffers = None if copy else self._empty()
 
     @property
     def spec(self) -> EnvSpec | None:
@@ -168,37 +179,43 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
         if not self._started:
             raise gym.error.ResetNeeded("step: expected reset() first, no episode has begun")
         actions = check_actions(actions, self.num_envs)
-        disabled = self.autoreset_mode is AutoresetMode.DISABLED
-        if disabled and self.world.ended.any():
-            lanes = np.flatnonzero(self.world.ended).tolist()
+        world, mode = self.world, self.autoreset_mode
+        if mode is DISABLED and world.ended.any():
+            lanes = np.flatnonzero(world.ended).tolist()
             raise gym.error.ResetNeeded(
                 f"step: expected reset_mask first, lanes {lanes} have ended"
             )
-        before = None if self.render_mode is None else self.world.state.copy()
-        reward, flags = self._outcome() if self._buffers is None else self._buffers[1:]
-        ended = self.world.advance(actions, reward, flags)
-        terminated, truncated, success, collision, played = flags
-        continued, info = played, dict[str, Any]()
-        if ended and self.autoreset_mode is AutoresetMode.SAME_STEP:
-            continued = ~self.world.ended
-            info, ended = self._restart_ended(flags), 0
+        before = None if self.render_mode is None else world.state.copy()
+        obs, reward, flags = self._buffers or self._empty()
+        ended = world.step(actions, reward, flags, obs)
+        continued = played = flags[PLAYED]
+        info: dict[str, Any] = {}
+        if ended and mode is SAME_STEP:
+            continued = ~world.ended
+            info, ended = self._restart_ended(flags, obs), 0
         elif not self._nobody_plays:
-            info = {"is_success": success, "is_collision": collision}
-            info |= {"_is_success": played, "_is_collision": played.copy()}
+            info = {
+                "is_success": flags[SUCCESS],
+                "is_collision": flags[COLLISION],
+                "_is_success": played,
+                "_is_collision": flags[ALSO_PLAYED],
+            }
         if before is not None:
-            np.copyto(before, self.world.state, where=~continued)
+            np.copyto(before, world.state, where=~continued)
         self._before = before
         self._nobody_plays = ended == self.num_envs
-        return self._observe(), reward, terminated, truncated, info
+        return obs, reward, flags[TERMINATED], flags[TRUNCATED], info
 
-    def _restart_ended(self, flags: NDArray[np.bool_]) -> dict[str, Any]:
-        """SAME_STEP: restart the lanes that ended; their last observation and info go to `info`."""
+    def _restart_ended(self, flags: NDArray[np.bool_], last: NDArray[Any]) -> dict[str, Any]:
+        """SAME_STEP: restart the lanes that ended; their last observation and info go to `info`.
+
+        `last` has what all lanes are shown, before and after this.
+        """
         ended = self.world.ended.copy()
-        last = self.world.observe()
         final_obs = np.full(self.num_envs, None, dtype=object)
         for i in np.flatnonzero(ended):
             final_obs[i] = last[i].copy()
-        success, collision = flags[kernels.SUCCESS], flags[kernels.COLLISION]
+        success, collision = flags[SUCCESS], flags[COLLISION]
         final_info = {
             "is_success": success & ended,
             "_is_success": ended.copy(),
@@ -206,6 +223,7 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
             "_is_collision": ended.copy(),
         }
         self.world.restart(ended)
+        self.world.observe(last)
         info: dict[str, Any] = {"final_obs": final_obs, "_final_obs": ended.copy()}
         info |= {"final_info": final_info, "_final_info": ended.copy()}
         if not ended.all():
@@ -241,7 +259,7 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
             ValueError: a state of another configuration or number of lanes.
         """
         self.world.set_state(state)
-        if self.autoreset_mode is AutoresetMode.SAME_STEP and self.world.ended.any():
+        if self.autoreset_mode is SAME_STEP and self.world.ended.any():
             self.world.restart(self.world.ended.copy())
         self._started, self._before = True, None
         self._nobody_plays = bool(self.world.ended.all())
@@ -254,7 +272,7 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
     @property
     def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
         """The seed of each lane's stream, as `SyncVectorEnv` gives it."""
-        return tuple(self.world.streams[kernels.SEED].tolist())
+        return tuple(self.world.streams[SEED].tolist())
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
         """A lane's attribute for every lane, as `SyncVectorEnv.get_attr`."""
@@ -299,8 +317,10 @@ class MovingObstaclesVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArra
             return png(self.render_tiled())
         return None
 
-    def _outcome(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        return np.empty(self.num_envs), np.empty((5, self.num_envs), dtype=np.bool_)
+    def _empty(self) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.bool_]]:
+        """New arrays for what a step returns: observations, rewards, and the rows of flags."""
+        lanes, empty = self.num_envs, np.empty
+        return self.world.empty(), empty(lanes), empty((FLAGS, lanes), BOOL)
 
     def _observe(self) -> NDArray[Any]:
         return self.world.observe(None if self._buffers is None else self._buffers[0])

@@ -1,25 +1,34 @@
 """Lanes of the world side by side: what the single and the vector environment both stand on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium.utils import seeding
+from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 
 from .config import WorldConfig
 from .levels.level import Level
 from .levels.shipped import find_level
-from .observations.table import OBSERVATIONS, checked_space, empty
+from .observations.table import OBSERVATIONS, checked_space
 from .rules import tick as kernels
+from .rules.arrays import packed_tables
 from .rules.arrays import tables as tables
+from .rules.calls import nothing, step_of
 from .rules.grid import Cell
+from .rules.memory import RULE_BYTES, lane_arrays, lane_bytes, rule_arrays, table_arrays
 from .rules.state_check import check_places
 
 State = dict[str, NDArray[Any]]
 """Arrays by name: `state`, `clock`, `streams`, `ended`, `level_of`; the rules' `fingerprint`."""
 
 NO_LIMIT = 2**31 - 1
+BOUND = (
+    *("sites", "tracks", "walls", "streams", "clock", "level_of", "state", "ended"),
+    *("shown", "write", "_held", "_advance", "_step", "_all", "_any"),
+)
+"""Attributes of `World` that are made of the others."""
 
 
 class Scene(NamedTuple):
@@ -58,29 +67,52 @@ class World:
         self.levels = config.maps
         observation = OBSERVATIONS[config.observation]
         self.space = checked_space(config.observation, observation.space(self.levels, config.view))
-        self.sites, self.tracks, self.walls = tables(self.levels)
+        self.shape = (lanes, *self.space.shape)
+        self.tables, self.sizes = packed_tables(self.levels)
+        self.ground = observation.ground(self.levels, config.view)
+        self.memory = np.zeros(lane_bytes(lanes, self.sizes[1]), dtype=np.uint8)
+        self.settings = np.zeros(RULE_BYTES, dtype=np.uint8)
+        self.fingerprint = config.fingerprint(max_ticks)
+        self._bind()
         limit = NO_LIMIT if max_ticks is None else max_ticks
         flags = (config.random_starts, config.swap_hits, config.hit_ends, self.walls.any())
-        self.rules = np.array([config.obstacle_period, *flags, limit], dtype=np.int32)
-        self.rewards = np.array([config.goal_reward, config.hit_reward, config.step_reward])
-        rows = kernels.FIRST + 4 * self.tracks.shape[1]
-        self.state = np.zeros((rows, lanes), dtype=np.int16)
-        self.clock = np.zeros(lanes, dtype=np.int32)
-        self.streams = np.zeros((3, lanes), dtype=np.uint64)
-        self.ended = np.zeros(lanes, dtype=np.bool_)
-        self.level_of = np.zeros(lanes, dtype=np.int32)
-        self.mixed = self.level_of if len(self.levels) > 1 else None
-        self.shown: tuple[NDArray[Any], ...] = (self.state, self.level_of, self.sites, self.rules)
-        plain = observation.whole(self.levels)
-        if config.view.is_whole and plain is not None:
-            self.write = plain
-        else:
-            self.write = observation.writer(config.observation, self.levels, config.view)
-            ground = observation.ground(self.levels, config.view)
-            self.shown = (self.state, self.clock, self.level_of, self.sites, ground)
-            self.shown += (self.rules, config.view.array())
-        self.scratch = np.zeros((kernels.SCRATCH_ROWS, min(lanes, kernels.BLOCK)), dtype=np.int16)
-        self.fingerprint = config.fingerprint(max_ticks)
+        rewards, rules, view, sizes = rule_arrays(self.settings)
+        rewards[:] = config.goal_reward, config.hit_reward, config.step_reward
+        rules[:] = config.obstacle_period, *flags, limit
+        view[:], sizes[:] = config.view.array(), self.sizes
+
+    def _bind(self) -> None:
+        """Cut the memory into arrays, which share it, and choose what is called."""
+        self.sites, self.tracks, self.walls = table_arrays(self.tables, self.sizes)
+        parts = lane_arrays(self.memory, self.lanes, self.sizes[1])
+        self.streams, self.clock, self.level_of, self.state, _, ended = parts
+        self.ended = ended.view(np.bool_)
+        _, rules, view, _ = rule_arrays(self.settings)
+        config, observation = self.config, OBSERVATIONS[self.config.observation]
+        plain = observation.whole(self.levels) if config.view.is_whole else None
+        self.shown: tuple[NDArray[Any], ...] = (self.state, self.level_of, self.sites, rules)
+        if plain is None:
+            self.shown = (self.state, self.clock, self.level_of, self.sites, self.ground)
+            self.shown += (rules, view)
+        self.write = plain or observation.writer(config.observation, self.levels, config.view)
+        self._held = (self.memory, self.settings, self.tables)
+        several, fits = len(self.levels) > 1, isinstance(self.write, Dispatcher)
+        self._advance = step_of(nothing, False, several)
+        self._step = step_of(self.write, plain is not None, several) if fits else None
+        self._all = np.ones(self.lanes, dtype=np.bool_)
+        self._any = np.full(self.lanes, -1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what `_bind` makes: copies of arrays would share no memory any more."""
+        kept = vars(self).copy()
+        for name in BOUND:
+            del kept[name]
+        return kept
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        """Continue as a copy."""
+        vars(self).update(kept)
+        self._bind()
 
     def seed(self, seeds: Sequence[int | None], chosen: NDArray[np.bool_] | None = None) -> None:
         """Give lanes new streams: an int for a known one, None to keep it.
@@ -106,33 +138,30 @@ class World:
             chosen: (lanes,) which; None for all.
             wanted: (lanes,) the number of each lane's level, -1 to draw; None draws them all.
         """
-        if chosen is None:
-            chosen = np.ones(self.lanes, dtype=np.bool_)
-        if wanted is None:
-            wanted = np.full(self.lanes, -1)
-        kernels.restart(
-            chosen,
-            wanted,
-            self.state,
-            self.clock,
-            self.streams,
-            self.level_of,
-            self.sites,
-            self.tracks,
-            self.rules,
-        )
-        self.ended[chosen] = False
+        chosen = self._all if chosen is None else chosen
+        kernels.restart(chosen, self._any if wanted is None else wanted, *self._held)
 
     def advance(
         self, action: NDArray[np.int64], reward: NDArray[np.float64], flags: NDArray[np.bool_]
     ) -> int:
-        """One tick of every lane.
+        """One tick of every lane; `step` without the observation."""
+        return self._played(self._advance, action, reward, flags, reward)
+
+    def step(
+        self,
+        action: NDArray[np.int64],
+        reward: NDArray[np.float64],
+        flags: NDArray[np.bool_],
+        out: NDArray[Any],
+    ) -> int:
+        """One tick of every lane, in one call of compiled code where the observation is a kernel.
 
         Args:
             action: (lanes,) 0 up, 1 down, 2 right, 3 left, 4 stay.
             reward: (lanes,) written.
-            flags: (5, lanes) written; rows `kernels.TERMINATED`, TRUNCATED, SUCCESS, COLLISION,
-                PLAYED.
+            flags: (FLAGS, lanes) written; rows `kernels.TERMINATED`, TRUNCATED, SUCCESS, COLLISION,
+                PLAYED, ALSO_PLAYED.
+            out: (lanes, *space.shape) written: what every lane is shown after the tick.
 
         Returns:
             How many lanes ended in this tick.
@@ -140,32 +169,34 @@ class World:
         Raises:
             ValueError: an action out of range; nothing was changed.
         """
-        count: int = kernels.advance(
-            action,
-            self.state,
-            self.clock,
-            self.streams,
-            self.ended,
-            self.level_of,
-            self.sites,
-            self.tracks,
-            self.walls,
-            self.rules,
-            self.rewards,
-            self.scratch,
-            self.mixed,
-            reward,
-            flags,
-        )
+        if self._step is not None:
+            return self._played(self._step, action, reward, flags, out)
+        count = self.advance(action, reward, flags)
+        self.write(*self.shown, out)
+        return count
+
+    def _played(
+        self,
+        call: Callable[..., int],
+        action: NDArray[np.int64],
+        reward: NDArray[np.float64],
+        flags: NDArray[np.bool_],
+        out: NDArray[Any],
+    ) -> int:
+        count = call(action, *self._held, self.ground, reward, flags, out)
         if count < 0:
             lane = -1 - count
             where = f" of lane {lane}" if self.lanes > 1 else ""
             raise ValueError(f"action{where}: expected 0 to 4, got {int(action[lane])}")
         return count
 
+    def empty(self) -> NDArray[Any]:
+        """A new array for what every lane is shown."""
+        return np.empty(self.shape, self.space.dtype)
+
     def observe(self, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """What every lane is shown, (lanes, *space.shape); a new array unless `out` is given."""
-        out = empty(self.space, self.lanes) if out is None else out
+        out = self.empty() if out is None else out
         self.write(*self.shown, out)
         return out
 

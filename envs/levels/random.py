@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sidestep.envs.rules import tick as kernels
 from sidestep.envs.rules.arrays import tables, tables_of
 from sidestep.envs.rules.grid import Grid
+from sidestep.envs.rules.memory import RULE_BYTES, lane_arrays, lane_bytes, packed, rule_arrays
 
 from .attempts import FRESH, attempts
 from .earliest_way import arrivals, search_arrays
@@ -132,22 +133,24 @@ def solvable(
     sites: NDArray[np.int32], tracks: NDArray[np.int32], walls: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """`is_solvable` of the levels in tables, (L,)."""
-    each, number = STARTS + 1, len(sites)
-    level_of = np.repeat(np.arange(number, dtype=np.int32), each)
-    state = np.zeros((kernels.FIRST + 4 * tracks.shape[1], len(level_of)), dtype=np.int16)
-    clock, first = np.zeros(len(level_of), np.int32), np.arange(len(level_of)) % each == 0
+    each, number, obstacles = STARTS + 1, len(sites), tracks.shape[1]
+    lanes = number * each
+    memory = np.zeros(lane_bytes(lanes, obstacles), dtype=np.uint8)
+    streams, _, level_of, state, _, _ = lane_arrays(memory, lanes, obstacles)
+    settings = np.zeros(RULE_BYTES, dtype=np.uint8)
+    _, rules, _, sizes = rule_arrays(settings)
+    table, sizes[:] = packed(sites, tracks, walls)
+    level_of[:], first = np.repeat(np.arange(number), each), np.arange(lanes) % each == 0
     arrays = search_arrays(walls.shape[1], walls.shape[2], tracks.shape[1])
     good = np.ones(number, dtype=np.bool_)
-    out = np.zeros(len(level_of), dtype=np.int64)
+    out = np.zeros(lanes, dtype=np.int64)
     for period in PERIODS:
-        streams = np.zeros((3, len(level_of)), dtype=np.uint64)
-        streams[kernels.SEED] = (
-            np.arange(len(level_of)) % each - ~first
-        )  # of 0 to 15, and the map's
+        streams[:] = 0
+        streams[kernels.SEED] = np.arange(lanes) % each - ~first  # of 0 to 15, and the map's
         for random_starts, chosen in ((0, first), (1, ~first)):
-            rules = np.array([period, random_starts, 1, 1, 1, WITHIN], dtype=np.int32)
+            rules[:] = period, random_starts, 1, 1, 1, WITHIN
             wanted = level_of.astype(np.int64)
-            kernels.restart(chosen, wanted, state, clock, streams, level_of, sites, tracks, rules)
+            kernels.restart(chosen, wanted, memory, settings, table)
         arrivals(state, level_of, (sites, tracks, walls), period, WITHIN, *arrays, out)
         good &= out.reshape(number, each)[:, -1] > 0
     return good

@@ -15,7 +15,20 @@ from numpy.typing import NDArray
 
 from sidestep.envs.rules.arrays import tables
 from sidestep.envs.rules.grid import Grid
-from sidestep.envs.rules.tick import FIRST, GOAL_X, GOAL_Y, HEIGHT, PHASE, WIDTH, X, Y, compiled
+from sidestep.envs.rules.memory import piece
+from sidestep.envs.rules.tick import (
+    FIRST,
+    GOAL_X,
+    GOAL_Y,
+    HEIGHT,
+    PHASE,
+    WIDTH,
+    X,
+    Y,
+    at,
+    compiled,
+    inlined,
+)
 
 from .view import CLOCK_BITS, EVERY, HIDE_HEADINGS, PHASE_BITS, RADIUS, View
 
@@ -23,43 +36,94 @@ FIXED = 3
 """Planes before those of obstacles: walls, agent, goal; of `window` outside, walls, goal."""
 KINDS = 5
 """Planes of obstacles: patrols heading left, right, up, down; wanderers."""
-
-
 NEAR = 64
 """Lanes that are written together, so that what is written is still in the cache."""
+LARGEST_CUT = 2**26
+"""Most bytes of what is seen from every column of every map: 14,000 maps of 12x12, radius 3."""
 
 
-@compiled
+@inlined
 def plane_of(hx: Any, hy: Any, hide_headings: Any) -> Any:
     """The plane of an obstacle: left, right, up, down, wanderer; one for all when hidden."""
-    still = (hx == 0) & (hy == 0)
-    kind = (hx == 1) * 1 + (hy == -1) * 2 + (hy == 1) * 3 + still * 4
-    return FIXED + kind * (1 - hide_headings)
+    one, still = np.int32(1), np.int32((hx == 0) & (hy == 0))
+    kind = np.int32(hx == 1) + np.int32(2) * np.int32(hy == -1) + np.int32(3) * np.int32(hy == 1)
+    return np.int32(FIXED) + (kind + np.int32(4) * still) * (one - np.int32(hide_headings))
 
 
-@compiled
-def write_signals(cells: Any, state: Any, clock: Any, area: Any, view: Any) -> None:
+@inlined
+def write_signals(flat: Any, size: Any, state: Any, clock: Any, area: Any, view: Any) -> None:
     """Fill the last planes: the phase in binary, lowest digit first; shown; the age in binary."""
-    phase_bits, clock_bits, every = view[PHASE_BITS], view[CLOCK_BITS], view[EVERY]
-    signals = (FIXED + (1 if view[HIDE_HEADINGS] else KINDS)) * area
-    for i in range(cells.shape[0]):
-        place = signals
-        for digit in range(phase_bits):
-            fill(cells[i, place : place + area], (state[PHASE, i] >> digit) & 1)
-            place += area
-        if every > 1:
-            age = clock[i] % every
-            fill(cells[i, place : place + area], age == 0)
-            for digit in range(clock_bits):
-                place += area
-                fill(cells[i, place : place + area], (age >> digit) & 1)
+    lanes, every, phase = clock.shape[0], view[EVERY], state[PHASE]
+    place = (FIXED + (1 if view[HIDE_HEADINGS] else KINDS)) * area
+    for digit in range(view[PHASE_BITS]):
+        for i in range(lanes):
+            fill(flat, i * size + place, area, (phase[i] >> digit) & 1)
+        place += area
+    if every > 1:
+        for i in range(lanes):
+            age, begin = clock[i] % every, i * size + place
+            fill(flat, begin, area, age == 0)
+            for digit in range(view[CLOCK_BITS]):
+                begin += area
+                fill(flat, begin, area, (age >> digit) & 1)
 
 
-@compiled
-def fill(plane: Any, value: Any) -> None:
-    """Give all cells of a plane a value."""
-    for place in range(plane.shape[0]):
-        plane[place] = value
+@inlined
+def fill(flat: Any, begin: Any, number: Any, value: Any) -> None:
+    """Give cells from `begin` on a value."""
+    first, byte = np.uint64(begin), np.uint8(value)
+    for place in range(number):
+        flat[first + np.uint64(place)] = byte
+
+
+@inlined
+def copy(flat: Any, to: Any, source: Any, begin: Any, number: Any) -> None:
+    """Copy cells.
+
+    Unsigned places, because signed ones cost a comparison each: negative ones count from the end.
+    """
+    first, from_ = np.uint64(to), np.uint64(begin)
+    for place in range(number):
+        flat[first + np.uint64(place)] = source[from_ + np.uint64(place)]
+
+
+@inlined
+def mark_obstacles(
+    flat: Any,
+    size: Any,
+    state: Any,
+    clock: Any,
+    begin: Any,
+    end: Any,
+    corner: Any,
+    sides: Any,
+    view: Any,
+    spare: Any,
+) -> None:
+    """Mark the obstacles of a few lanes in what shows `sides` cells across and down from `corner`.
+
+    Where each belongs is found for all lanes first, by vector instructions. One that is not shown
+    changes nothing: no branch depends on where it is, which would be mispredicted too often.
+    """
+    (left, top), (wide, high), every = corner, sides, view[EVERY]
+    spot, shown, visible = spare[0], spare[1], spare[2]
+    hidden, area, ticks = view[HIDE_HEADINGS], np.int32(wide * high), clock[begin:end]
+    wide, high = np.int32(wide), np.int32(high)
+    for i in range(end - begin):
+        visible[i] = 1 if every == 1 else np.int32(ticks[i] % every == 0)
+    for first in range(FIRST, state.shape[0], 4):
+        ox, oy = state[first, begin:end], state[first + 1, begin:end]
+        hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
+        for i in range(end - begin):
+            x = np.int32(np.int32(ox[i]) - np.int32(at(left, i)))
+            y = np.int32(np.int32(oy[i]) - np.int32(at(top, i)))
+            inside = np.int32((x >= 0) & (x < wide) & (y >= 0) & (y < high))
+            shown[i] = inside & visible[i]
+            spot[i] = np.int32(plane_of(hx[i], hy[i], hidden) * area + y * wide + x) * inside
+        lane = np.uint64(begin * size)
+        for i in range(end - begin):
+            flat[lane + np.uint64(spot[i])] |= np.uint8(shown[i])
+            lane += np.uint64(size)
 
 
 @compiled
@@ -73,31 +137,21 @@ def planes(
     view: Any,
     out: Any,
 ) -> None:
-    """Write `planes`: the whole map, on `planes_ground`.
-
-    Unsigned places, because signed ones cost a comparison each: negative ones count from the end.
-    """
-    lanes, width, area = out.shape[0], out.shape[3], out.shape[2] * out.shape[3]
-    size, every, hidden = out.shape[1] * area, view[EVERY], view[HIDE_HEADINGS]
-    cells, flat = out.reshape(lanes, size), out.reshape(lanes * size)
+    """Write `planes`: the whole map, on `planes_ground`."""
+    lanes, high, wide = out.shape[0], out.shape[2], out.shape[3]
+    area, size, spare = high * wide, out.shape[1] * high * wide, np.empty((3, NEAR), np.int32)
+    flat = piece(out, 0, (out.size,), np.uint8)
+    still = piece(ground, 0, (ground.size,), np.uint8)
+    corner = (np.int16(0), np.int16(0))
     for begin in range(0, lanes, NEAR):
         end = min(begin + NEAR, lanes)
-        ax, ay = state[X, begin:end], state[Y, begin:end]
+        ax, ay, level = state[X, begin:end], state[Y, begin:end], level_of[begin:end]
         for i in range(end - begin):
-            level = level_of[begin + i]
-            for place in range(size):
-                cells[begin + i, place] = ground[level, place]
-            cells[begin + i, area + ay[i] * width + ax[i]] = 1
-        ticks = clock[begin:end]
-        for first in range(FIRST, state.shape[0], 4):
-            x, y = state[first, begin:end], state[first + 1, begin:end]
-            hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
-            for i in range(end - begin):
-                shown = np.uint8(1) if every == 1 else np.uint8(ticks[i] % every == 0)
-                kind = np.uint64(plane_of(hx[i], hy[i], hidden))
-                cell = np.uint64(y[i]) * np.uint64(width) + np.uint64(x[i])
-                flat[np.uint64((begin + i) * size) + kind * np.uint64(area) + cell] |= shown
-    write_signals(cells, state, clock, area, view)
+            lane = (begin + i) * size
+            copy(flat, lane, still, level[i] * size, size)
+            flat[np.uint64(lane + area + ay[i] * wide + ax[i])] = 1
+        mark_obstacles(flat, size, state, clock, begin, end, corner, (wide, high), view, spare)
+    write_signals(flat, size, state, clock, area, view)
 
 
 @compiled
@@ -112,34 +166,33 @@ def window(
     out: Any,
 ) -> None:
     """Write `window`: the cells round the agent, who stands in the middle, of `window_ground`."""
-    radius, side = view[RADIUS], 2 * view[RADIUS] + 1
-    lanes, area, every, hidden = out.shape[0], side * side, view[EVERY], view[HIDE_HEADINGS]
-    size, high, wide = out.shape[1] * area, ground.shape[2], ground.shape[3]
-    cells, flat = out.reshape(lanes, size), out.reshape(lanes * size)
-    map_of = ground.reshape(ground.size)
-    flat[:] = 0
+    radius, side = np.int64(view[RADIUS]), 2 * np.int64(view[RADIUS]) + 1
+    lanes, area, size = out.shape[0], side * side, out.shape[1] * side * side
+    columns, high, wide = ground.shape[1], ground.shape[3], ground.shape[4]
+    flat = piece(out, 0, (out.size,), np.uint8)
+    still = piece(ground, 0, (ground.size,), np.uint8)
+    spare = np.empty((5, NEAR), np.int32)
+    left, top = spare[3], spare[4]
+    is_cut = wide == side
+    runs, length, kinds = 1 if is_cut else side, area if is_cut else side, KINDS
+    if view[HIDE_HEADINGS]:
+        kinds = 1
     for begin in range(0, lanes, NEAR):
         end = min(begin + NEAR, lanes)
-        ax, ay = state[X, begin:end], state[Y, begin:end]
+        ax, ay, level = state[X, begin:end], state[Y, begin:end], level_of[begin:end]
         for i in range(end - begin):
-            corner = (level_of[begin + i] * FIXED * high + ay[i]) * wide + ax[i]
+            left[i], top[i] = ax[i] - radius, ay[i] - radius
+            column, lane = ax[i] if is_cut else 0, (begin + i) * size
+            place = (level[i] * columns + column) * FIXED * high + ay[i]
+            source = place * wide + ax[i] - column
             for number in range(FIXED):
-                for y in range(side):
-                    to = np.uint64((begin + i) * size + number * area + y * side)
-                    source = np.uint64(corner + (number * high + y) * wide)
-                    for x in range(side):
-                        flat[to + np.uint64(x)] = map_of[source + np.uint64(x)]
-        ticks = clock[begin:end]
-        for first in range(FIRST, state.shape[0], 4):
-            ox, oy = state[first, begin:end], state[first + 1, begin:end]
-            hx, hy = state[first + 2, begin:end], state[first + 3, begin:end]
-            for i in range(end - begin):
-                x, y = ox[i] - ax[i] + radius, oy[i] - ay[i] + radius
-                near = (x >= 0) & (x < side) & (y >= 0) & (y < side)
-                if near and (every == 1 or ticks[i] % every == 0):
-                    place = plane_of(hx[i], hy[i], hidden) * area + y * side + x
-                    flat[np.uint64((begin + i) * size + place)] = 1
-    write_signals(cells, state, clock, area, view)
+                for run in range(runs):
+                    to = lane + number * area + run * side
+                    copy(flat, to, still, source + (number * high + run) * wide, length)
+            fill(flat, lane + FIXED * area, kinds * area, 0)
+        corner = (left, top)
+        mark_obstacles(flat, size, state, clock, begin, end, corner, (side, side), view, spare)
+    write_signals(flat, size, state, clock, area, view)
 
 
 @compiled
@@ -176,7 +229,12 @@ def planes_ground(levels: Sequence[Grid], view: View) -> NDArray[np.uint8]:
 
 
 def window_ground(levels: Sequence[Grid], view: View) -> NDArray[np.uint8]:
-    """What never moves in `window`: (L, 3, H + 2 r, W + 2 r), outside, walls and goal."""
+    """What never moves in `window`: outside, walls and goal, with r cells round the map.
+
+    Returns:
+        (L, W, 3, H + 2 r, 2 r + 1), for every column of the map what is seen from there, so that a
+        window is three pieces; or where that would be too large (L, 1, 3, H + 2 r, W + 2 r).
+    """
     return _window_ground(tuple(levels), view.radius)
 
 
@@ -193,7 +251,11 @@ def _window_ground(levels: tuple[Grid, ...], r: int) -> NDArray[np.uint8]:
     ground[:, 0, r : r + height, r : r + width] = ~inside
     ground[:, 1, r : r + height, r : r + width] = walls & inside
     ground[np.arange(number), 2, r + sites[:, GOAL_Y], r + sites[:, GOAL_X]] = 1
-    return ground
+    side = 2 * r + 1
+    if number * width * FIXED * (height + 2 * r) * side > LARGEST_CUT:
+        return ground[:, None]
+    cut = np.lib.stride_tricks.sliding_window_view(ground, side, axis=3)  # (L, 3, H + 2 r, W, side)
+    return np.ascontiguousarray(cut.transpose(0, 3, 1, 2, 4))
 
 
 def channels(view: View) -> int:

@@ -168,11 +168,6 @@ def checked_space(name: str, space: Any) -> spaces.Box:
     return space
 
 
-def empty(space: spaces.Box, lanes: int) -> NDArray[Any]:
-    """An array for the observations of `lanes` lanes, (lanes, *space.shape)."""
-    return np.empty((lanes, *space.shape), dtype=space.dtype)
-
-
 def is_markov(observation: str, levels: Sequence[Grid], view: View, hit_ends: bool) -> bool:
     """Tell whether an observation shows all that decides the future, the time limit aside.
 

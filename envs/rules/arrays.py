@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .grid import GOAL, HEADINGS, START, WALL, WANDERER, Grid
+from .memory import packed, table_arrays
 
 Tables = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]
 
@@ -21,13 +22,24 @@ def tables(levels: Sequence[Grid]) -> Tables:
 
 @lru_cache(maxsize=8)
 def _tables(levels: tuple[Grid, ...]) -> Tables:
+    found: Tables = table_arrays(*_packed(levels))
+    return found
+
+
+def packed_tables(levels: Sequence[Grid]) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
+    """`tables` in one piece of memory, shared too, and the sizes by which it is cut."""
+    return _packed(tuple(levels))
+
+
+@lru_cache(maxsize=8)
+def _packed(levels: tuple[Grid, ...]) -> tuple[NDArray[np.uint8], tuple[int, ...]]:
     sizes = [(level.width, level.height) for level in levels]
     width, height = map(max, zip(*sizes, strict=True))
     rows = (row for level in levels for row in _padded(level, width, height))
     maps = np.frombuffer("".join(rows).encode("ascii"), dtype=np.uint8)
     sites, tracks, walls = tables_of(maps.reshape(len(levels), height, width))
     sites[:, 4:] = sizes
-    return sites, tracks, walls
+    return packed(sites, tracks, walls)
 
 
 def _padded(level: Grid, width: int, height: int) -> tuple[str, ...]:

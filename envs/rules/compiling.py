@@ -26,6 +26,7 @@ from numba.core import config
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
+from numba.extending import _Intrinsic
 
 OPTIONS = {"error_model": "numpy", "boundscheck": False}
 SWITCHES = (
@@ -145,6 +146,8 @@ def fingerprint(function: Any) -> str:
         for variable, value in _variables(function):
             if isinstance(value, Dispatcher):
                 waiting.append(value.py_func)
+            elif isinstance(value, _Intrinsic):
+                waiting.append(value._defn)
             elif isinstance(value, FunctionType) and _package(value) == _package(function):
                 waiting += _beside(value)
             else:

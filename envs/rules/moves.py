@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .columns import (
+    ALSO_PLAYED,
     COLLISION,
     FIRST,
     GOAL,
@@ -146,7 +147,8 @@ def settle(
     phase, hit, ticks = state[PHASE, begin:end], state[HIT, begin:end], clock[begin:end]
     terminated, truncated = flags[TERMINATED, begin:end], flags[TRUNCATED, begin:end]
     succeeded, collided = flags[SUCCESS, begin:end], flags[COLLISION, begin:end]
-    played, gained = flags[PLAYED, begin:end], reward[begin:end]
+    played, also_played = flags[PLAYED, begin:end], flags[ALSO_PLAYED, begin:end]
+    gained = reward[begin:end]
     (goal_x, goal_y), hit_ends = goal, rules[HIT_ENDS] != 0
     last_phase, limit = i16(rules[PERIOD] - 1), rules[MAX_TICKS]
     # not `min(hits[i], 1) if hit_ends else hits[i]` in the loop: LLVM 22 vectorises that wrongly
@@ -165,4 +167,4 @@ def settle(
         truncated[i] = ticks[i] >= limit
         succeeded[i] = success
         collided[i] = hit[i] != 0
-        played[i] = True
+        played[i], also_played[i] = True, True

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .columns import ALSO_PLAYED as ALSO_PLAYED
 from .columns import BEGIN_HX as BEGIN_HX
 from .columns import BEGIN_HY as BEGIN_HY
 from .columns import BEGIN_X as BEGIN_X
@@ -18,6 +19,7 @@ from .columns import BOTTOM as BOTTOM
 from .columns import COLLISION as COLLISION
 from .columns import EPISODE as EPISODE
 from .columns import FIRST as FIRST
+from .columns import FLAGS as FLAGS
 from .columns import GOAL as GOAL
 from .columns import GOAL_X as GOAL_X
 from .columns import GOAL_Y as GOAL_Y
@@ -43,6 +45,7 @@ from .columns import RANDOM_STARTS as RANDOM_STARTS
 from .columns import RIGHT as RIGHT
 from .columns import SCRATCH_ROWS as SCRATCH_ROWS
 from .columns import SEED as SEED
+from .columns import SITE as SITE
 from .columns import START_X as START_X
 from .columns import START_Y as START_Y
 from .columns import SUCCESS as SUCCESS
@@ -50,8 +53,10 @@ from .columns import SWAP_HITS as SWAP_HITS
 from .columns import TERMINATED as TERMINATED
 from .columns import TICK as TICK
 from .columns import TOP as TOP
+from .columns import TRACK as TRACK
 from .columns import TRUNCATED as TRUNCATED
 from .columns import WANDERS as WANDERS
+from .columns import WHICH as WHICH
 from .columns import WIDTH as WIDTH
 from .columns import X as X
 from .columns import Y as Y
@@ -60,63 +65,90 @@ from .draws import compiled as compiled
 from .draws import draw as draw
 from .draws import inlined as inlined
 from .draws import mix as mix
+from .memory import cut_lanes, cut_rules, cut_tables
 from .moves import count_hits, move_agent, move_patrol, move_wanderer, settle, stop_at_walls
 from .moves import i16 as i16
 
 
 @compiled
-def restart_lane(
-    i: Any, wanted: Any, lanes: Any, level_of: Any, sites: Any, tracks: Any, rules: Any
+def restart_lanes(
+    begin: Any, number: Any, lanes: Any, scratch: Any, level_of: Any, tables: Any, rules: Any
 ) -> None:
-    """Begin the next episode of lane i; without row views, which would cost atomic counts.
+    """Begin the next episode of `number` lanes of a block, which `scratch[WHICH]` names.
 
-    On the level `wanted`, or where that is negative on one that the lane's stream draws.
+    On the level that `level_of` says; where that is negative on one that the lane's stream draws.
+    A loop over lanes for every number that is set, which fills the processor better than one over
+    everything of a lane.
     """
-    state, clock, streams = lanes
-    episode = streams[EPISODE, i] + np.uint64(1)
-    key = mix(mix(streams[SEED, i]) + episode * np.uint64(0xD1342543DE82EF95))
-    streams[EPISODE, i], streams[KEY, i] = episode, key
-    clock[i], obstacles = 0, tracks.shape[1]
-    if sites.shape[0] > 1:
-        level_of[i] = draw(key, obstacles + 1, sites.shape[0]) if wanted < 0 else wanted
-    level = level_of[i]
-    state[X, i], state[Y, i] = sites[level, START_X], sites[level, START_Y]
-    state[PHASE, i], state[HIT, i] = 0, 0
+    (state, clock, streams), (sites, tracks, _), which = lanes, tables, scratch[WHICH]
+    seeds, episodes, keys = streams[SEED], streams[EPISODE], streams[KEY]
+    px, py, phase, hit = state[X], state[Y], state[PHASE], state[HIT]
+    obstacles, random = tracks.shape[1], rules[RANDOM_STARTS] != 0
+    for j in range(number):
+        i = begin + which[j]
+        episodes[i] += np.uint64(1)
+        keys[i] = mix(mix(seeds[i]) + episodes[i] * np.uint64(0xD1342543DE82EF95))
+        clock[i], phase[i], hit[i] = 0, 0, 0
+        if level_of[i] < 0:
+            level_of[i] = draw(keys[i], obstacles + 1, sites.shape[0])
+        px[i], py[i] = sites[level_of[i], START_X], sites[level_of[i], START_Y]
+        if random:
+            phase[i] = draw(keys[i], obstacles, np.int64(rules[PERIOD]))
     for k in range(obstacles):
-        x, y = tracks[level, k, BEGIN_X], tracks[level, k, BEGIN_Y]
-        hx, hy = tracks[level, k, BEGIN_HX], tracks[level, k, BEGIN_HY]
-        if rules[RANDOM_STARTS]:  # a wanderer's track is its own cell, and it has no heading
-            left, top = tracks[level, k, LEFT], tracks[level, k, TOP]
-            right, bottom = tracks[level, k, RIGHT], tracks[level, k, BOTTOM]
-            length = (right - left) + (bottom - top) + 1
-            choice = draw(key, k, 2 * length)
-            sign = 1 - 2 * (choice & 1)
-            x, y = left + (choice >> 1) * abs(hx), top + (choice >> 1) * abs(hy)
-            hx, hy = sign * hx, sign * hy
         row = FIRST + 4 * k
-        state[row, i], state[row + 1, i] = x, y
-        state[row + 2, i], state[row + 3, i] = hx, hy
-    if rules[RANDOM_STARTS]:
-        state[PHASE, i] = draw(key, obstacles, np.int64(rules[PERIOD]))
+        ox, oy, hx, hy = state[row], state[row + 1], state[row + 2], state[row + 3]
+        for j in range(number):
+            i = begin + which[j]
+            t = tracks[level_of[i], k]
+            if random:  # a wanderer's track is its own cell, and it has no heading
+                length = (t[RIGHT] - t[LEFT]) + (t[BOTTOM] - t[TOP]) + 1
+                choice = draw(keys[i], k, 2 * length)
+                sign = 1 - 2 * (choice & 1)
+                ox[i] = t[LEFT] + (choice >> 1) * abs(t[BEGIN_HX])
+                oy[i] = t[TOP] + (choice >> 1) * abs(t[BEGIN_HY])
+                hx[i], hy[i] = sign * t[BEGIN_HX], sign * t[BEGIN_HY]
+            else:
+                ox[i], oy[i] = t[BEGIN_X], t[BEGIN_Y]
+                hx[i], hy[i] = t[BEGIN_HX], t[BEGIN_HY]
+
+
+@inlined
+def list_lanes(chosen: Any, begin: Any, end: Any, which: Any) -> Any:
+    """Write into `which` the chosen lanes of a block, counted from its first; returns how many.
+
+    Each is written and then counted or not, since a branch would be mispredicted too often.
+    """
+    number = 0
+    for i in range(end - begin):
+        which[number] = i
+        number += chosen[begin + i] != 0
+    return number
 
 
 @compiled
-def restart(
-    chosen: Any,
-    wanted: Any,
-    state: Any,
-    clock: Any,
-    streams: Any,
-    level_of: Any,
-    sites: Any,
-    tracks: Any,
-    rules: Any,
-) -> None:
-    """Begin the next episode of every lane i with `chosen[i]`, on the level `wanted[i]`."""
-    for i in range(chosen.shape[0]):
-        if chosen[i]:
-            lanes = (state, clock, streams)
-            restart_lane(i, wanted[i], lanes, level_of, sites, tracks, rules)
+def restart(chosen: Any, wanted: Any, memory: Any, settings: Any, tables: Any) -> None:
+    """Begin the next episode of every lane i with `chosen[i]`, on the level `wanted[i]`.
+
+    Args:
+        chosen: (lanes,) bool.
+        wanted: (lanes,) int64, negative for a level that the lane's stream draws.
+        memory: of the lanes, as `lane_arrays` cuts it.
+        settings: as `rule_arrays` cuts them.
+        tables: as `table_arrays` cuts them.
+    """
+    _, rules, _, sizes = cut_rules(settings)
+    number, parts = chosen.shape[0], cut_lanes(memory, chosen.shape[0], np.int64(sizes[1]))
+    streams, clock, level_of, state, scratch, ended = parts
+    lanes, cut = (state, clock, streams), cut_tables(tables, sizes)
+    for begin in range(0, number, BLOCK):
+        end = min(begin + BLOCK, number)
+        count = list_lanes(chosen, begin, end, scratch[WHICH])
+        for j in range(count if sizes[0] > 1 else 0):
+            i = begin + scratch[WHICH, j]
+            level_of[i] = wanted[i]
+        restart_lanes(np.int64(begin), np.int64(count), lanes, scratch, level_of, cut, rules)
+        for i in range(begin, end):
+            ended[i] &= np.uint8(chosen[i] == 0)
 
 
 @inlined
@@ -126,18 +158,18 @@ def play_block(
     begin: Any,
     end: Any,
     scratch: Any,
-    level: Any,
+    level_of: Any,
     tables: Any,
     rules: Any,
     rewards: Any,
     result: Any,
 ) -> None:
-    """One tick of a block of lanes that share a level.
+    """One tick of a block of lanes that share a level; `level_of` is not looked at.
 
     Tuples are free inside compiled code: `lanes` is (state, clock, streams), `tables` (sites,
     tracks, walls), `result` (reward, flags).
     """
-    (state, _, _), (sites, tracks, walls) = lanes, tables
+    (state, _, _), (sites, tracks, walls), level = lanes, tables, 0
     site, track = sites[level], tracks[level]
     last_x, last_y = i16(site[WIDTH] - 1), i16(site[HEIGHT] - 1)
     move_agent(action, state, begin, end, scratch, last_x, last_y)
@@ -162,17 +194,17 @@ def play_mixed_block(
     begin: Any,
     end: Any,
     scratch: Any,
-    level: Any,
+    level_of: Any,
     tables: Any,
     rules: Any,
     rewards: Any,
     result: Any,
 ) -> None:
-    """One tick of a block of lanes of any levels, `level` an array; the rest as of `play_block`.
+    """One tick of a block of lanes of any levels; the rest as of `play_block`.
 
     What depends on the level is gathered first, so that the moves stay loops over arrays.
     """
-    (state, _, _), (sites, tracks, walls) = lanes, tables
+    (state, _, _), (sites, tracks, walls), level = lanes, tables, level_of[begin:end]
     goal_x, goal_y = scratch[LANE_SITE], scratch[LANE_SITE + 1]
     last_x, last_y = scratch[LANE_SITE + 2], scratch[LANE_SITE + 3]
     for i in range(end - begin):
@@ -198,60 +230,60 @@ def play_mixed_block(
     settle(lanes, begin, end, scratch, (goal_x, goal_y), rules, rewards, result)
 
 
-@compiled
+@inlined
+def wrong_action(action: Any) -> Any:
+    """The first lane with an action out of range; -1 where there is none."""
+    wrong = np.int64(0)
+    for i in range(action.shape[0]):
+        wrong |= action[i] & ~np.int64(7) | (action[i] > 4)
+    if wrong:
+        for i in range(action.shape[0]):
+            if action[i] < 0 or action[i] > 4:
+                return i
+    return -1
+
+
+@inlined
 def advance(
     action: Any,
-    state: Any,
-    clock: Any,
-    streams: Any,
+    lanes: Any,
     ended: Any,
+    scratch: Any,
     level_of: Any,
-    sites: Any,
-    tracks: Any,
-    walls: Any,
+    tables: Any,
     rules: Any,
     rewards: Any,
-    scratch: Any,
-    mixed: Any,
-    reward: Any,
-    flags: Any,
-) -> int:
-    """One tick of every lane; `reward` and `flags` are written, `ended` is brought up to date.
+    result: Any,
+    play: Any,
+) -> Any:
+    """One tick of every lane; `result` is written, `ended` is brought up to date.
 
-    `mixed` is `level_of`, or None where there is one level: then only that way is compiled.
+    `play` is `play_block` where there is one level, else `play_mixed_block`.
 
     A lane that ended before begins its next episode instead (Gymnasium's NEXT_STEP): reward 0, no
     flag set. Who wants it otherwise restarts or refuses lanes that have ended before this call.
 
     Returns:
-        How many lanes ended in this tick; or -1 - i where `action[i]` is out of range, and nothing
-        was changed.
+        How many lanes ended in this tick.
     """
-    number, wrong = action.shape[0], np.int64(0)
-    for i in range(number):
-        wrong |= action[i] & ~np.int64(7) | (action[i] > 4)
-    if wrong:
-        for i in range(number):
-            if action[i] < 0 or action[i] > 4:
-                return -1 - i
-    lanes, result, tables = (state, clock, streams), (reward, flags), (sites, tracks, walls)
+    number, count, which = action.shape[0], np.int64(0), scratch[WHICH]
+    reward, flags = result
+    terminated, truncated = flags[TERMINATED], flags[TRUNCATED]
+    drawn = -1 if tables[0].shape[0] > 1 else 0
     for begin in range(0, number, BLOCK):
         end = min(begin + BLOCK, number)
-        if mixed is None:
-            play_block(action, lanes, begin, end, scratch, 0, tables, rules, rewards, result)
-        else:
-            level = mixed[begin:end]
-            play_mixed_block(
-                action, lanes, begin, end, scratch, level, tables, rules, rewards, result
-            )
-    count, terminated, truncated = 0, flags[TERMINATED], flags[TRUNCATED]
-    for i in range(number):
-        if ended[i]:
-            anew = np.int64(-1)  # the type that `restart` gives it: compiled once
-            restart_lane(i, anew, lanes, level_of, sites, tracks, rules)
-            reward[i] = 0.0
-            for flag in range(flags.shape[0]):
-                flags[flag, i] = False
-        ended[i] = terminated[i] | truncated[i]
-        count += ended[i]
-    return int(count)
+        play(action, lanes, begin, end, scratch, level_of, tables, rules, rewards, result)
+        again = list_lanes(ended, begin, end, which)
+        for j in range(again):
+            reward[begin + which[j]] = 0.0
+            level_of[begin + which[j]] = drawn
+        restart_lanes(np.int64(begin), np.int64(again), lanes, scratch, level_of, tables, rules)
+        for flag in range(FLAGS if again else 0):
+            row = flags[flag]
+            for j in range(again):
+                row[begin + which[j]] = False
+        for i in range(begin, end):
+            over = np.uint8(terminated[i]) | np.uint8(truncated[i])
+            ended[i] = over
+            count += np.int64(over)
+    return count

@@ -1,5 +1,7 @@
 """What else a vector env promises: options, arrays, attributes, metadata."""
 
+import copy
+import pickle
 from typing import Any
 
 import gymnasium as gym
@@ -115,6 +117,34 @@ def test_returned_arrays_are_never_reused(mode: str) -> None:
         assert not np.shares_memory(a, env.world.ended)
         for b in everything[n + 1 :]:
             assert not np.shares_memory(a, b)
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_plays_on_in_memory_of_its_own(way: Any) -> None:
+    env = MovingObstaclesVectorEnv(5, observation="window")
+    env.reset(seed=3)
+    env.step(np.full(5, 1))
+    again = copy.copy(env)
+    again.world = way(env.world)
+    expected = env.world.state.copy()
+    outcomes = [one.step(np.arange(5)) for one in (env, again)]
+    assert way is copy.copy or identical(*outcomes)
+    assert np.shares_memory(again.world.state, again.world.memory)
+    assert np.shares_memory(env.world.memory, again.world.memory) is (way is copy.copy)
+    assert not np.array_equal(env.world.state, expected)
+
+
+def test_actions_of_any_layout_and_integer_type() -> None:
+    envs = [MovingObstaclesVectorEnv(4) for _ in range(3)]
+    for env in envs:
+        env.reset(seed=8)
+    wide = np.array([[1, 0], [2, 0], [3, 0], [4, 0]])
+    ours = [
+        env.step(a)
+        for env, a in zip(envs, (wide[:, 0], [1, 2, 3, 4], wide[:, 0].astype("u1")), strict=True)
+    ]
+    assert identical(ours[0], ours[1]) and identical(ours[0], ours[2])
+    assert len(envs[0].world._step.signatures) == 1  # type: ignore[union-attr]
 
 
 def test_overwriting_what_was_returned_changes_nothing() -> None:

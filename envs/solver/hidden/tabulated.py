@@ -82,7 +82,7 @@ def _played(
     state = np.repeat(starts.T, len(cells), axis=1)  # (rows, N)
     state[kernels.X], state[kernels.Y] = np.tile(places, (len(starts), 1)).T
     first = np.arange(lanes) // len(cells) * len(cells)  # of each start's lanes
-    reward, flags = np.zeros(lanes), np.zeros((5, lanes), dtype=np.bool_)
+    reward, flags = np.zeros(lanes), np.zeros((kernels.FLAGS, lanes), dtype=np.bool_)
     shown, columns = [], [np.empty((limit, ACTIONS, lanes), d) for d in ("i4", "f4", "?", "?")]
     for t in range(limit):
         world.state[:], world.clock[:] = state, t

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sidestep.envs import MovingObstaclesEnv, MovingObstaclesVectorEnv, Scene
+from sidestep.envs.observations import planes as cells
 
 from ..test_contract import tables
 
@@ -130,6 +131,20 @@ def test_window_by_hand() -> None:
     assert obs[2].sum() == 0  # the goal is two columns away
     assert obs[4].tolist() == [[0, 0, 0], [0, 0, 1], [0, 0, 0]]  # a patrol, to the right
     assert obs.shape == (8, 3, 3)
+
+
+def test_windows_of_maps_too_many_to_cut_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    for largest in (cells.LARGEST_CUT, 0):
+        monkeypatch.setattr(cells, "LARGEST_CUT", largest)
+        cells._window_ground.cache_clear()
+        env = gym.make_vec("sidestep/Crossing-v0", 70)
+        obs = [env.reset(seed=4)[0], *(env.step(np.full(70, a))[0] for a in (1, 2, 1, 2))]
+        seen.append((env.unwrapped.world.ground.shape, np.stack(obs)))  # type: ignore[attr-defined]
+    cells._window_ground.cache_clear()
+    (cut, first), (whole, second) = seen
+    assert (cut, whole) == ((64, 12, 3, 18, 7), (64, 1, 3, 18, 18))
+    assert first.tobytes() == second.tobytes() and first.any()
 
 
 def test_beacon_by_hand() -> None:

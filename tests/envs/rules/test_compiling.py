@@ -12,14 +12,17 @@ import numba
 import numpy as np
 import pytest
 from numba.core.dispatcher import Dispatcher
+from numba.extending import intrinsic
 
 import sidestep.envs.observations.features as vectors
 import sidestep.envs.rules.draws as streams
+import sidestep.envs.rules.memory as memory
 import sidestep.envs.rules.moves as moves
 import sidestep.envs.rules.tick as kernels
 import sidestep.envs.solver.settling as solver_settling
 import sidestep.envs.solver.sweeps as solver_kernels
 from sidestep.envs import MovingObstaclesVectorEnv, solve_levels
+from sidestep.envs.rules.calls import nothing, step_of
 from sidestep.envs.rules.compiling import compiled, fingerprint
 from sidestep.envs.rules.grid import Cell
 
@@ -33,7 +36,7 @@ assert kernels.__file__.startswith({copy!r}), kernels.__file__
 env = MovingObstaclesVectorEnv(1, level="S>\\n.G", random_starts=False, hit_ends=False)
 env.reset(seed=0)
 rewards = [float(env.step(np.array([4]))[1][0]), float(env.step(np.array([2]))[1][0])]
-cache = [kernels.advance.stats.cache_hits, kernels.advance.stats.cache_misses]
+cache = [env.world._step.stats.cache_hits, env.world._step.stats.cache_misses]
 print(rewards, [sum(counts.values()) for counts in cache])
 """
 
@@ -248,7 +251,8 @@ def test_a_full_disk_loses_the_cache_and_nothing_else(
 def test_kernels_know_what_they_are_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """A change in one module changes the key of those that reach it, and of no others."""
     watched = {
-        "advance": kernels.advance,
+        "advance": step_of(nothing, False, False),
+        "restart": kernels.restart,
         "settle": moves.settle,
         "features": vectors.features,
         "sweep": solver_kernels.sweep,
@@ -265,8 +269,13 @@ def test_kernels_know_what_they_are_made_of(monkeypatch: pytest.MonkeyPatch) -> 
     def other(z: Any) -> Any:
         return z
 
-    assert changed(streams, "mix", other) == {"advance"}
+    @intrinsic
+    def cut(context: Any, memory: Any, begin: Any, shape: Any, dtype: Any) -> Any:
+        return memory(memory, begin, shape, dtype), None
+
+    assert changed(streams, "mix", other) == {"advance", "restart"}
     assert changed(streams, "_at", lambda value, i: None) == {"advance", "settle", "features"}
+    assert changed(memory, "_cut", cut) == {"advance", "restart", "features"}
     assert changed(moves, "count_hits", other) == set()  # `kernels` has its own name for it
     assert changed(kernels, "count_hits", other) == {"advance"}
     assert changed(moves, "HIT_ENDS", 7) == {"advance", "settle"}

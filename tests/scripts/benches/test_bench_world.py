@@ -1,12 +1,16 @@
 """The bench runs and writes what the page needs; its figures are for people, not for tests."""
 
 import json
+import shutil
 from pathlib import Path
 
+import gymnasium as gym
+import numpy as np
 import pytest
 
 from sidestep.envs.observations.table import OBSERVATIONS
-from sidestep.scripts.benches.world import LANES, TARGETS, main, summary
+from sidestep.scripts.benches.limits import COPY, PlainC
+from sidestep.scripts.benches.world import CROSSING, LANES, TARGETS, main, summary
 
 
 def test_quick_run_writes_json_and_page(tmp_path: Path) -> None:
@@ -19,9 +23,11 @@ def test_quick_run_writes_json_and_page(tmp_path: Path) -> None:
     assert list(record["rates"]) == settings
     for setting in settings:
         rates = record["rates"][setting]
-        assert set(OBSERVATIONS) < set(rates)
+        assert {*OBSERVATIONS, CROSSING} < set(rates)
+        assert (COPY in rates) is (setting != "single")
         assert all(len(values) == 3 and min(values) > 0 for values in rates.values())
-    assert set(TARGETS) <= set(settings)
+    assert set(TARGETS) == set(settings)
+    assert all(set(aims) <= set(OBSERVATIONS) for aims in TARGETS.values())
     for row in record["rows"]:
         assert row["low"] <= row["ratio"] <= row["high"]
     assert set(record["start"]) == {
@@ -36,13 +42,34 @@ def test_quick_run_writes_json_and_page(tmp_path: Path) -> None:
     assert min(record["start"].values()) > 0
     page = (tmp_path / "results.md").read_text()
     assert page.count("<!-- begin world -->") == page.count("<!-- end world -->") == 1
-    assert "ours, features" in page
+    assert "ours, features" in page and "ours, sidestep/Crossing-v0" in page
+    assert page.count("| single | planes | 1.25 |") == 1
 
 
 def test_ratios_are_taken_within_a_round() -> None:
     rows = summary("single", {"peer": [1.0, 10.0, 4.0], "ours": [2.0, 30.0, 4.0]})
     assert [row["ratio"] for row in rows] == [1.0, 2.0]
     assert (rows[1]["low"], rows[1]["high"], rows[1]["rate"]) == (1.0, 3.0, 4.0)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_plain_c_plays_what_the_world_plays() -> None:
+    world, env = PlainC(67), gym.make_vec("sidestep/MovingObstacles-v0", 67)
+    world.reset(5)
+    assert env.reset(seed=5)[0].tobytes() == world.obs.tobytes()
+    ended = 0
+    for actions in np.random.default_rng(1).integers(0, 5, (300, 67)):
+        obs, reward, terminated, truncated, _ = env.step(actions)
+        world.step(actions)
+        for ours, plain in (
+            (obs, world.obs),
+            (reward, world.reward),
+            (terminated, world.terminated),
+            (truncated, world.truncated),
+        ):
+            assert ours.tobytes() == plain.tobytes()
+        ended += int(terminated.sum())
+    assert ended > 67
 
 
 @pytest.mark.parametrize("args", [["--rounds", "0"], ["--seconds", "-1"], ["--round", "3", "x"]])
