@@ -115,7 +115,7 @@ def _sarsa_quick(traits: Traits, network: NetworkConfig, config: DeepSarsaConfig
     if network.remembers:  # a glimpse pays ticks later
         config = replace(config, rollout_steps=32, discount=0.95, learning_rate=1e-3)
         config = replace(config, trace_decay=0.95)
-        return replace(config, epsilon_fraction=1 / 3), training_of(traits, 3_000_000, 16)
+        return replace(config, epsilon_fraction=1 / 3), training_of(traits, 6_000_000, 16)
     config = replace(config, rollout_steps=4, trace_decay=0.8, discount=0.95)
     config = replace(config, epsilon_start=0.3, epsilon_end=0.0, epsilon_fraction=1.0)
     return config, training_of(traits, 2_000_000, 64)
@@ -194,7 +194,9 @@ def _reinforce_quick(traits: Traits, network: NetworkConfig, config: ReinforceCo
         return config, training_of(traits, 16_000_000, 128)
     config = replace(config, batch="episodes", trace_decay=1.0, learning_rate=3e-3)
     config = replace(config, entropy_start=0.05, entropy_fraction=0.5)
-    return config, training_of(traits, 3_000_000 if network.remembers else 2_000_000, 16)
+    if network.remembers:
+        return config, training_of(traits, 6_000_000, 16)
+    return replace(config, discount=0.98), training_of(traits, 3_000_000, 16)
 
 
 def _reinforce_textbook(traits: Traits, network: NetworkConfig) -> Settings:
