@@ -25,6 +25,7 @@ COMMANDS = {
     "translate": "sequence to sequence: train, translate with beams, see the attention",
     "gates": "force the gates of a cell, and see what is forgotten",
     "check": "your own functions of the course's exercises, beside ours",
+    "caption": "a picture of a world to a sentence: train, measure, see what words look at",
     "gradients": "draw how gradients fade and grow through recurrent cells",
 }
 

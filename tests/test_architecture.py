@@ -83,6 +83,7 @@ ORDER = {
         "levels",
         "lm",
         "translate",
+        "caption",
         "forecast",
         "solve",
         "train",

@@ -121,9 +121,9 @@ class Seq2Seq(nn.Module):
             "dropout": config.dropout if layers > 1 else 0.0,
         }
         directions = 2 if config.bidirectional else 1
-        self.source_embedding = embedding_layer(source_size, embedding, generator)
+        self.source_embedding: nn.Module = embedding_layer(source_size, embedding, generator)
         self.target_embedding = embedding_layer(target_size, embedding, generator)
-        self.encoder = layer(
+        self.encoder: nn.Module = layer(
             embedding,
             hidden // directions,
             layers,
