@@ -31,6 +31,7 @@ from sidestep.scripts.benches.trials import LEARNERS, Learners
 from sidestep.scripts.shared.console import command, progress, say, some_of
 from sidestep.scripts.shared.optimum import optimum_of
 from sidestep.scripts.shared.tables import markdown_table
+from sidestep.sequence.fitting.folder import digest_of
 from sidestep.sequence.limits import COUNT, one_of
 
 EXAMPLES = """\
@@ -238,8 +239,9 @@ def config_of(job: Job, options: Options) -> RunConfig:
 
 
 def digest(config: RunConfig) -> str:
-    """What tells runs of other settings apart."""
-    return config.identity()[:SIGNS]
+    """What tells runs of other settings, or of another length, apart."""
+    total = config.training.total_steps  # which a run's identity leaves out
+    return digest_of({"identity": config.identity(), "total_steps": total})[:SIGNS]
 
 
 def measured(config: RunConfig, tests: EnvConfig | None) -> Any:

@@ -62,6 +62,14 @@ def test_a_run_is_made_once_and_measured(
     capsys.readouterr()
 
 
+def test_a_run_of_another_length_or_seed_is_another() -> None:
+    job = Job("Taxi-v4", "reinforce", "none", 0)
+    jobs = [(job, 100), (job, 200), (job._replace(seed=1), 100)]
+    digests = [tasks.digest(config_of(one, Options(total_steps=total))) for one, total in jobs]
+    assert len(set(digests)) == 3
+    assert digests[0] == tasks.digest(config_of(job, Options(total_steps=100)))
+
+
 def test_rows_are_medians_and_worst_seeds() -> None:
     def run(greedy: float, success: float) -> dict[str, Any]:
         return {"steps": 1000, "greedy": greedy, "sampled": greedy - 1.0, "success": success}
