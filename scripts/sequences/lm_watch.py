@@ -20,6 +20,7 @@ from sidestep.scripts.sequences.reading.names import NAMES, SIZE, check_panels
 from sidestep.scripts.sequences.reading.reading import Reading, read
 from sidestep.scripts.shared.console import console, say
 from sidestep.scripts.shared.fonts import missing_words
+from sidestep.scripts.shared.forcing import Convention, Forcing
 from sidestep.scripts.viewer.recording import MOST_FRAMES, Shot, check_target
 from sidestep.sequence.limits import COUNT, LAST_SEED, NATURAL, at_least, check_fields
 from sidestep.sequence.models.language import LanguageModel, Vocabulary
@@ -56,7 +57,12 @@ class WatchOptions:
     length: int = 2000
     """Characters that are read, or written."""
     layer: int = 0
-    """The layer that is looked into at first, from 0."""
+    """The layer that is looked into at first, and whose gates are forced, from 0."""
+    forced: Annotated[tuple[str, ...], tyro.conf.arg(name="set", metavar="GATE=VALUE ...")] = ()
+    """Gates of that layer that are held at a value from 0 to 1 while it reads, and writes: f, i, o
+    of an LSTM, r, z of a GRU."""
+    convention: Convention = "keeps"
+    """What an open z of a GRU does, here and in its panel: it keeps the past, or it updates it."""
     unit: int | None = None
     """Colours the text at first, from 0; unit 0, or the best one of --find, if left out."""
     state: Literal["h", "c"] | None = None
@@ -107,6 +113,11 @@ class WatchOptions:
         if self.out is not None:
             check_target(self.out)
         pixels(self.size)
+        self.forcing()
+
+    def forcing(self) -> Forcing:
+        """The gates that are forced."""
+        return Forcing.of(self.forced, self.convention, self.layer)
 
 
 def watch(options: WatchOptions) -> Reading:
@@ -116,10 +127,15 @@ def watch(options: WatchOptions) -> Reading:
 
     torch.set_num_threads(1)
     model, vocabulary = load_language_model(options.run, options.checkpoint)
-    before, text = _text(options, model, vocabulary)
+    forcing = options.forcing()
+    if forcing or forcing.convention != "keeps":
+        forcing = forcing.on(model.recurrent)
+    writer = forcing.in_model(model) if forcing else model
+    before, text = _text(options, writer, vocabulary)
     try:
         with console.status(f"Reading {len(text):,} characters"):
-            reading = read(model, vocabulary, text, before)
+            reading = read(model, vocabulary, text, before, forcing)
+            own = read(model, vocabulary, text, before) if forcing else reading
     except ValueError as error:
         raise ValueError(f"{options.file or 'text'}, {error}") from None
     screen = ReadingScreen(
@@ -145,8 +161,11 @@ def watch(options: WatchOptions) -> Reading:
             raise OSError(f"{words}; --out reading.gif draws it without one") from None
     else:
         _record(screen, options, options.out)
-    mean = reading.mean_nats(len(text) - 1)
-    say(f"{len(text):,} characters, {mean:.3f} nats per character")
+    mean, free = (found.mean_nats(len(text) - 1) for found in (reading, own))
+    if forcing:
+        say(forcing.statement())
+    beside = f", {free:.3f} with its own gates" if forcing else ""
+    say(f"{len(text):,} characters, {mean:.3f} nats per character{beside}")
     return reading
 
 

@@ -3,15 +3,18 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sidestep.agents import Agent
-from sidestep.agents.insight import Insight, Numbers
 from sidestep.sequence import GRU, LSTM, Recurrent, force_gates
 from sidestep.sequence.layers.forcing import check_gates
 from sidestep.sequence.layers.steps import ZWeighs
+from sidestep.sequence.models.language import LanguageModel
+
+if TYPE_CHECKING:  # they load a world
+    from sidestep.agents import Agent
+    from sidestep.agents.insight import Insight, Numbers
 
 Convention = Literal["keeps", "updates"]
 """What an open z of a GRU does: it keeps the past, or it updates it by the candidate."""
@@ -108,7 +111,18 @@ class Forcing:
         """What `force_gates` and `trace_forced` are told beside the layer and the values."""
         return {"level": self.layer, "z_weighs": WEIGHS[self.convention]}
 
-    def applied(self, agent: Agent) -> Agent:
+    def in_model(self, model: LanguageModel) -> LanguageModel:
+        """The same language model with forced gates; the one that is given stays as it is.
+
+        Raises:
+            ValueError: it has no gates, or not these.
+        """
+        self.check(model.recurrent)
+        forced = copy.deepcopy(model)
+        forced.recurrent = force_gates(model.recurrent, self.values, **self.options)
+        return forced
+
+    def applied(self, agent: "Agent") -> "Agent":
         """The same agent with forced gates; the one that is given stays as it is.
 
         Raises:
@@ -145,7 +159,7 @@ class Forcing:
         """What a gate does when it is open, z by the convention."""
         return self.convention if name == "z" else word
 
-    def shown(self, insight: Insight) -> Insight:
+    def shown(self, insight: "Insight") -> "Insight":
         """What was thought in a tick, z counted by the convention."""
         names = [name for name, _ in insight.gates]
         gates: list[tuple[str, Numbers]] = [
@@ -156,7 +170,7 @@ class Forcing:
         return insight._replace(gates=tuple(gates), gate_words=told)
 
 
-def memory_of(agent: Agent) -> Recurrent:
+def memory_of(agent: "Agent") -> Recurrent:
     """The memory of an agent, which has gates.
 
     Raises:

@@ -94,13 +94,18 @@ def draw_gates(surface: pygame.Surface, look: Look, pen: Pen) -> None:
     for number, (name, values) in enumerate(gates.items()):
         left = round(number * (wide + gap))
         now = float(values[look.at, look.unit])
-        words = f"{name}: {look.reading.gate_words[name]} {now:.2f}"
-        pen.text(surface, words, (left, label / 2), 15, palette.WHITE, room=wide)
+        words, colour = f"{name}: {look.reading.gate_words[name]} {now:.2f}", palette.WHITE
+        forced = look.reading.forced(look.layer).get(name)
+        if forced is not None:
+            words, colour = f"{name}={forced:g} forced", palette.ORANGE
+        pen.text(surface, words, (left, label / 2), 15, colour, room=wide)
         box = Rect(left, label, round(wide), height - label - foot)
         seen = values[look.seen]
         _columns(surface, box, sequential(seen.T), pen)
         row = _row(look.unit, seen.shape[1], box)
         pygame.draw.rect(surface, palette.WHITE, row.inflate(0, pen.px(2)), 1)
+        if forced is not None:
+            pygame.draw.rect(surface, palette.ORANGE, box, pen.px(2))
         _letters(surface, look, Rect(left, box.bottom, round(wide), foot), pen)
 
 

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sidestep.scripts.shared.forcing import Forcing
 from sidestep.sequence.models.language import LanguageModel, Vocabulary
 
 Values = NDArray[np.float32]
+NONE = Forcing({})
 
 
 class Layer(NamedTuple):
@@ -35,9 +37,10 @@ class Reading(NamedTuple):
         symbols: V of them, the model's vocabulary.
         name: of the model, for titles.
         layers: the lowest first.
-        gate_words: what each gate does, by its name.
+        gate_words: what each gate does when it is open, by its name.
         log_probs: (T, V) of the character after each.
         nats: (T,) -log p of each character, given those before; NaN for one that nothing preceded.
+        forcing: gates that were held at a value, and how z is counted.
     """
 
     text: str
@@ -47,6 +50,11 @@ class Reading(NamedTuple):
     gate_words: Mapping[str, str]
     log_probs: Values
     nats: Values
+    forcing: Forcing = NONE
+
+    def forced(self, layer: int) -> Mapping[str, float]:
+        """The values of a layer's gates that were forced."""
+        return self.forcing.values if self.forcing.layer in (None, layer) else {}
 
     def values(self, layer: int, part: str, unit: int) -> Values:
         """(T,) what one unit is after each character: h, or tanh of the cell."""
@@ -84,7 +92,13 @@ class Reading(NamedTuple):
 
 
 @torch.no_grad()
-def read(model: LanguageModel, vocabulary: Vocabulary, text: str, before: str = "") -> Reading:
+def read(
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    text: str,
+    before: str = "",
+    forcing: Forcing = NONE,
+) -> Reading:
     """Let a model read a text, and keep all that it computes.
 
     Args:
@@ -92,12 +106,15 @@ def read(model: LanguageModel, vocabulary: Vocabulary, text: str, before: str = 
         vocabulary: of the model.
         text: T >= 1 characters.
         before: what it has read until then, of which only the state is kept.
+        forcing: gates that are held at a value all the while.
 
     Raises:
-        ValueError: no text, or a character that the model does not know.
+        ValueError: no text, a character that the model does not know, or gates that it lacks.
     """
     if not text:
         raise ValueError("text: expected at least one character, got none")
+    if forcing:
+        model = forcing.in_model(model)
     symbols = vocabulary.encode(before + text)
     earlier, own = symbols[: len(before)], symbols[len(before) :]
     state, first = None, np.nan
@@ -108,10 +125,11 @@ def read(model: LanguageModel, vocabulary: Vocabulary, text: str, before: str = 
     log_probs = model.head(trace.y)[:, 0].log_softmax(-1)  # (T, V)
     nats = -log_probs[:-1].gather(-1, own[1:].unsqueeze(-1))[:, 0]
     recurrent = model.recurrent
+    words = {name: forcing.word(name, word) for name, word in recurrent.gate_words.items()}
     layers = tuple(
         Layer(
             {name: getattr(cell, name)[:, 0].numpy() for name in recurrent.part_names},
-            {name: getattr(cell, name)[:, 0].numpy() for name in recurrent.gate_words},
+            {name: forcing.gate(name, getattr(cell, name)[:, 0].numpy()) for name in words},
         )
         for cell in trace.cells
     )
@@ -121,7 +139,8 @@ def read(model: LanguageModel, vocabulary: Vocabulary, text: str, before: str = 
         vocabulary.symbols,
         f"{config.cell.upper()} {config.num_layers} x {config.hidden_size}",
         layers,
-        recurrent.gate_words,
+        words,
         log_probs.numpy(),
         np.concatenate([[first], nats.numpy()]).astype(np.float32),
+        forcing,
     )

@@ -203,7 +203,8 @@ class ReadingScreen(Show):
         """How far the reading is, and what it cost."""
         mean = self.reading.mean_nats(self.at)
         cost = "" if mean != mean else f"   {mean:.3f} nats per character"
-        return f"character {self.at:,} of {len(self.reading.text) - 1:,}{cost}"
+        forced = f"   forced {self.reading.forcing}" if self.reading.forcing else ""
+        return f"character {self.at:,} of {len(self.reading.text) - 1:,}{cost}{forced}"
 
     def status(self) -> str:
         """The line below the picture."""
