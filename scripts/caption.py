@@ -30,7 +30,7 @@ from sidestep.scripts.sequences.fitting_run import Remade, ResumeOptions, begin,
 from sidestep.scripts.sequences.hangul import check_font, tell_font
 from sidestep.scripts.sequences.translate_figures import translation_curve
 from sidestep.scripts.shared.console import check_folder, command_of_actions, console, table
-from sidestep.scripts.shared.curves import save_figure
+from sidestep.scripts.shared.curves import check_picture, save_figure
 from sidestep.scripts.shared.loop_bar import leave
 from sidestep.scripts.shared.maps import level_of
 from sidestep.sequence.fitting.fitter import Fitter, FittingConfig
@@ -95,15 +95,14 @@ class ShowOptions:
     seed: int = 0
     """Chooses the world of the test split."""
     out: Path | None = None
-    """Where the picture goes, a .png; RUN/caption.png if left out."""
+    """Where the picture goes, a .png, .svg or .pdf; RUN/caption.png if left out."""
     checkpoint: str = "best"
     """best (by validation), last, or the name of one in the folder."""
 
     def __post_init__(self) -> None:
         """Check the seed and the picture's name."""
         check_fields(self, {"seed": at_least(0, LAST_SEED)})
-        if self.out is not None and self.out.suffix != ".png":
-            raise ValueError(f"out: expected a .png, got {self.out}")
+        check_picture(self.out, "out")
 
 
 def train(options: TrainOptions) -> Path:

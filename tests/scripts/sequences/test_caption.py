@@ -255,7 +255,7 @@ def test_figures_of_a_run(run: Path, capsys: pytest.CaptureFixture[str], tmp_pat
     level.write_text("SG")
     for words, message in (
         (f"show {run} --level {level}", "level: expected 6x6 cells, as captions are learnt from"),
-        (f"show {run} --out x.gif", "out: expected a .png, got x.gif"),
+        (f"show {run} --out x.gif", "out: expected a .png, .svg or .pdf, got x.gif"),
         (f"evaluate {run} --worlds 0", "worlds: expected at least 1, got 0"),
         (f"train --language french --out {tmp_path}/no", "expected one of korean, english, got"),
         (f"show {tmp_path}", "expected a run's folder with a config.json in it"),
