@@ -48,7 +48,7 @@ EXAMPLES = {
         Example(
             "glimpse-gru",
             "REINFORCE with a GRU crosses among obstacles that it sees on every eighth tick only",
-            "train reinforce --env sidestep/Glimpse-v0 --memory gru",
+            "train reinforce --env sidestep/Glimpse-v0 --memory gru --total-steps 3000000",
             "watch --example glimpse-gru",
             0.984,
             GOAL,

@@ -56,7 +56,7 @@ class Sizes:
         ("train reinforce --batch rollout --baseline none", "batch rollout: expected baseline"),
         ("train sarsa", "expected a learner (deep-sarsa, reinforce, resume), got 'sarsa'"),
         ("train deep-sarsa --env Nope-v0", "`Nope` doesn't exist"),
-        ("bench nothing", "expected a bench (world"),
+        ("bench nothing", "expected a bench (all, world"),
         ("nothing", "expected a command"),
         ("trian", "got 'trian' (did you mean train?)"),
         ("train deep-sarsaa", "got 'deep-sarsaa' (did you mean deep-sarsa?)"),

@@ -159,7 +159,7 @@ def test_one_table_of_two_learners_has_every_setting_in_which_they_differ(
     assert rows["loss"] == ["squared", "huber", "-", "-"]
     assert rows["baseline"] == ["-", "-", "none", "value"]
     assert rows["trace decay"] == ["0", "0.8", "1", "1"] and "memory" not in rows
-    assert rows["steps"] == ["200,000", "9 of 2,000,000", "9 of 200,000", "9 of 2,000,000"]
+    assert rows["steps"] == ["200,000", "9 of 2,000,000", "9 of 200,000", "9 of 3,000,000"]
     assert rows["success"] == ["50.00%", "-", "-", "-"] and "discount" in rows and "seed" in rows
     for name in ("a", "b"):
         a_run(tmp_path / name, total_steps=5 if name == "a" else 7, final=figures(0.5, 0.25))
