@@ -23,6 +23,7 @@ def test_ratios_are_of_one_round_and_their_median_counts(
     assert "| deep-sarsa | 100 | 150 | 1.90 | 1.80 | 1.90 |" in page_of_jobs(record)
 
 
+@pytest.mark.slow
 def test_jobs_are_measured_and_other_parts_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -36,6 +36,8 @@ def test_a_run_is_made_once_and_measured(
 ) -> None:
     words = ["--tasks", "Taxi-v4", "Cue-v0, 10", "--learners", "reinforce", "--seeds", "1",
              "--total-steps", "600", "--out", str(tmp_path)]  # fmt: skip
+    monkeypatch.setattr(tasks, "FEWEST_EPISODES", 20)
+    monkeypatch.setattr(tasks, "final_episodes", lambda where: 100)
     tasks.main(words)
     record = json.loads((tmp_path / "results" / "tasks.json").read_text())
     keys = ["Taxi-v4, reinforce, none, 0", "Cue-v0, 10, reinforce, gru, 0",
@@ -56,9 +58,21 @@ def test_a_run_is_made_once_and_measured(
         tasks.main(words)
     again = json.loads((tmp_path / "results" / "tasks.json").read_text())
     assert again["runs"] == record["runs"] and again["speeds"] == record["speeds"]
-    tasks.main([*words, "--no-reuse", "--jobs", "2", "--no-speeds"])  # in processes of their own
-    again = json.loads((tmp_path / "results" / "tasks.json").read_text())
-    assert again["runs"] == record["runs"] and again["speeds"] == {}
+    capsys.readouterr()
+
+
+@pytest.mark.slow
+def test_runs_in_processes_of_their_own_are_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--tasks", "Cue-v0, 10", "--learners", "reinforce", "--seeds", "1", "--no-speeds",
+             "--total-steps", "600"]  # fmt: skip
+    found = []
+    for jobs in ("1", "2"):
+        tasks.main([*words, "--jobs", jobs, "--out", str(tmp_path / jobs)])
+        found.append(json.loads((tmp_path / jobs / "results" / "tasks.json").read_text()))
+    assert found[0]["runs"] == found[1]["runs"] and found[1]["speeds"] == {}
+    assert len(found[0]["runs"]) == 2
     capsys.readouterr()
 
 

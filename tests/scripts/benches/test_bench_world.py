@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from sidestep.envs.observations.table import OBSERVATIONS
+from sidestep.scripts.benches import world
 from sidestep.scripts.benches.limits import COPY, PlainC
 from sidestep.scripts.benches.world import CROSSING, LANES, TARGETS, main, summary
 
 
-def test_quick_run_writes_json_and_page(tmp_path: Path) -> None:
+def test_quick_run_writes_json_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "startup", lambda repeats: {"import gymnasium": repeats / 4})
     main(["--quick", "--out", str(tmp_path)])
     record = json.loads((tmp_path / "results" / "world.json").read_text())
     assert record["command"] == "sidestep bench world --quick"
@@ -30,7 +32,17 @@ def test_quick_run_writes_json_and_page(tmp_path: Path) -> None:
     assert all(set(aims) <= set(OBSERVATIONS) for aims in TARGETS.values())
     for row in record["rows"]:
         assert row["low"] <= row["ratio"] <= row["high"]
-    assert set(record["start"]) == {
+    assert record["start"] == {"import gymnasium": 0.25}
+    page = (tmp_path / "results.md").read_text()
+    assert page.count("<!-- begin world -->") == page.count("<!-- end world -->") == 1
+    assert "ours, features" in page and "ours, sidestep/Crossing-v0" in page
+    assert page.count("| single | planes | 1.25 |") == 1 and "| import gymnasium | 0.25 |" in page
+
+
+@pytest.mark.slow
+def test_new_processes_tell_their_seconds() -> None:
+    seconds = world.startup(1)
+    assert set(seconds) == {
         "import gymnasium",
         "import sidestep.envs",
         "first tick, compiling",
@@ -39,11 +51,7 @@ def test_quick_run_writes_json_and_page(tmp_path: Path) -> None:
         "first update of train deep-sarsa, from the cache",
         "first update of train reinforce, from the cache",
     }
-    assert min(record["start"].values()) > 0
-    page = (tmp_path / "results.md").read_text()
-    assert page.count("<!-- begin world -->") == page.count("<!-- end world -->") == 1
-    assert "ours, features" in page and "ours, sidestep/Crossing-v0" in page
-    assert page.count("| single | planes | 1.25 |") == 1
+    assert min(seconds.values()) > 0
 
 
 def test_ratios_are_taken_within_a_round() -> None:
@@ -54,18 +62,18 @@ def test_ratios_are_taken_within_a_round() -> None:
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
 def test_plain_c_plays_what_the_world_plays() -> None:
-    world, env = PlainC(67), gym.make_vec("sidestep/MovingObstacles-v0", 67)
-    world.reset(5)
-    assert env.reset(seed=5)[0].tobytes() == world.obs.tobytes()
+    plain_c, env = PlainC(67), gym.make_vec("sidestep/MovingObstacles-v0", 67)
+    plain_c.reset(5)
+    assert env.reset(seed=5)[0].tobytes() == plain_c.obs.tobytes()
     ended = 0
     for actions in np.random.default_rng(1).integers(0, 5, (300, 67)):
         obs, reward, terminated, truncated, _ = env.step(actions)
-        world.step(actions)
+        plain_c.step(actions)
         for ours, plain in (
-            (obs, world.obs),
-            (reward, world.reward),
-            (terminated, world.terminated),
-            (truncated, world.truncated),
+            (obs, plain_c.obs),
+            (reward, plain_c.reward),
+            (terminated, plain_c.terminated),
+            (truncated, plain_c.truncated),
         ):
             assert ours.tobytes() == plain.tobytes()
         ended += int(terminated.sum())

@@ -40,6 +40,7 @@ def small(words: list[str]) -> list[str]:
     return [*words[1:], *SMALL[words[1]], *few]
 
 
+@pytest.mark.slow
 def test_every_command_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = 0
