@@ -91,7 +91,6 @@ def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
         learning_rate=1e-3,
         rollout_steps=64,
         epochs=8 if traits.unscaled else 4,  # one-hot, nothing is like anything else
-        trace_decay=0.9 if traits.unscaled else 0.8,
         epsilon_end=0.0,
         epsilon_fraction=0.5,
         epsilon_repeat=0.95,
