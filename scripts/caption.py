@@ -25,7 +25,13 @@ from sidestep.scripts.sequences.caption_task import (
     some_scenes,
     vocabulary_of,
 )
-from sidestep.scripts.sequences.caption_worlds import SIDE, join_caption, scene_of
+from sidestep.scripts.sequences.caption_worlds import (
+    SIDE,
+    check_figures,
+    join_caption,
+    map_of,
+    scene_of,
+)
 from sidestep.scripts.sequences.fitting_run import Remade, ResumeOptions, begin, fit, go_on
 from sidestep.scripts.sequences.hangul import check_font, tell_font
 from sidestep.scripts.sequences.translate_figures import translation_curve
@@ -183,6 +189,7 @@ def show(options: ShowOptions) -> str:
                 f"{level.width}x{level.height}"
             )
         scene = scene_of(level)
+        check_figures(scene)
     path = options.out or options.run / "caption.png"
     return _show(model, data, scene, path, f"{options.run.name}: a caption, and what it looked at")
 
@@ -193,7 +200,7 @@ def _show(model: Captioner, data: CaptionData, scene: Scene, path: Path, title: 
     tokens = vocabulary_of(data.language).decode(one.tokens)
     text = join_caption(tokens, data.language)
     right = join_caption(captioned(scene, data.language), data.language)
-    console.say(str(scene.level))
+    console.say(map_of(scene))
     console.say(text)
     console.say("That is right." if text == right else f"It should be: {right}")
     save_figure(caption_figure(scene, tokens, one.attention, text, title), path)

@@ -31,7 +31,7 @@ from sidestep.scripts.shared.console import (
     table,
 )
 from sidestep.scripts.shared.curves import check_picture, save_figure
-from sidestep.scripts.shared.forcing import EQUATIONS, Convention, Forcing, memory_of
+from sidestep.scripts.shared.forcing import EQUATIONS, Convention, Forcing, memory_of, parted
 from sidestep.scripts.shared.modules import import_noted
 from sidestep.scripts.viewer.session import action_names
 from sidestep.sequence.fitting.fitted import read_run
@@ -124,14 +124,6 @@ class Options:
 
 def _told(options: Options, name: str) -> bool:
     return getattr(options, name) is not None
-
-
-def parted(options: Options) -> Options:
-    """The options with the file where it belongs, if it stands after the gates."""
-    words = options.forced
-    if options.run is not None and options.file is None and words and "=" not in words[-1]:
-        return replace(options, forced=words[:-1], file=Path(words[-1]))
-    return options
 
 
 def gates(options: Options) -> None:

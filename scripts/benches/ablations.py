@@ -13,7 +13,7 @@ import torch
 from sidestep.agents import EnvConfig, RunConfig
 from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.settings import with_settings
-from sidestep.scripts.benches.records import as_rows, from_rows, known_result, write_result
+from sidestep.scripts.benches.records import as_rows, from_rows, timed_result, write_result
 from sidestep.scripts.benches.skeleton import Flags, shown
 from sidestep.scripts.benches.tasks import SIGNS, digest, measured
 from sidestep.scripts.benches.trials import ENV, LEARNERS, Learners
@@ -74,14 +74,14 @@ class Options(Flags):
     total_steps: int | None = None
     """Of every run; the preset's if left out."""
     reuse: bool = True
-    """Take finished runs of the same settings from results/ablations.json."""
+    """Take finished runs of the same settings and commit from results/ablations.json."""
     limits: ClassVar = {"seeds": COUNT, "total_steps": COUNT}
 
 
 def run(options: Options) -> None:
     """Make every run that is missing; the result is written after each."""
     torch.set_num_threads(1)
-    known = from_rows(known_result(options.out, "ablations")) if options.reuse else {}
+    known = from_rows(timed_result(options, "ablations")) if options.reuse else {}
     found: dict[str, dict[str, Any]] = {}
     jobs = [
         (learner, name, seed)

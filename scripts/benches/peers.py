@@ -27,10 +27,10 @@ from sidestep.scripts.benches.peer_models import (
     there,
     told,
 )
-from sidestep.scripts.benches.records import known_result, write_result
+from sidestep.scripts.benches.records import timed_result, write_result
 from sidestep.scripts.benches.skeleton import Flags, shown
 from sidestep.scripts.benches.trials import ENV, Trial
-from sidestep.scripts.shared.console import command, progress, some_of
+from sidestep.scripts.shared.console import command, progress, say, some_of
 from sidestep.scripts.shared.tables import markdown_table
 from sidestep.sequence.limits import COUNT, NATURAL, POSITIVE
 
@@ -62,7 +62,7 @@ class Options(Flags):
     seed: int = 0
     """Of the draws."""
     reuse: bool = True
-    """Take trainings of as many seconds from results/peers.json."""
+    """Take trainings of as many seconds, made at this commit, from results/peers.json."""
     limits: ClassVar = {
         "trials": COUNT, "seconds": POSITIVE, "finalists": COUNT, "seed": NATURAL,
     }  # fmt: skip
@@ -95,7 +95,7 @@ class Tried(NamedTuple):
 def run(options: Options) -> None:
     """Search for each peer; the result is written after each training."""
     torch.set_num_threads(1)
-    known = known_result(options.out, "peers") if options.reuse else {}
+    known = timed_result(options, "peers") if options.reuse else {}
     found: dict[str, list[Tried]] = {}
     names = [name for name in there() if name in options.peers]
     with progress("{task.fields[now]}") as bar:
@@ -110,7 +110,15 @@ def run(options: Options) -> None:
                 found[name].append(one)
                 _write(options, found)
                 bar.advance(line)
-    shown("The peers' settings", COLUMNS, rows_of(found))
+    rows = rows_of(found)
+    told_apart = COLUMNS.index("settings")  # too long for a terminal's column
+    shown(
+        "The peers' settings",
+        [name for number, name in enumerate(COLUMNS) if number != told_apart],
+        [[cell for number, cell in enumerate(row) if number != told_apart] for row in rows],
+    )
+    for row in rows:
+        say(f"{row[0]}: {row[told_apart]}")
     _write(options, found, finished=True)
 
 

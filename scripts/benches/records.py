@@ -14,7 +14,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from sidestep.scripts.benches.machine import environment
+from sidestep.scripts.benches.machine import commit, environment
 from sidestep.scripts.benches.skeleton import Flags
 from sidestep.scripts.shared.console import say
 from sidestep.scripts.shared.curves import save_figure
@@ -92,6 +92,18 @@ def known_result(out: Path, name: str) -> dict[str, Any]:
     """The record of an earlier call, `out/results/NAME.json`; empty where there is none."""
     path = out / "results" / f"{name}.json"
     record: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return record
+
+
+def timed_result(options: Flags, name: str) -> dict[str, Any]:
+    """The record of an earlier call whose seconds may stand beside those that are measured now.
+
+    It is of this commit, and not of a machine that was busy unless this one is; else empty.
+    """
+    record = known_result(options.out, name)
+    place = record.get("environment", {})
+    if place.get("commit") != commit() or (place.get("busy") and not options.busy):
+        return {}
     return record
 
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 from sidestep.agents import EnvConfig, RunConfig, TrainingConfig
 from sidestep.agents.algorithms.registry import preset
 from sidestep.scripts.benches import ranks
-from sidestep.scripts.benches.records import known_result, write_result
+from sidestep.scripts.benches.records import timed_result, write_result
 from sidestep.scripts.benches.skeleton import Flags, shown
 from sidestep.scripts.benches.trials import ENV, LEARNERS, Learners
 from sidestep.scripts.shared.console import command, say
@@ -176,8 +176,8 @@ PARTS = {
 
 
 def run(options: Options) -> None:
-    """Measure the parts, and write them beside those that were measured before."""
-    known = known_result(options.out, "scaling")
+    """Measure the parts, and write them beside those that were measured before at this commit."""
+    known = timed_result(options, "scaling")
     record = {name: known[name] for name in PARTS if name in known}
     record |= {name: PARTS[name].measure(options) for name in options.parts}
     sections = [part.page(record[name]) for name, part in PARTS.items() if name in record]

@@ -25,7 +25,14 @@ from sidestep.agents.algorithms.registry import preset
 from sidestep.agents.environments import final_episodes, for_training, lanes_for, make_vector
 from sidestep.agents.runs import build_agent
 from sidestep.agents.training import FINAL, stream_seed
-from sidestep.scripts.benches.records import as_rows, from_rows, known_result, lean, write_result
+from sidestep.scripts.benches.records import (
+    as_rows,
+    from_rows,
+    known_result,
+    lean,
+    timed_result,
+    write_result,
+)
 from sidestep.scripts.benches.skeleton import Flags, shown
 from sidestep.scripts.benches.trials import LEARNERS, Learners
 from sidestep.scripts.shared.console import command, progress, say, some_of
@@ -165,7 +172,8 @@ def run(options: Options) -> None:
     """Make every run that is missing, then measure speeds; the result is written after each."""
     torch.set_num_threads(1)
     known = known_result(options.out, "tasks") if options.reuse else {}
-    record = {"runs": from_rows(known), "speeds": dict(known.get("speeds", {}))}
+    timed = timed_result(options, "tasks") if options.reuse else {}
+    record = {"runs": from_rows(known), "speeds": dict(timed.get("speeds", {}))}
     jobs = list(_jobs(options))
     plans = {job: config_of(job, options) for job in jobs}
 

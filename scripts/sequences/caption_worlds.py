@@ -100,6 +100,29 @@ def facts_of(scene: Scene) -> Facts:
     )
 
 
+def check_figures(scene: Scene) -> None:
+    """Refuse a world with more obstacles than captions count.
+
+    Raises:
+        ValueError: more patrols or wanderers than worlds to learn from have.
+    """
+    facts = facts_of(scene)
+    counts = (
+        (facts.patrols, MOST_PATROLS, "patrols"),
+        (facts.wanderers, MOST_WANDERERS, "wanderers"),
+    )
+    for found, most, name in counts:
+        if found > most:
+            raise ValueError(f"level: expected at most {most} {name}, as are counted, got {found}")
+
+
+def map_of(scene: Scene) -> str:
+    """A world's map as text, with A where the agent stands."""
+    rows = [list(row) for row in str(scene.level).splitlines()]
+    rows[scene.agent.y][scene.agent.x] = "A"
+    return "\n".join(map("".join, rows))
+
+
 def _region(scene: Scene, cell: Cell) -> tuple[int, int]:
     return 3 * cell.y // scene.level.height, 3 * cell.x // scene.level.width
 

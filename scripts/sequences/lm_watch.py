@@ -20,7 +20,7 @@ from sidestep.scripts.sequences.reading.names import NAMES, SIZE, check_panels
 from sidestep.scripts.sequences.reading.reading import Reading, read
 from sidestep.scripts.shared.console import console, say
 from sidestep.scripts.shared.fonts import missing_words
-from sidestep.scripts.shared.forcing import Convention, Forcing
+from sidestep.scripts.shared.forcing import Convention, Forcing, parted
 from sidestep.scripts.viewer.recording import MOST_FRAMES, Shot, check_target
 from sidestep.sequence.limits import COUNT, LAST_SEED, NATURAL, at_least, check_fields
 from sidestep.sequence.models.language import LanguageModel, Vocabulary
@@ -113,7 +113,7 @@ class WatchOptions:
         if self.out is not None:
             check_target(self.out)
         pixels(self.size)
-        self.forcing()
+        parted(self).forcing()
 
     def forcing(self) -> Forcing:
         """The gates that are forced."""
@@ -126,8 +126,9 @@ def watch(options: WatchOptions) -> Reading:
     from sidestep.scripts.viewer.letters import lacking
 
     torch.set_num_threads(1)
-    model, vocabulary = load_language_model(options.run, options.checkpoint)
+    options = parted(options)
     forcing = options.forcing()
+    model, vocabulary = load_language_model(options.run, options.checkpoint)
     if forcing or forcing.convention != "keeps":
         forcing = forcing.on(model.recurrent)
     writer = forcing.in_model(model) if forcing else model

@@ -3,7 +3,8 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # they load a world
     from sidestep.agents import Agent
     from sidestep.agents.insight import Insight, Numbers
 
+Flags = TypeVar("Flags", bound=Any)
 Convention = Literal["keeps", "updates"]
 """What an open z of a GRU does: it keeps the past, or it updates it by the candidate."""
 WEIGHS: Mapping[str, ZWeighs] = {"keeps": "past", "updates": "candidate"}
@@ -168,6 +170,19 @@ class Forcing:
         words = zip(names, insight.gate_words, strict=False)
         told = tuple(self.word(name, word) for name, word in words)
         return insight._replace(gates=tuple(gates), gate_words=told)
+
+
+def parted(options: Flags) -> Flags:
+    """The flags with the file where it belongs, if it stands after the gates: `--set f=0 FILE`.
+
+    Args:
+        options: a frozen dataclass with `run`, `file` and `forced`.
+    """
+    words = options.forced
+    if options.run is None or options.file is not None or not words:
+        return options
+    last = Path(words[-1])
+    return replace(options, forced=words[:-1], file=last) if last.is_file() else options
 
 
 def memory_of(agent: "Agent") -> Recurrent:

@@ -103,6 +103,34 @@ def test_a_record_says_how_where_and_whether_all_of_it(
     assert "finished**" not in page and "busy" not in page and page.count("## Some") == 1
 
 
+@pytest.mark.parametrize(
+    ("commit", "was_busy", "is_busy", "stays"),
+    [
+        ("a" * 12, False, False, True),
+        ("a" * 12, False, True, True),
+        ("a" * 12, True, True, True),
+        ("a" * 12, True, False, False),
+        ("b" * 12, False, False, False),
+    ],
+)
+def test_seconds_stand_beside_those_of_the_same_commit_on_as_quiet_a_machine(
+    commit: str,
+    was_busy: bool,
+    is_busy: bool,
+    stays: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (machine, records):
+        monkeypatch.setattr(module, "commit", lambda: commit)
+    write_result(Flags(out=tmp_path, busy=was_busy), "x", {"s": 1}, "## X")
+    for module in (machine, records):
+        monkeypatch.setattr(module, "commit", lambda: "a" * 12)
+    found = records.timed_result(Flags(out=tmp_path, busy=is_busy), "x")
+    assert (found.get("s") == 1) is stays and (found == {}) is not stays
+    assert records.timed_result(Flags(out=tmp_path), "y") == {}
+
+
 def test_runs_name_their_figures_once_and_commands_their_flags(tmp_path: Path) -> None:
     runs = {"a": {"s": 1.5, "n": None}, "b": {"s": 2.5, "n": 7}}
     assert as_rows(runs) == {"figures": ["s", "n"], "runs": {"a": [1.5, None], "b": [2.5, 7]}}

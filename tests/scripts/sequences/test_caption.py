@@ -30,6 +30,7 @@ from sidestep.scripts.sequences.caption_worlds import (
     draw_scene,
     facts_of,
     join_caption,
+    map_of,
     pictures_of,
     place_symbols,
     scene_of,
@@ -252,6 +253,12 @@ def test_figures_of_a_run(run: Path, capsys: pytest.CaptureFixture[str], tmp_pat
     caption(f"show {run} --level {level} --out {tmp_path}/x.png")
     assert "It should be: 에이전트는" in capsys.readouterr().out
     assert (tmp_path / "x.png").stat().st_size > 5000
+    for rows, words in (
+        ("S>>>..", "at most 2 patrols, as are counted, got 3"),
+        ("S>?.?.", "at most 1 wanderers, as are counted, got 2"),
+    ):
+        level.write_text("\n".join([rows, *["......"] * 4, "....G."]))
+        assert f"level: expected {words}" in failing(capsys, f"show {run} --level {level}")
     level.write_text("SG")
     for words, message in (
         (f"show {run} --level {level}", "level: expected 6x6 cells, as captions are learnt from"),
@@ -266,6 +273,15 @@ def test_figures_of_a_run(run: Path, capsys: pytest.CaptureFixture[str], tmp_pat
     record = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps({**record, "symbols": ["a"]}))
     assert "expected the words of this version's captions" in failing(capsys, f"show {other}")
+
+
+def test_the_agent_is_on_the_printed_map() -> None:
+    scene = SCENES[0]
+    shown, level = map_of(scene).splitlines(), str(scene.level).splitlines()
+    x, y = scene.agent
+    assert shown[y][x] == "A" and level[y][x] != "A"
+    shown[y] = shown[y][:x] + level[y][x] + shown[y][x + 1 :]
+    assert shown == level
 
 
 def test_batches_are_described_as_one_by_one(run: Path) -> None:

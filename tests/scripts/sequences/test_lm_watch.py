@@ -25,8 +25,7 @@ from sidestep.scripts.viewer import view
 from sidestep.scripts.viewer.panels.pen import Pen
 from sidestep.sequence.models.language import LanguageConfig, LanguageModel, Vocabulary
 
-TEXT = "one (two)\n가나다 three,\nfour\n"
-LETTERS = Vocabulary.of(TEXT)
+from .readers import LETTERS, TEXT, model_of, run_in
 
 
 @pytest.fixture(autouse=True)
@@ -34,12 +33,6 @@ def dummy_screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     yield
     pygame.display.quit()
-
-
-def model_of(cell: str, layers: int = 2) -> LanguageModel:
-    torch.manual_seed(3)
-    config = LanguageConfig(cell, hidden_size=7, num_layers=layers, embedding_size=5)
-    return LanguageModel(len(LETTERS), config).eval()
 
 
 def reading(cell: str = "lstm", layers: int = 2) -> Reading:
@@ -290,12 +283,7 @@ def test_the_true_next_character_is_among_those_shown(monkeypatch: pytest.Monkey
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("watch")
-    text = folder / "text.txt"
-    text.write_text(TEXT * 12, encoding="utf-8")
-    flags = "--updates 3 --hidden-size 6 --embedding-size 4 --rows 2 --steps 8"
-    lm.main(["train", str(text), "--out", str(folder / "run"), *flags.split()])
-    return folder / "run"
+    return run_in(tmp_path_factory.mktemp("watch"))
 
 
 def test_a_reading_is_recorded_without_a_window(

@@ -16,10 +16,8 @@ from sidestep.scripts.sequences.reading.reading import NONE, read
 from sidestep.scripts.sequences.reading.screen import ReadingScreen
 from sidestep.scripts.shared.forcing import Forcing
 from sidestep.sequence import force_gates
-from sidestep.sequence.models.language import LanguageConfig, LanguageModel, Vocabulary
 
-TEXT = "one (two)\n가나다 three,\nfour\n"
-LETTERS = Vocabulary.of(TEXT)
+from .readers import LETTERS, TEXT, model_of, run_in
 
 
 @pytest.fixture(autouse=True)
@@ -29,20 +27,9 @@ def dummy_screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     pygame.display.quit()
 
 
-def model_of(cell: str) -> LanguageModel:
-    torch.manual_seed(3)
-    config = LanguageConfig(cell, hidden_size=7, num_layers=2, embedding_size=5)
-    return LanguageModel(len(LETTERS), config).eval()
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("forced")
-    text = folder / "text.txt"
-    text.write_text(TEXT * 12, encoding="utf-8")
-    flags = "--updates 3 --hidden-size 6 --embedding-size 4 --rows 2 --steps 8"
-    lm.main(["train", str(text), "--out", str(folder / "run"), *flags.split()])
-    return folder / "run"
+    return run_in(tmp_path_factory.mktemp("forced"))
 
 
 @pytest.mark.parametrize(("cell", "gate", "value"), [("lstm", "f", 0.0), ("gru", "z", 1.0)])
@@ -98,6 +85,17 @@ def test_a_model_reads_and_writes_with_forced_gates(
     plain = ReadingScreen(forced._replace(forcing=NONE)).picture((640, 400))
     orange = [(picture == palette.ORANGE[:3]).all(-1).sum() for picture in (marked, plain)]
     assert orange[0] > 100 and not orange[1]
+
+
+def test_the_text_may_stand_after_the_gates(run: Path, tmp_path: Path) -> None:
+    text, out = tmp_path / "own.txt", tmp_path / "a.png"
+    text.write_text("four (three)", encoding="utf-8")
+    lm.main(["watch", str(run), "--out", str(out), "--set", "o=0", str(text)])
+    options = lm_watch.WatchOptions(run, out=out, forced=("f=1", "o=0", str(text)))
+    found = lm_watch.watch(options)
+    assert found.text == "four (three)" and found.forced(0) == {"f": 1.0, "o": 0.0}
+    with pytest.raises(ValueError, match="expected a text or --writes, got both"):
+        lm_watch.WatchOptions(run, writes=True, forced=("o=0", str(text)))
 
 
 def test_what_cannot_be_forced_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
