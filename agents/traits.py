@@ -30,6 +30,11 @@ class Traits(NamedTuple):
         return self.vectorized and self.time_limit is not None and self.time_limit <= SHORT
 
     @property
+    def is_endless(self) -> bool:
+        """Whether episodes may last for more than 1,000 ticks, or nothing says how long."""
+        return self.time_limit is None or self.time_limit > LONG
+
+    @property
     def is_picture(self) -> bool:
         """Whether one observation has channels, height and width."""
         return len(self.shape) == 3
@@ -40,8 +45,8 @@ class Traits(NamedTuple):
         return self.is_picture and max(self.shape[-2:]) <= SMALL
 
 
-SMALL, SHORT = 8, 100
-"""Cells on a side, and ticks."""
+SMALL, SHORT, LONG = 8, 100, 1_000
+"""Cells on a side, and ticks. A limit that `make_single` adds, where an env has none, is longer."""
 
 
 def told_traits(config: EnvConfig) -> Traits:

@@ -26,11 +26,8 @@ LONGER = 5
 ROLLOUT = 128
 """Ticks of a rollout with a memory."""
 ENDLESS: dict[str, Any] = {"discount": 0.95, "trace_decay": 0.8, "rollout_steps": 32}
-"""With a memory, where nothing says how long an episode may last: credit for what an action brings
-soon, and many updates. What is remembered is learned through the memory, which needs no far look
-ahead."""
-LONG = 1_000
-"""Ticks: episodes that may last longer are not learned from whole."""
+"""With a memory, where an episode may last for ever so long: credit for what an action brings soon,
+and many updates. What is remembered is learned through the memory, which needs no far look ahead."""
 
 
 class Presets(NamedTuple):
@@ -83,7 +80,7 @@ def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
     if network.remembers:
         config = replace(config, rollout_steps=ROLLOUT, minibatches=8, trace_decay=0.95)
         config = replace(config, epsilon_end=0.02)
-        if traits.time_limit is None:
+        if traits.is_endless:
             config = replace(config, **ENDLESS)
         return config, training_of(traits, 1_000_000, 16)
     config = replace(
@@ -172,11 +169,9 @@ def _reinforce_default(traits: Traits, network: NetworkConfig) -> Settings:
         config = replace(config, discount=0.995, trace_decay=0.98, rollout_steps=64)
         return replace(config, entropy_fraction=0.5), training_of(traits, 500_000, 8)
     config = replace(config, entropy_start=0.05)
-    if traits.time_limit is None:
+    if traits.is_endless:
         config = replace(config, entropy_fraction=0.5, **ENDLESS)
         return config, training_of(traits, 1_000_000, 16)
-    if traits.time_limit > LONG:
-        return replace(config, rollout_steps=ROLLOUT), training_of(traits, 1_000_000, 16)
     config = replace(config, batch="episodes", trace_decay=1.0, normalize_advantages=True)
     return config, training_of(traits, 1_000_000, 8)
 

@@ -97,17 +97,20 @@ def test_with_a_memory_what_is_learned_from_holds_what_is_to_be_remembered(learn
         assert config.network.hidden_sizes == (64,)
         whole = getattr(config, "batch", "") == "episodes"
         assert whole == (learner == "reinforce") and (whole or config.rollout_steps >= 100)
-        # whole episodes could be that long
-        long, _ = settings(learner, FOREIGN._replace(time_limit=10_000), memory)
-        assert getattr(long, "batch", "rollout") == "rollout" and long.rollout_steps >= 100
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_with_a_memory_and_no_known_limit_credit_is_for_what_comes_soon(learner: str) -> None:
+    gym.register("Endless-v0", "gymnasium.envs.classic_control:CartPoleEnv")  # no limit told
+    endless = EnvConfig("Endless-v0")
     for memory in ("rnn", "gru", "lstm", "attention"):
-        config, _ = settings(learner, FOREIGN._replace(time_limit=None), memory)
-        assert getattr(config, "batch", "rollout") == "rollout"
-        assert (config.discount, config.trace_decay, config.rollout_steps) == (0.95, 0.8, 32)
+        for env in (FOREIGN._replace(time_limit=None), FOREIGN._replace(time_limit=1_001), endless):
+            config, _ = settings(learner, env, memory)
+            assert getattr(config, "batch", "rollout") == "rollout"
+            assert (config.discount, config.trace_decay, config.rollout_steps) == (0.95, 0.8, 32)
+        bounded, _ = settings(learner, FOREIGN._replace(time_limit=1_000), memory)
+        assert bounded.discount == 0.99
+    gym.registry.pop("Endless-v0")
     plain, _ = settings(learner, FOREIGN._replace(time_limit=None))
     assert plain == settings(learner, FOREIGN)[0]
 
