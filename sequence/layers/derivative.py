@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .products import product
+
 sigmoid_backward: Callable[..., Tensor] = torch.ops.aten.sigmoid_backward.grad_input
 """g * s * (1 - s) into `grad_input`."""
 
@@ -50,7 +52,9 @@ def input_grad(x: Tensor, grad: Tensor, weight: Tensor, needed: bool) -> Tensor:
     Returns:
         (T, B, D), or of size 0 unless `needed`.
     """
-    return (grad.flatten(0, 1) @ weight).view(x.shape) if needed else x.new_empty(0)
+    if not needed:
+        return x.new_empty(0)
+    return product(grad.flatten(0, 1), weight.t()).view(x.shape)
 
 
 def weight_grad(grad: Tensor, read: Tensor) -> Tensor:
@@ -63,7 +67,8 @@ def weight_grad(grad: Tensor, read: Tensor) -> Tensor:
     Returns:
         (G, D).
     """
-    return grad.flatten(0, 1).t() @ read.flatten(0, 1)
+    rows = product(read.flatten(0, 1).t(), grad.flatten(0, 1).t())  # so round it is faster
+    return rows.t().contiguous()
 
 
 def no_second_derivative(ctx: Any, *grads: Any) -> Any:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sidestep.sequence.chunks import gather
 
-from . import normalised, steps
+from . import kernels, normalised, steps
 from .cuda.dispatch import direct, is_plain, on_gpu
 from .cuda.precision import by_cudnn
 from .derivative import (
@@ -29,6 +29,7 @@ from .derivative import (
 )
 from .gru_before import gru_before, gru_before_direct, step_before
 from .operator import Resets, add_biases, project, transformed
+from .products import Repeated
 from .recurrent import Recurrent
 from .steps import GRUStep, Parts, Weights, gru_step, step_by_step
 from .torch_nn import copy_weights, torch_options
@@ -194,11 +195,30 @@ def _forward(
         slots[..., 3 * hidden :] = b_hh[2 * hidden :]
     else:
         slots[..., 3 * hidden :] = 0
-    project(x, _n_first(w_ih), bias, slots[..., : 3 * hidden])
+    slots[..., : 3 * hidden] = project(x, _n_first(w_ih), bias)
     states = x.new_empty(steps, batch, hidden)
+    walk = _walk_compiled if kernels.serves(x) else _walk
+    walk(slots, h0, w_hh.t(), reset, states)
+    return states, slots
+
+
+def _walk_compiled(
+    slots: Tensor, h0: Tensor, w_t: Tensor, reset: Tensor | None, states: Tensor
+) -> None:
+    """`_walk` with what lies between the products in one call a step."""
+    read = kernels.first_read(h0, reset)
+    known = kernels.arrays(slots, reset, read, states)
+    weight = Repeated(w_t, len(read))
+    for t, rzu in enumerate(slots[..., h0.shape[1] :].unbind(0)):
+        weight.add(read, rzu)
+        kernels.gru_forward(t, *known)
+
+
+def _walk(slots: Tensor, h0: Tensor, w_t: Tensor, reset: Tensor | None, states: Tensor) -> None:
+    """Fill in slots and states (see `_forward`); the slots hold the products with x."""
+    hidden, resets = h0.shape[1], Resets(reset, len(slots))
     n_t, r_t, z_t, u_t = (slot.unbind(0) for slot in slots.chunk(4, dim=-1))
     rzu_t, rz_t = slots[..., hidden:].unbind(0), slots[..., hidden : 3 * hidden].unbind(0)
-    resets, w_t = Resets(reset, steps), w_hh.t()
     h = h0
     for t, h_t in enumerate(states.unbind(0)):
         h = resets.clear(t, h)
@@ -206,7 +226,6 @@ def _forward(
         rz_t[t].sigmoid_()
         n_t[t].addcmul_(r_t[t], u_t[t]).tanh_()
         h = torch.lerp(n_t[t], h, z_t[t], out=h_t)  # (1 - z) * n + z * h
-    return states, slots
 
 
 gru = torch.library.custom_op("sidestep::gru", _forward, mutates_args=())
@@ -242,7 +261,8 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of x (of size 0 unless `need_x`), h0, w_ih, w_hh, b_ih and b_hh."""
     read = read_states(states, h0, reset)
-    deltas, d_h0 = _walk_back(grad, w_hh, Resets(reset, len(grad)), read, slots)
+    walk = _walk_back_compiled if kernels.serves(x) else _walk_back
+    deltas, d_h0 = walk(grad, w_hh, reset, read, slots)
     hidden = h0.shape[1]
     from_x, from_h = deltas[..., : 3 * hidden], deltas[..., hidden:]
     bias = deltas.sum((0, 1))  # (4H,)
@@ -261,10 +281,26 @@ _backward_on_gpu = on_gpu("gru_backward", _backward, at=1)
 gru_backward.register_kernel("cuda")(_backward_on_gpu)
 
 
+def _walk_back_compiled(
+    grad: Tensor, w_hh: Tensor, reset: Tensor | None, read: Tensor, slots: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`_walk_back` with what lies between the products in one call a step."""
+    steps, batch, hidden = grad.shape
+    deltas, d_h = torch.empty_like(slots), grad.new_zeros(batch, hidden)
+    known = kernels.arrays(grad, slots, read, reset, deltas, d_h)
+    rzu_t, weight = deltas[..., hidden:].unbind(0), Repeated(w_hh, batch)
+    for t in range(steps - 1, -1, -1):
+        kernels.gru_backward(t, *known)
+        weight.add(rzu_t[t], d_h)
+    kernels.stop_first(reset, d_h)
+    return deltas, d_h
+
+
 def _walk_back(
-    grad: Tensor, w_hh: Tensor, resets: Resets, read: Tensor, slots: Tensor
+    grad: Tensor, w_hh: Tensor, reset: Tensor | None, read: Tensor, slots: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The gradients of the slots' sums (T, B, 4H), and of the state before all (B, H)."""
+    resets = Resets(reset, len(grad))
     grad = grad.contiguous()  # and so is the gradient of the first state, as its fake says
     steps, batch, hidden = grad.shape
     deltas = torch.empty_like(slots)

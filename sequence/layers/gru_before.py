@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from . import kernels
 from .cuda.dispatch import direct, on_gpu
 from .derivative import (
     chunks,
@@ -21,6 +22,7 @@ from .derivative import (
     weight_grad,
 )
 from .operator import Resets, project
+from .products import Repeated
 
 
 def step_before(x: Tensor, h: Tensor, weights: Any) -> Tensor:
@@ -41,20 +43,41 @@ def _forward(
     """All steps: x (T, B, D), h0 (B, H), bias b_ih + b_hh; states (T, B, H), slots (T, B, 3H)."""
     steps, batch, _ = x.shape
     hidden = h0.shape[1]
-    slots = x.new_empty(steps, batch, 3 * hidden)
-    project(x, w_ih, bias, slots)
+    slots = project(x, w_ih, bias)
     states = x.new_empty(steps, batch, hidden)
+    walk = _walk_compiled if kernels.serves(x) else _walk
+    walk(slots, h0, w_hh, reset, states)
+    return states, slots
+
+
+def _walk_compiled(
+    slots: Tensor, h0: Tensor, w_hh: Tensor, reset: Tensor | None, states: Tensor
+) -> None:
+    """`_walk` with what lies around the products in two calls a step."""
+    split = 2 * h0.shape[1]
+    read = kernels.first_read(h0, reset)
+    gated, rows = torch.empty_like(read), len(read)
+    w_rz, w_n = Repeated(w_hh[:split].t(), rows), Repeated(w_hh[split:].t(), rows)
+    slots_, reset_, read_, gated_, states_ = kernels.arrays(slots, reset, read, gated, states)
+    for t, slot in enumerate(slots.unbind(0)):
+        w_rz.add(read, slot[:, :split])
+        kernels.before_gates(t, slots_, read_, gated_)
+        w_n.add(gated, slot[:, split:])
+        kernels.before_state(t, slots_, reset_, read_, states_)
+
+
+def _walk(slots: Tensor, h0: Tensor, w_hh: Tensor, reset: Tensor | None, states: Tensor) -> None:
+    """Fill in slots and states (see `_forward`); the slots hold the products with x."""
+    hidden, resets = h0.shape[1], Resets(reset, len(slots))
     r_t, z_t, n_t = (slot.unbind(0) for slot in slots.chunk(3, dim=-1))
     rz_t = slots[..., : 2 * hidden].unbind(0)
     w_rz, w_n = w_hh[: 2 * hidden].t(), w_hh[2 * hidden :].t()
-    resets = Resets(reset, steps)
     h = h0
     for t, h_t in enumerate(states.unbind(0)):
         h = resets.clear(t, h)
         rz_t[t].addmm_(h, w_rz).sigmoid_()
         n_t[t].addmm_(r_t[t] * h, w_n).tanh_()
         h = torch.lerp(n_t[t], h, z_t[t], out=h_t)  # (1 - z) * n + z * h
-    return states, slots
 
 
 gru_before = torch.library.custom_op("sidestep::gru_before", _forward, mutates_args=())
@@ -83,7 +106,8 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of x (of size 0 unless `need_x`), h0, w_ih, w_hh and the bias."""
     read = read_states(states, h0, reset)
-    deltas, d_h0 = _walk_back(grad, w_hh, Resets(reset, len(grad)), read, slots)
+    walk = _walk_back_compiled if kernels.serves(x) else _walk_back
+    deltas, d_h0 = walk(grad, w_hh, reset, read, slots)
     hidden = h0.shape[1]
     gated = slots[..., :hidden] * read  # r * h
     w_rz = weight_grad(deltas[..., : 2 * hidden], read)
@@ -104,10 +128,32 @@ _backward_on_gpu = on_gpu("gru_before_backward", _backward, at=1)
 gru_before_backward.register_kernel("cuda")(_backward_on_gpu)
 
 
+def _walk_back_compiled(
+    grad: Tensor, w_hh: Tensor, reset: Tensor | None, read: Tensor, slots: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`_walk_back` with what lies around the products in two calls a step."""
+    steps, batch, hidden = grad.shape
+    split = 2 * hidden
+    deltas, d_h = torch.empty_like(slots), grad.new_zeros(batch, hidden)
+    d_gated = torch.empty_like(d_h)
+    grad_, slots_, read_, reset_ = kernels.arrays(grad, slots, read, reset)
+    deltas_, d_h_, d_gated_ = kernels.arrays(deltas, d_h, d_gated)
+    delta_t = deltas.unbind(0)
+    w_rz, w_n = Repeated(w_hh[:split], batch), Repeated(w_hh[split:], batch)
+    for t in range(steps - 1, -1, -1):
+        kernels.before_state_backward(t, grad_, slots_, read_, reset_, deltas_, d_h_)
+        w_n.put(delta_t[t][:, split:], d_gated)
+        kernels.before_gates_backward(t, d_gated_, slots_, read_, deltas_, d_h_)
+        w_rz.add(delta_t[t][:, :split], d_h)
+    kernels.stop_first(reset, d_h)
+    return deltas, d_h
+
+
 def _walk_back(
-    grad: Tensor, w_hh: Tensor, resets: Resets, read: Tensor, slots: Tensor
+    grad: Tensor, w_hh: Tensor, reset: Tensor | None, read: Tensor, slots: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The gradients of the slots' sums (T, B, 3H), and of the state before all (B, H)."""
+    resets = Resets(reset, len(grad))
     grad = grad.contiguous()  # and so is the gradient of the first state, as its fake says
     steps, batch, hidden = grad.shape
     deltas = torch.empty_like(slots)

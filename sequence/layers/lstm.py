@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sidestep.sequence.chunks import gather
 
-from . import normalised, steps
+from . import kernels, normalised, steps
 from .cuda.dispatch import direct, is_plain, on_gpu
 from .cuda.precision import by_cudnn
 from .derivative import (
@@ -25,6 +25,7 @@ from .derivative import (
     weight_grad,
 )
 from .operator import Resets, add_biases, project, transformed
+from .products import Repeated
 from .recurrent import Recurrent
 from .steps import LSTMStep, Parts, Weights, lstm_step, step_by_step
 from .torch_nn import copy_weights, torch_options
@@ -164,12 +165,44 @@ def _forward(
     """
     steps, batch, _ = x.shape
     hidden = h0.shape[1]
-    slots = x.new_empty(steps, batch, 4 * hidden)
-    project(x, _to_slots(w_ih), None if bias is None else _to_slots(bias), slots)
+    slots = project(x, _to_slots(w_ih), None if bias is None else _to_slots(bias))
     hs, cs = x.new_empty(steps, batch, hidden), x.new_empty(steps, batch, hidden)
+    walk = _walk_compiled if kernels.serves(x) else _walk
+    walk(slots, h0, c0, _to_slots(w_hh).t(), reset, hs, cs)
+    return hs, cs, slots
+
+
+def _walk_compiled(
+    slots: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    w_t: Tensor,
+    reset: Tensor | None,
+    hs: Tensor,
+    cs: Tensor,
+) -> None:
+    """`_walk` with what lies between the products in one call a step."""
+    read, read_c = kernels.first_read(h0, reset), kernels.first_read(c0, reset)
+    known = kernels.arrays(slots, reset, read, read_c, hs, cs)
+    weight = Repeated(w_t, len(read))
+    for t, slot in enumerate(slots.unbind(0)):
+        weight.add(read, slot)
+        kernels.lstm_forward(t, *known)
+
+
+def _walk(
+    slots: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    w_t: Tensor,
+    reset: Tensor | None,
+    hs: Tensor,
+    cs: Tensor,
+) -> None:
+    """Fill in slots, states and cells (see `_forward`); the slots hold the products with x."""
+    hidden, resets = h0.shape[1], Resets(reset, len(slots))
     slot_t, ifo_t = slots.unbind(0), slots[..., hidden:].unbind(0)
     g_t, i_t, f_t, o_t = (slot.unbind(0) for slot in slots.chunk(4, dim=-1))
-    resets, w_t = Resets(reset, steps), _to_slots(w_hh).t()
     h, c = h0, c0
     for t, (h_t, c_t) in enumerate(zip(hs.unbind(0), cs.unbind(0), strict=True)):
         slot_t[t].addmm_(resets.clear(t, h), w_t)
@@ -177,7 +210,6 @@ def _forward(
         g_t[t].tanh_()
         c = torch.mul(f_t[t], resets.clear(t, c), out=c_t).addcmul_(i_t[t], g_t[t])
         h = torch.mul(o_t[t], torch.tanh(c), out=h_t)
-    return hs, cs, slots
 
 
 lstm = torch.library.custom_op("sidestep::lstm", _forward, mutates_args=())
@@ -216,15 +248,9 @@ def _backward(
     need_x: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of x (of size 0 unless `need_x`), h0, c0, w_ih, w_hh and the bias."""
-    deltas, d_h0, d_c0 = _walk_back(
-        torch.zeros_like(hs) if grad_h is None else grad_h,
-        grad_c,
-        _to_slots(w_hh),
-        Resets(reset, len(hs)),
-        read_states(cs, c0, reset),
-        cs,
-        slots,
-    )
+    grad_h = torch.zeros_like(hs) if grad_h is None else grad_h
+    walk = _walk_back_compiled if kernels.serves(x) else _walk_back
+    deltas, d_h0, d_c0 = walk(grad_h, grad_c, _to_slots(w_hh), reset, c0, cs, slots)
     return (
         input_grad(x, deltas, _to_slots(w_ih), need_x),
         d_h0,
@@ -240,16 +266,40 @@ _backward_on_gpu = on_gpu("lstm_backward", _backward, at=2)
 lstm_backward.register_kernel("cuda")(_backward_on_gpu)
 
 
+def _walk_back_compiled(
+    grad_h: Tensor,
+    grad_c: Tensor | None,
+    w_hh: Tensor,
+    reset: Tensor | None,
+    c0: Tensor,
+    cs: Tensor,
+    slots: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`_walk_back` with what lies between the products in one call a step."""
+    deltas = torch.empty_like(slots)
+    d_h, d_c = c0.new_zeros(c0.shape), c0.new_zeros(c0.shape)
+    grad_c = grad_h.new_zeros(0, 0, 0) if grad_c is None else grad_c
+    read_c = read_states(cs, c0, reset)
+    known = kernels.arrays(grad_h, grad_c, slots, read_c, cs, reset, deltas, d_h, d_c)
+    delta_t, weight = deltas.unbind(0), Repeated(w_hh, len(d_h))
+    for t in range(len(slots) - 1, -1, -1):
+        kernels.lstm_backward(t, *known)
+        weight.put(delta_t[t], d_h)
+    kernels.stop_first(reset, d_h, d_c)
+    return deltas, d_h, d_c
+
+
 def _walk_back(
     grad_h: Tensor,
     grad_c: Tensor | None,
     w_hh: Tensor,
-    resets: Resets,
-    read_c: Tensor,
+    reset: Tensor | None,
+    c0: Tensor,
     cs: Tensor,
     slots: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of the slots' sums (T, B, 4H), and of h and c before all (B, H)."""
+    resets, read_c = Resets(reset, len(cs)), read_states(cs, c0, reset)
     steps, batch, hidden = grad_h.shape
     deltas = torch.empty_like(slots)
     delta_t, o_t = deltas.unbind(0), deltas[..., 3 * hidden :].unbind(0)

@@ -30,6 +30,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from .products import product
+
 
 def add_biases(b_ih: Tensor | None, b_hh: Tensor | None) -> Tensor | None:
     """b_ih + b_hh, either of which may be missing."""
@@ -82,10 +84,6 @@ def transformed(*tensors: Tensor | None) -> bool:
     return any(t is not None and unpack(t).tangent is not None for t in tensors)
 
 
-def project(x: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
-    """Out = x W^T + b over all steps at once: x (T, B, D), out (T, B, G) may be strided rows."""
-    flat, target = x.flatten(0, 1), out.view(-1, out.shape[-1])
-    if bias is None:
-        torch.mm(flat, weight.t(), out=target)
-    else:
-        torch.addmm(bias, flat, weight.t(), out=target)
+def project(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """X W^T + b over all steps at once: x (T, B, D) to (T, B, G), contiguous."""
+    return product(x.flatten(0, 1), weight, bias).view(*x.shape[:2], weight.shape[0])

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from sidestep.sequence.chunks import gather
 
-from . import normalised, steps
+from . import kernels, normalised, steps
 from .cuda.dispatch import direct, is_plain, on_gpu
 from .cuda.precision import by_cudnn
 from .derivative import chunks, input_grad, no_second_derivative, read_states, weight_grad
 from .operator import Resets, add_biases, project, transformed
+from .products import Repeated
 from .recurrent import Recurrent
 from .steps import Nonlinearity, Parts, RNNStep, Weights, rnn_step, step_by_step
 from .torch_nn import copy_weights, torch_options
@@ -152,15 +153,30 @@ def _forward(
     relu: bool,
 ) -> Tensor:
     """All steps: x (T, B, D), h0 (B, H), bias b_ih + b_hh; the states (T, B, H)."""
-    steps, batch, _ = x.shape
-    states = x.new_empty(steps, batch, h0.shape[1])
-    project(x, w_ih, bias, states)
-    resets, w_t = Resets(reset, steps), w_hh.t()
-    h = h0
+    states = project(x, w_ih, bias)
+    walk = _walk_compiled if kernels.serves(x) else _walk
+    walk(states, h0, w_hh.t(), reset, relu)
+    return states
+
+
+def _walk_compiled(
+    states: Tensor, h0: Tensor, w_t: Tensor, reset: Tensor | None, relu: bool
+) -> None:
+    """`_walk` with what lies between the products in one call a step."""
+    read = kernels.first_read(h0, reset)
+    known = kernels.arrays(states, reset, read)
+    weight = Repeated(w_t, len(read))
+    for t, h in enumerate(states.unbind(0)):
+        weight.add(read, h)
+        kernels.rnn_forward(t, *known, relu)
+
+
+def _walk(states: Tensor, h0: Tensor, w_t: Tensor, reset: Tensor | None, relu: bool) -> None:
+    """Fill in the states, in whose place the products with x stand."""
+    resets, h = Resets(reset, len(states)), h0
     for t, h_t in enumerate(states.unbind(0)):
         h = h_t.addmm_(resets.clear(t, h), w_t)
         h = h.relu_() if relu else h.tanh_()
-    return states
 
 
 rnn = torch.library.custom_op("sidestep::rnn", _forward, mutates_args=())
@@ -193,7 +209,8 @@ def _backward(
     need_x: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of x (of size 0 unless `need_x`), h0, w_ih, w_hh and the bias."""
-    deltas, d_h0 = _walk_back(grad, w_hh, Resets(reset, len(grad)), states, relu)
+    walk = _walk_back_compiled if kernels.serves(x) else _walk_back
+    deltas, d_h0 = walk(grad, w_hh, reset, states, relu)
     return (
         input_grad(x, deltas, w_ih, need_x),
         d_h0,
@@ -208,10 +225,25 @@ _backward_on_gpu = on_gpu("rnn_backward", _backward, at=1)
 rnn_backward.register_kernel("cuda")(_backward_on_gpu)
 
 
+def _walk_back_compiled(
+    grad: Tensor, w_hh: Tensor, reset: Tensor | None, states: Tensor, relu: bool
+) -> tuple[Tensor, Tensor]:
+    """`_walk_back` with what lies between the products in one call a step."""
+    deltas, d_h = torch.empty_like(states), grad.new_zeros(grad.shape[1:])
+    grad_, states_, reset_, *others = kernels.arrays(grad, states, reset, deltas, d_h)
+    weight = Repeated(w_hh, len(d_h))
+    for t in range(len(grad) - 1, -1, -1):
+        kernels.rnn_backward(t, grad_, states_, reset_, relu, *others)
+        weight.put(deltas[t], d_h)
+    kernels.stop_first(reset, d_h)
+    return deltas, d_h
+
+
 def _walk_back(
-    grad: Tensor, w_hh: Tensor, resets: Resets, states: Tensor, relu: bool
+    grad: Tensor, w_hh: Tensor, reset: Tensor | None, states: Tensor, relu: bool
 ) -> tuple[Tensor, Tensor]:
     """The gradients of the sums inside tanh (T, B, H), and of the state before all (B, H)."""
+    resets = Resets(reset, len(grad))
     steps, batch, hidden = grad.shape
     deltas = torch.empty_like(states)
     delta_t, grad_t = deltas.unbind(0), grad.unbind(0)
