@@ -29,7 +29,7 @@ from .derivative import (
 )
 from .gru_before import gru_before, gru_before_direct, step_before
 from .operator import Resets, add_biases, project, transformed
-from .products import Repeated
+from .products import Repeated, product
 from .recurrent import Recurrent
 from .steps import GRUStep, Parts, Weights, gru_step, step_by_step
 from .torch_nn import copy_weights, torch_options
@@ -90,6 +90,17 @@ class GRU(Recurrent):
         if self.reset_after:
             return (torch.gru_cell(x, parts[0], *weights),)
         return (step_before(x, parts[0], weights),)
+
+    def compiled_step(self, x: Tensor, parts: Parts, weights: Any) -> tuple[Tensor, Parts] | None:
+        """One step by a kernel, for the GRU that resets after the product."""
+        if not self.reset_after:
+            return None
+        w_ih, w_hh, b_ih, b_hh = weights
+        h = parts[0].contiguous()
+        y, new = torch.empty_like(h), torch.empty_like(h)
+        from_x, from_h = product(x, w_ih, b_ih), product(h, w_hh, b_hh)
+        kernels.gru_step(from_x.numpy(), from_h.numpy(), h.numpy(), y.numpy(), new.numpy())
+        return y, (new,)
 
     def run_direction(
         self, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None

@@ -37,6 +37,12 @@ def serves(x: Tensor) -> bool:
     return x.is_cpu and x.dtype in (torch.float32, torch.float64) and not numba.config.DISABLE_JIT
 
 
+def serve_step(x: Tensor) -> bool:
+    """Whether these kernels run a step that nobody will ask for a derivative of."""
+    plain = type(x) is Tensor and not torch._C._len_torch_dispatch_stack()
+    return plain and not torch.is_grad_enabled() and not torch.compiler.is_compiling() and serves(x)
+
+
 def arrays(*tensors: Tensor | None) -> list[Any]:
     """Tensors as kernels take them: they share memory where they are contiguous."""
     return [NOTHING if x is None else x.detach().contiguous().numpy() for x in tensors]
@@ -398,3 +404,57 @@ def before_gates_backward(
         for j in range(size):
             for_r[j] = g[j] * h[j] * r[j] * (one - r[j])
             back[j] = back[j] * z[j] + g[j] * r[j]
+
+
+@compiled
+def gru_step(from_x: Any, from_h: Any, past: Any, y: Any, new: Any) -> None:
+    """One step alone: the sums of x and of h (B, 3H) for r, z, n, to the state, which y repeats."""
+    size = past.shape[1]
+    for b in range(past.shape[0]):
+        rz, more = from_x[b, : 2 * size], from_h[b, : 2 * size]
+        for j in range(2 * size):
+            rz[j] = _sigmoid(rz[j] + more[j])
+    for b in range(past.shape[0]):
+        r, n, u = from_x[b, :size], from_x[b, 2 * size :], from_h[b, 2 * size :]
+        for j in range(size):
+            n[j] = _tanh(n[j] + r[j] * u[j])
+    for b in range(past.shape[0]):
+        z, n, h = from_x[b, size : 2 * size], from_x[b, 2 * size :], past[b]
+        shown, kept = y[b], new[b]
+        for j in range(size):
+            kept[j] = n[j] + z[j] * (h[j] - n[j])
+        for j in range(size):
+            shown[j] = kept[j]
+
+
+@compiled
+def lstm_step(from_x: Any, from_h: Any, past_c: Any, y: Any, h: Any, c: Any) -> None:
+    """One step alone: the sums of x and of h (B, 4H) for i, f, g, o, to h and c; y repeats h."""
+    size = past_c.shape[1]
+    for b in range(past_c.shape[0]):
+        _gate(from_x[b], from_h[b], size)
+    for b in range(past_c.shape[0]):
+        i, f, g = from_x[b, :size], from_x[b, size : 2 * size], from_x[b, 2 * size : 3 * size]
+        before, now = past_c[b], c[b]
+        for j in range(size):
+            now[j] = f[j] * before[j] + i[j] * g[j]
+    for b in range(past_c.shape[0]):
+        o, now, shown, kept = from_x[b, 3 * size :], c[b], y[b], h[b]
+        for j in range(size):
+            kept[j] = o[j] * _tanh(now[j])
+        for j in range(size):
+            shown[j] = kept[j]
+
+
+@inlined
+def _gate(sums: Any, more: Any, size: Any) -> None:
+    """Sums of a row for i, f, g, o, in two parts, to the gates."""
+    i_f, g, o = sums[: 2 * size], sums[2 * size : 3 * size], sums[3 * size :]
+    for j in range(4 * size):
+        sums[j] += more[j]
+    for j in range(2 * size):
+        i_f[j] = _sigmoid(i_f[j])
+    for j in range(size):
+        g[j] = _tanh(g[j])
+    for j in range(size):
+        o[j] = _sigmoid(o[j])

@@ -25,7 +25,7 @@ from .derivative import (
     weight_grad,
 )
 from .operator import Resets, add_biases, project, transformed
-from .products import Repeated
+from .products import Repeated, product
 from .recurrent import Recurrent
 from .steps import LSTMStep, Parts, Weights, lstm_step, step_by_step
 from .torch_nn import copy_weights, torch_options
@@ -79,6 +79,15 @@ class LSTM(Recurrent):
     def fast_step(self, x: Tensor, parts: Parts, weights: Any) -> Parts:
         """One step by torch's cell."""
         return torch.lstm_cell(x, parts, *weights)
+
+    def compiled_step(self, x: Tensor, parts: Parts, weights: Any) -> tuple[Tensor, Parts] | None:
+        """One step by a kernel."""
+        w_ih, w_hh, b_ih, b_hh = weights
+        past = parts[1].contiguous()
+        y, h, c = torch.empty_like(past), torch.empty_like(past), torch.empty_like(past)
+        from_x, from_h = product(x, w_ih, b_ih), product(parts[0], w_hh, b_hh)
+        kernels.lstm_step(*(a.numpy() for a in (from_x, from_h, past, y, h, c)))
+        return y, (h, c)
 
     def run_direction(
         self, x: Tensor, parts: Parts, weights: Weights, reset: Tensor | None

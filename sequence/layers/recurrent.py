@@ -22,6 +22,7 @@ from sidestep.sequence.arguments import (
 from sidestep.sequence.chunks import Chunk, gather
 from sidestep.sequence.state import State
 
+from . import kernels
 from .cudnn import cudnn_chunk
 from .initialisation import INITS, Init, refresh, reinitialise
 from .lengths import at_end, check_lengths, flip_rows, padding, reverse_reset
@@ -201,6 +202,10 @@ class Recurrent(nn.Module):
         """One step of acting: the new states only, each (B, H)."""
         return tuple(self.cell_step(x, parts, Weights(*weights))[: len(parts)])
 
+    def compiled_step(self, x: Tensor, parts: Parts, weights: Any) -> tuple[Tensor, Parts] | None:
+        """`fast_step` by a kernel: the output, and the new states; None where there is none."""
+        return None
+
     def fused_options(self) -> tuple[bool, int, float, bool, bool, bool]:
         """What torch.lstm, torch.gru and their like take after the parameters."""
         layers, dropout, directions = self.num_layers, self.dropout, self.bidirectional
@@ -247,11 +252,12 @@ class Recurrent(nn.Module):
             weights = (found[w_ih], found[w_hh], found[b_ih], found[b_hh])
         except KeyError:  # one is no parameter
             weights = self.weights("l0", None)[:4]
-        if len(parts) == 1:
-            h = self.fast_step(x, (parts[0].squeeze(0),), weights)[0]
-            return h.clone(), h.unsqueeze(0)  # what is done to the output leaves the state alone
-        h, c = self.fast_step(x, (parts[0].squeeze(0), parts[1].squeeze(0)), weights)
-        return h.clone(), (h.unsqueeze(0), c.unsqueeze(0))
+        rows = tuple([part.squeeze(0) for part in parts])
+        acted = self.compiled_step(x, rows, weights) if kernels.serve_step(x) else None
+        if acted is None:
+            new = self.fast_step(x, rows, weights)
+            acted = new[0].clone(), new  # what is done to the output leaves the state alone
+        return acted[0], bare(tuple([part.unsqueeze(0) for part in acted[1]]))
 
     def _fits(self, x: Tensor, parts: tuple[Any, ...]) -> bool:
         """Whether input and state are right, in the least time; else the checks say what is not."""

@@ -73,6 +73,30 @@ def test_kernels_and_torchs_operations_agree(
 
 
 @kinds
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_step_that_nobody_derives_is_the_step(kind: str, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    for options in ({}, {"bias": False}):
+        layer = make(kind, 5, 19, dtype=dtype, **options)
+        x, state, reset = (
+            torch.randn(6, 5, dtype=dtype),
+            random_state(layer, 6),
+            torch.rand(6) < 0.5,
+        )
+        given = [leaf.clone() for leaf in leaves(state)]
+        want = layer.step(x, state, reset)
+        for mode in (torch.no_grad, torch.inference_mode):
+            with mode():
+                y, new = layer.step(x.t().contiguous().t(), state, reset)
+            assert gap((y, new), want) < {torch.float32: 1e-6, torch.float64: 1e-14}[dtype]
+            before = [leaf.clone() for leaf in leaves(new)]
+            with mode():
+                y.zero_()
+            assert gap(tuple(leaves(new)), tuple(before)) == 0  # they share no memory
+        assert gap(tuple(leaves(state)), tuple(given)) == 0
+
+
+@kinds
 def test_nan_spoils_its_own_row_until_an_episode_begins(kind: str) -> None:
     layer = make(kind, 2, 3, dtype=torch.float32)
     x, reset = torch.randn(5, 2, 2), torch.zeros(5, 2).bool()
