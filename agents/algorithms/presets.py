@@ -27,7 +27,7 @@ ROLLOUT = 128
 """Ticks of a rollout with a memory."""
 ENDLESS: dict[str, Any] = {"discount": 0.95, "trace_decay": 0.8, "rollout_steps": 32}
 """With a memory, where an episode may last for ever so long: credit for what an action brings soon,
-and many updates. What is remembered is learned through the memory, which needs no far look ahead."""
+and many updates. What is remembered is learned through the memory: that needs no far look ahead."""
 
 
 class Presets(NamedTuple):

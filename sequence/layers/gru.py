@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sidestep.sequence.chunks import gather
 
-from . import kernels, normalised, steps
+from . import compiling, kernels, normalised, steps
 from .cuda.dispatch import direct, is_plain, on_gpu
 from .cuda.precision import by_cudnn
 from .derivative import (
@@ -208,7 +208,7 @@ def _forward(
         slots[..., 3 * hidden :] = 0
     slots[..., : 3 * hidden] = project(x, _n_first(w_ih), bias)
     states = x.new_empty(steps, batch, hidden)
-    walk = _walk_compiled if kernels.serves(x) else _walk
+    walk = _walk_compiled if compiling.serves(x) else _walk
     walk(slots, h0, w_hh.t(), reset, states)
     return states, slots
 
@@ -217,8 +217,8 @@ def _walk_compiled(
     slots: Tensor, h0: Tensor, w_t: Tensor, reset: Tensor | None, states: Tensor
 ) -> None:
     """`_walk` with what lies between the products in one call a step."""
-    read = kernels.first_read(h0, reset)
-    known = kernels.arrays(slots, reset, read, states)
+    read = compiling.first_read(h0, reset)
+    known = compiling.arrays(slots, reset, read, states)
     weight = Repeated(w_t, len(read))
     for t, rzu in enumerate(slots[..., h0.shape[1] :].unbind(0)):
         weight.add(read, rzu)
@@ -272,7 +272,7 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of x (of size 0 unless `need_x`), h0, w_ih, w_hh, b_ih and b_hh."""
     read = read_states(states, h0, reset)
-    walk = _walk_back_compiled if kernels.serves(x) else _walk_back
+    walk = _walk_back_compiled if compiling.serves(x) else _walk_back
     deltas, d_h0 = walk(grad, w_hh, reset, read, slots)
     hidden = h0.shape[1]
     from_x, from_h = deltas[..., : 3 * hidden], deltas[..., hidden:]
@@ -298,12 +298,12 @@ def _walk_back_compiled(
     """`_walk_back` with what lies between the products in one call a step."""
     steps, batch, hidden = grad.shape
     deltas, d_h = torch.empty_like(slots), grad.new_zeros(batch, hidden)
-    known = kernels.arrays(grad, slots, read, reset, deltas, d_h)
+    known = compiling.arrays(grad, slots, read, reset, deltas, d_h)
     rzu_t, weight = deltas[..., hidden:].unbind(0), Repeated(w_hh, batch)
     for t in range(steps - 1, -1, -1):
         kernels.gru_backward(t, *known)
         weight.add(rzu_t[t], d_h)
-    kernels.stop_first(reset, d_h)
+    compiling.stop_first(reset, d_h)
     return deltas, d_h
 
 

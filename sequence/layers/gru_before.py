@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from . import kernels
+from . import compiling, kernels
 from .cuda.dispatch import direct, on_gpu
 from .derivative import (
     chunks,
@@ -45,7 +45,7 @@ def _forward(
     hidden = h0.shape[1]
     slots = project(x, w_ih, bias)
     states = x.new_empty(steps, batch, hidden)
-    walk = _walk_compiled if kernels.serves(x) else _walk
+    walk = _walk_compiled if compiling.serves(x) else _walk
     walk(slots, h0, w_hh, reset, states)
     return states, slots
 
@@ -55,10 +55,10 @@ def _walk_compiled(
 ) -> None:
     """`_walk` with what lies around the products in two calls a step."""
     split = 2 * h0.shape[1]
-    read = kernels.first_read(h0, reset)
+    read = compiling.first_read(h0, reset)
     gated, rows = torch.empty_like(read), len(read)
     w_rz, w_n = Repeated(w_hh[:split].t(), rows), Repeated(w_hh[split:].t(), rows)
-    slots_, reset_, read_, gated_, states_ = kernels.arrays(slots, reset, read, gated, states)
+    slots_, reset_, read_, gated_, states_ = compiling.arrays(slots, reset, read, gated, states)
     for t, slot in enumerate(slots.unbind(0)):
         w_rz.add(read, slot[:, :split])
         kernels.before_gates(t, slots_, read_, gated_)
@@ -106,7 +106,7 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of x (of size 0 unless `need_x`), h0, w_ih, w_hh and the bias."""
     read = read_states(states, h0, reset)
-    walk = _walk_back_compiled if kernels.serves(x) else _walk_back
+    walk = _walk_back_compiled if compiling.serves(x) else _walk_back
     deltas, d_h0 = walk(grad, w_hh, reset, read, slots)
     hidden = h0.shape[1]
     gated = slots[..., :hidden] * read  # r * h
@@ -136,8 +136,8 @@ def _walk_back_compiled(
     split = 2 * hidden
     deltas, d_h = torch.empty_like(slots), grad.new_zeros(batch, hidden)
     d_gated = torch.empty_like(d_h)
-    grad_, slots_, read_, reset_ = kernels.arrays(grad, slots, read, reset)
-    deltas_, d_h_, d_gated_ = kernels.arrays(deltas, d_h, d_gated)
+    grad_, slots_, read_, reset_ = compiling.arrays(grad, slots, read, reset)
+    deltas_, d_h_, d_gated_ = compiling.arrays(deltas, d_h, d_gated)
     delta_t = deltas.unbind(0)
     w_rz, w_n = Repeated(w_hh[:split], batch), Repeated(w_hh[split:], batch)
     for t in range(steps - 1, -1, -1):
@@ -145,7 +145,7 @@ def _walk_back_compiled(
         w_n.put(delta_t[t][:, split:], d_gated)
         kernels.before_gates_backward(t, d_gated_, slots_, read_, deltas_, d_h_)
         w_rz.add(delta_t[t][:, :split], d_h)
-    kernels.stop_first(reset, d_h)
+    compiling.stop_first(reset, d_h)
     return deltas, d_h
 
 

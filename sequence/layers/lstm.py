@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sidestep.sequence.chunks import gather
 
-from . import kernels, normalised, steps
+from . import compiling, kernels, normalised, steps
 from .cuda.dispatch import direct, is_plain, on_gpu
 from .cuda.precision import by_cudnn
 from .derivative import (
@@ -176,7 +176,7 @@ def _forward(
     hidden = h0.shape[1]
     slots = project(x, _to_slots(w_ih), None if bias is None else _to_slots(bias))
     hs, cs = x.new_empty(steps, batch, hidden), x.new_empty(steps, batch, hidden)
-    walk = _walk_compiled if kernels.serves(x) else _walk
+    walk = _walk_compiled if compiling.serves(x) else _walk
     walk(slots, h0, c0, _to_slots(w_hh).t(), reset, hs, cs)
     return hs, cs, slots
 
@@ -191,8 +191,8 @@ def _walk_compiled(
     cs: Tensor,
 ) -> None:
     """`_walk` with what lies between the products in one call a step."""
-    read, read_c = kernels.first_read(h0, reset), kernels.first_read(c0, reset)
-    known = kernels.arrays(slots, reset, read, read_c, hs, cs)
+    read, read_c = compiling.first_read(h0, reset), compiling.first_read(c0, reset)
+    known = compiling.arrays(slots, reset, read, read_c, hs, cs)
     weight = Repeated(w_t, len(read))
     for t, slot in enumerate(slots.unbind(0)):
         weight.add(read, slot)
@@ -258,7 +258,7 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of x (of size 0 unless `need_x`), h0, c0, w_ih, w_hh and the bias."""
     grad_h = torch.zeros_like(hs) if grad_h is None else grad_h
-    walk = _walk_back_compiled if kernels.serves(x) else _walk_back
+    walk = _walk_back_compiled if compiling.serves(x) else _walk_back
     deltas, d_h0, d_c0 = walk(grad_h, grad_c, _to_slots(w_hh), reset, c0, cs, slots)
     return (
         input_grad(x, deltas, _to_slots(w_ih), need_x),
@@ -289,12 +289,12 @@ def _walk_back_compiled(
     d_h, d_c = c0.new_zeros(c0.shape), c0.new_zeros(c0.shape)
     grad_c = grad_h.new_zeros(0, 0, 0) if grad_c is None else grad_c
     read_c = read_states(cs, c0, reset)
-    known = kernels.arrays(grad_h, grad_c, slots, read_c, cs, reset, deltas, d_h, d_c)
+    known = compiling.arrays(grad_h, grad_c, slots, read_c, cs, reset, deltas, d_h, d_c)
     delta_t, weight = deltas.unbind(0), Repeated(w_hh, len(d_h))
     for t in range(len(slots) - 1, -1, -1):
         kernels.lstm_backward(t, *known)
         weight.put(delta_t[t], d_h)
-    kernels.stop_first(reset, d_h, d_c)
+    compiling.stop_first(reset, d_h, d_c)
     return deltas, d_h, d_c
 
 

@@ -43,9 +43,19 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         (R, N), contiguous.
     """
     if by_onednn(x, x.numel() * weight.shape[0]):
-        y: Tensor = _linear(x, weight, bias, "none", [], "")
+        y: Tensor = _linear(_close(x), _close(weight), bias, "none", [], "")
         return y
     return linear(x, weight, bias)
+
+
+def _close(matrix: Tensor) -> Tensor:
+    """The matrix with rows or columns that lie one after the other, copied if need be.
+
+    For any other oneDNN has a way that takes a thousand times as long (measured: 128 ms for 0.1).
+    """
+    if matrix.is_contiguous() or matrix.t().is_contiguous():
+        return matrix
+    return matrix.t().contiguous().t() if matrix.stride(0) == 1 else matrix.contiguous()
 
 
 class Repeated:
@@ -62,11 +72,11 @@ class Repeated:
         if self.packed is None:
             torch.mm(x, self.weight, out=out)
         else:
-            out.copy_(_linear(x, self.packed, None, "none", [], ""))
+            out.copy_(_linear(_close(x), self.packed, None, "none", [], ""))
 
     def add(self, x: Tensor, out: Tensor) -> None:
         """Out += x W."""
         if self.packed is None:
             out.addmm_(x, self.weight)
         else:
-            out.add_(_linear(x, self.packed, None, "none", [], ""))
+            out.add_(_linear(_close(x), self.packed, None, "none", [], ""))

@@ -22,7 +22,7 @@ from sidestep.sequence.arguments import (
 from sidestep.sequence.chunks import Chunk, gather
 from sidestep.sequence.state import State
 
-from . import kernels
+from . import compiling
 from .cudnn import cudnn_chunk
 from .initialisation import INITS, Init, refresh, reinitialise
 from .lengths import at_end, check_lengths, flip_rows, padding, reverse_reset
@@ -253,7 +253,7 @@ class Recurrent(nn.Module):
         except KeyError:  # one is no parameter
             weights = self.weights("l0", None)[:4]
         rows = tuple([part.squeeze(0) for part in parts])
-        acted = self.compiled_step(x, rows, weights) if kernels.serve_step(x) else None
+        acted = self.compiled_step(x, rows, weights) if compiling.serve_step(x) else None
         if acted is None:
             new = self.fast_step(x, rows, weights)
             acted = new[0].clone(), new  # what is done to the output leaves the state alone

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sidestep.sequence.chunks import gather
 
-from . import kernels, normalised, steps
+from . import compiling, kernels, normalised, steps
 from .cuda.dispatch import direct, is_plain, on_gpu
 from .cuda.precision import by_cudnn
 from .derivative import chunks, input_grad, no_second_derivative, read_states, weight_grad
@@ -154,7 +154,7 @@ def _forward(
 ) -> Tensor:
     """All steps: x (T, B, D), h0 (B, H), bias b_ih + b_hh; the states (T, B, H)."""
     states = project(x, w_ih, bias)
-    walk = _walk_compiled if kernels.serves(x) else _walk
+    walk = _walk_compiled if compiling.serves(x) else _walk
     walk(states, h0, w_hh.t(), reset, relu)
     return states
 
@@ -163,8 +163,8 @@ def _walk_compiled(
     states: Tensor, h0: Tensor, w_t: Tensor, reset: Tensor | None, relu: bool
 ) -> None:
     """`_walk` with what lies between the products in one call a step."""
-    read = kernels.first_read(h0, reset)
-    known = kernels.arrays(states, reset, read)
+    read = compiling.first_read(h0, reset)
+    known = compiling.arrays(states, reset, read)
     weight = Repeated(w_t, len(read))
     for t, h in enumerate(states.unbind(0)):
         weight.add(read, h)
@@ -209,7 +209,7 @@ def _backward(
     need_x: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of x (of size 0 unless `need_x`), h0, w_ih, w_hh and the bias."""
-    walk = _walk_back_compiled if kernels.serves(x) else _walk_back
+    walk = _walk_back_compiled if compiling.serves(x) else _walk_back
     deltas, d_h0 = walk(grad, w_hh, reset, states, relu)
     return (
         input_grad(x, deltas, w_ih, need_x),
@@ -230,12 +230,12 @@ def _walk_back_compiled(
 ) -> tuple[Tensor, Tensor]:
     """`_walk_back` with what lies between the products in one call a step."""
     deltas, d_h = torch.empty_like(states), grad.new_zeros(grad.shape[1:])
-    grad_, states_, reset_, *others = kernels.arrays(grad, states, reset, deltas, d_h)
+    grad_, states_, reset_, *others = compiling.arrays(grad, states, reset, deltas, d_h)
     weight = Repeated(w_hh, len(d_h))
     for t in range(len(grad) - 1, -1, -1):
         kernels.rnn_backward(t, grad_, states_, reset_, relu, *others)
         weight.put(deltas[t], d_h)
-    kernels.stop_first(reset, d_h)
+    compiling.stop_first(reset, d_h)
     return deltas, d_h
 
 

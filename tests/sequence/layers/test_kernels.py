@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sidestep.sequence.layers import kernels, products
+from sidestep.sequence.layers import compiling, kernels, products
 from sidestep.sequence.layers.products import Repeated, product
 
 from ..kinds import KINDS, gap, leaves, make, random_state, reset_pattern
@@ -20,7 +20,7 @@ def tanh(x: Tensor) -> Tensor:
     """As compiled code has it."""
     states = x.clone().view(1, 1, -1)
     read = torch.empty(1, x.numel(), dtype=x.dtype)
-    kernels.rnn_forward(0, *kernels.arrays(states, None, read), False)
+    kernels.rnn_forward(0, *compiling.arrays(states, None, read), False)
     assert torch.equal(read[0].nan_to_num(7), states[0, 0].nan_to_num(7))
     return states[0, 0]
 
@@ -29,7 +29,7 @@ def sigmoid(x: Tensor) -> Tensor:
     """As compiled code has it."""
     slots = torch.cat([x, x, x]).view(1, 1, -1)
     read = torch.ones(1, x.numel(), dtype=x.dtype)
-    kernels.before_gates(0, *kernels.arrays(slots, read, torch.empty_like(read)))
+    kernels.before_gates(0, *compiling.arrays(slots, read, torch.empty_like(read)))
     return slots[0, 0, : x.numel()]
 
 
@@ -60,8 +60,8 @@ def test_kernels_and_torchs_operations_agree(
     reset = torch.ones(9, 6).bool() if pattern == "all" else reset_pattern(pattern, 9, 6)
     reset = torch.zeros(9, 6).bool() if reset is None else reset
     found = []
-    for serves in (kernels.serves, lambda x: False):
-        monkeypatch.setattr(kernels, "serves", serves)
+    for serves in (compiling.serves, lambda x: False):
+        monkeypatch.setattr(compiling, "serves", serves)
         y, end = layer(x, state, reset)
         loss = (y * torch.linspace(-1, 2, y.numel(), dtype=dtype).view_as(y)).sum()
         loss = loss + sum(leaf.square().sum() for leaf in leaves(end))
@@ -127,8 +127,25 @@ def test_products_are_torchs_whoever_makes_them(
         assert gap(out, 2 * want) < 1e-3
 
 
+def test_onednn_is_given_what_it_is_quick_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of slices of rows, as gradients of gates are, it makes slow work: by a factor of 1,000."""
+    seen: list[Tensor] = []
+    by_onednn = products._linear
+
+    def linear(x: Tensor, weight: Tensor, *others: Any) -> Tensor:
+        seen.extend(matrix for matrix in (x, weight) if not matrix.is_mkldnn)
+        return by_onednn(x, weight, *others)
+
+    monkeypatch.setattr(products, "_linear", linear)
+    layer = KINDS["gru"](16, 128)
+    x = torch.randn(8, 64, 16, requires_grad=True)
+    layer(x.transpose(0, 1)[:64].transpose(0, 1))[0].sum().backward()
+    assert len(seen) > 16
+    assert all(matrix.is_contiguous() or matrix.t().is_contiguous() for matrix in seen)
+
+
 def test_kernels_leave_others_alone() -> None:
-    assert kernels.serves(torch.zeros(1)) and kernels.serves(torch.zeros(1).double())
-    assert not kernels.serves(torch.zeros(1, dtype=torch.bfloat16))
-    assert not kernels.serves(torch.zeros(1, device="meta"))
-    assert np.shares_memory(*kernels.arrays(*2 * [torch.zeros(3)]))
+    assert compiling.serves(torch.zeros(1)) and compiling.serves(torch.zeros(1).double())
+    assert not compiling.serves(torch.zeros(1, dtype=torch.bfloat16))
+    assert not compiling.serves(torch.zeros(1, device="meta"))
+    assert np.shares_memory(*compiling.arrays(*2 * [torch.zeros(3)]))
