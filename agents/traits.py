@@ -30,6 +30,11 @@ class Traits(NamedTuple):
         return self.vectorized and self.time_limit is not None and self.time_limit <= SHORT
 
     @property
+    def is_long(self) -> bool:
+        """Whether episodes may last for more than 128 ticks, but for no more than 1,000."""
+        return self.time_limit is not None and MEDIUM < self.time_limit <= LONG
+
+    @property
     def is_endless(self) -> bool:
         """Whether episodes may last for more than 1,000 ticks, or nothing says how long."""
         return self.time_limit is None or self.time_limit > LONG
@@ -45,7 +50,7 @@ class Traits(NamedTuple):
         return self.is_picture and max(self.shape[-2:]) <= SMALL
 
 
-SMALL, SHORT, LONG = 8, 100, 1_000
+SMALL, SHORT, MEDIUM, LONG = 8, 100, 128, 1_000
 """Cells on a side, and ticks. A limit that `make_single` adds, where an env has none, is longer."""
 
 

@@ -24,7 +24,8 @@ PRESETS = ("default", "textbook", "thorough")
 LONGER = 5
 """A thorough training is so many times as long as the default one."""
 ROLLOUT = 128
-"""Ticks of a rollout with a memory."""
+"""Ticks of a rollout with a memory; twice as many where episodes may be longer: one that is cut by
+the rollout's end teaches nothing of what was seen before."""
 ENDLESS: dict[str, Any] = {"discount": 0.95, "trace_decay": 0.8, "rollout_steps": 32}
 """With a memory, where an episode may last for ever so long: credit for what an action brings soon,
 and many updates. What is remembered is learned through the memory: that needs no far look ahead."""
@@ -45,7 +46,7 @@ def network_of(traits: Traits, memory: str) -> NetworkConfig:
     """The network that presets share: how wide, and whether it convolves and skips its memory."""
     network = NetworkConfig(memory=memory)
     if network.is_gated and not traits.is_quick:  # as long as the rollouts below
-        network = replace(network, memory_span=ROLLOUT)
+        network = replace(network, memory_span=2 * ROLLOUT if traits.is_long else ROLLOUT)
     if traits.is_small_picture:  # a view of 7x7 cells is too small for convolutions
         past = network.remembers
         return replace(network, hidden_sizes=(128, 128), channels=(), skip_connection=past)
@@ -65,6 +66,11 @@ def training_of(traits: Traits, total_steps: int, num_envs: int) -> TrainingConf
     )
 
 
+def _remembering(traits: Traits) -> int:
+    """Ticks of a training with a memory where many short episodes are dear."""
+    return 3_000_000 if traits.is_long else 1_000_000
+
+
 def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
     config = DeepSarsaConfig(
         discount=0.99,
@@ -82,7 +88,9 @@ def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
         config = replace(config, epsilon_end=0.02)
         if traits.is_endless:
             config = replace(config, **ENDLESS)
-        return config, training_of(traits, 1_000_000, 16)
+        if traits.is_long:
+            config = replace(config, rollout_steps=2 * ROLLOUT, minibatches=4, learning_rate=2e-3)
+        return config, training_of(traits, _remembering(traits), 16)
     config = replace(
         config,
         learning_rate=1e-3,
@@ -173,7 +181,7 @@ def _reinforce_default(traits: Traits, network: NetworkConfig) -> Settings:
         config = replace(config, entropy_fraction=0.5, **ENDLESS)
         return config, training_of(traits, 1_000_000, 16)
     config = replace(config, batch="episodes", trace_decay=1.0, normalize_advantages=True)
-    return config, training_of(traits, 1_000_000, 8)
+    return config, training_of(traits, _remembering(traits), 8)
 
 
 def _reinforce_quick(traits: Traits, network: NetworkConfig, config: ReinforceConfig) -> Settings:

@@ -115,6 +115,19 @@ def test_with_a_memory_and_no_known_limit_credit_is_for_what_comes_soon(learner:
     assert plain == settings(learner, FOREIGN)[0]
 
 
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_long_episodes_are_remembered_for_longer_and_trained_for_longer(learner: str) -> None:
+    for limit, span, steps in ((128, 128, 1_000_000), (129, 256, 3_000_000)):
+        config, training = settings(learner, FOREIGN._replace(time_limit=limit), "gru")
+        assert (config.network.memory_span, training.total_steps) == (span, steps)
+        assert learner == "reinforce" or config.rollout_steps == span
+    for limit in (1_001, None):
+        _, training = settings(learner, FOREIGN._replace(time_limit=limit), "gru")
+        assert training.total_steps == 1_000_000
+    plain, training = settings(learner, FOREIGN._replace(time_limit=129))
+    assert training.total_steps == 500_000 and plain.network.memory_span is None
+
+
 def test_codes_are_explored_for_longer() -> None:
     for limit in (None, 200):
         body, table = (FOREIGN._replace(time_limit=limit, unscaled=u) for u in (True, False))
