@@ -137,7 +137,8 @@ def test_codes_are_explored_for_longer() -> None:
 
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_gated_memories_begin_with_keeping_for_as_long_as_a_rollout(learner: str) -> None:
-    spans = [settings(learner, FOREIGN, memory)[0].network.memory_span for memory in MEMORIES]
+    short = FOREIGN._replace(time_limit=100)
+    spans = [settings(learner, short, memory)[0].network.memory_span for memory in MEMORIES]
     assert dict(zip(MEMORIES, spans, strict=True)) == {
         "none": None, "rnn": None, "lstm": 128, "gru": 128, "attention": None
     }  # fmt: skip
