@@ -257,7 +257,7 @@ def lstm_backward(
 @compiled
 def gru_forward(t: Any, slots: Any, reset: Any, read: Any, states: Any) -> None:
     """Step t: `slots` (T, B, 4H) hold what makes n, r, z, and u; see `gru`."""
-    size = read.shape[1]
+    size, one = read.shape[1], read.dtype.type(1)  # exact where z is 0 or 1
     for b in range(read.shape[0]):
         n, r = slots[t, b, :size], slots[t, b, size : 2 * size]
         z, u = slots[t, b, 2 * size : 3 * size], slots[t, b, 3 * size :]
@@ -265,7 +265,7 @@ def gru_forward(t: Any, slots: Any, reset: Any, read: Any, states: Any) -> None:
         for j in range(size):
             r[j], z[j] = _sigmoid(r[j]), _sigmoid(z[j])
             n[j] = _tanh(n[j] + r[j] * u[j])
-            h[j] = n[j] + z[j] * (past[j] - n[j])
+            h[j] = (one - z[j]) * n[j] + z[j] * past[j]
     _pass_on(t, states, reset, read)
 
 
@@ -314,13 +314,13 @@ def before_gates(t: Any, slots: Any, read: Any, gated: Any) -> None:
 @compiled
 def before_state(t: Any, slots: Any, reset: Any, read: Any, states: Any) -> None:
     """Step t from its second product on."""
-    size = read.shape[1]
+    size, one = read.shape[1], read.dtype.type(1)  # exact where z is 0 or 1
     for b in range(read.shape[0]):
         z, n = slots[t, b, size : 2 * size], slots[t, b, 2 * size :]
         past, h = read[b], states[t, b]
         for j in range(size):
             n[j] = _tanh(n[j])
-            h[j] = n[j] + z[j] * (past[j] - n[j])
+            h[j] = (one - z[j]) * n[j] + z[j] * past[j]
     _pass_on(t, states, reset, read)
 
 
@@ -361,7 +361,7 @@ def before_gates_backward(
 @compiled
 def gru_step(from_x: Any, from_h: Any, past: Any, y: Any, new: Any) -> None:
     """One step alone: the sums of x and of h (B, 3H) for r, z, n, to the state, which y repeats."""
-    size = past.shape[1]
+    size, one = past.shape[1], past.dtype.type(1)  # exact where z is 0 or 1
     for b in range(past.shape[0]):
         rz, more = from_x[b, : 2 * size], from_h[b, : 2 * size]
         for j in range(2 * size):
@@ -374,7 +374,7 @@ def gru_step(from_x: Any, from_h: Any, past: Any, y: Any, new: Any) -> None:
         z, n, h = from_x[b, size : 2 * size], from_x[b, 2 * size :], past[b]
         shown, kept = y[b], new[b]
         for j in range(size):
-            kept[j] = n[j] + z[j] * (h[j] - n[j])
+            kept[j] = (one - z[j]) * n[j] + z[j] * h[j]
         for j in range(size):
             shown[j] = kept[j]
 

@@ -96,6 +96,16 @@ def test_a_step_that_nobody_derives_is_the_step(kind: str, dtype: torch.dtype) -
         assert gap(tuple(leaves(state)), tuple(given)) == 0
 
 
+@pytest.mark.parametrize("kind", ["gru", "gru_before"])
+def test_a_gate_that_is_shut_or_open_is_exact(kind: str) -> None:
+    layer = make(kind, 2, 37, dtype=torch.float32)
+    x, h = torch.randn(9, 3, 2), torch.randn(1, 3, 37)
+    with torch.no_grad():
+        layer.get_parameter("bias_ih_l0")[37:74] = 1e4  # z keeps
+        assert torch.equal(layer(x, h)[0], h.expand(9, 3, 37))
+        assert torch.equal(layer.step(x[0], h)[0], h[0])
+
+
 @kinds
 def test_nan_spoils_its_own_row_until_an_episode_begins(kind: str) -> None:
     layer = make(kind, 2, 3, dtype=torch.float32)
