@@ -27,7 +27,7 @@ from .compiling import OPTIONS, compiled, inlined
 f32 = np.float32
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic  # type: ignore[untyped-decorator]
 def _as_float(context: Any, bits: Any) -> Any:
     """The float32 of these 32 bits."""
     del context

@@ -27,7 +27,7 @@ def by_onednn(x: Tensor, size: int) -> bool:
         and x.dtype == torch.float32
         and _linear is not None
         and _pack is not None
-        and torch.backends.mkldnn.is_available()
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     )
 
 
