@@ -73,7 +73,8 @@ EXAMPLES = {
         Example(
             "tmaze",
             "REINFORCE with a GRU remembers a sign along a corridor; with gates shut it forgets",
-            "train reinforce --env sidestep/TMaze-v0 --memory gru",
+            "train reinforce --env sidestep/TMaze-v0 --memory gru"
+            " --memory-span 128 --total-steps 1000000",
             "gates --example tmaze --set z=0 r=0",
             1.0,
             "{:.1%} of 100 fresh episodes reach the goal",

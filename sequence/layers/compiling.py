@@ -1,8 +1,9 @@
 """Between torch and compiled code on the CPU: who is served, how tensors are handed over, numba."""
 
+import os
+from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,7 +16,21 @@ NOTHING = np.zeros((0, 0), np.bool_)
 
 def serves(x: Tensor) -> bool:
     """Whether these kernels run what x is part of: on the CPU, in single or double precision."""
-    return x.is_cpu and x.dtype in (torch.float32, torch.float64) and not numba.config.DISABLE_JIT
+    return x.is_cpu and x.dtype in (torch.float32, torch.float64) and not _is_off()
+
+
+@cache
+def _is_off() -> bool:
+    """Whether numba is told to compile nothing."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+
+@cache
+def kernels() -> Any:
+    """The kernels' module: it imports numba, which a layer that is only made can do without."""
+    from . import kernels
+
+    return kernels
 
 
 def serve_step(x: Tensor) -> bool:
@@ -45,6 +60,8 @@ def stop_first(reset: Tensor | None, *grads: Tensor) -> None:
 
 def compiled(function: Any) -> Any:
     """`numba.njit` with numba's cache, where a folder for it can be written."""
+    import numba
+
     try:
         return numba.njit(cache=True, **OPTIONS)(function)
     except RuntimeError:
@@ -53,4 +70,6 @@ def compiled(function: Any) -> Any:
 
 def inlined(function: Any) -> Any:
     """A part of kernels."""
+    import numba
+
     return numba.njit(inline="always", **OPTIONS)(function)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sidestep.sequence.chunks import gather
 
-from . import compiling, kernels, normalised, steps
+from . import compiling, normalised, steps
 from .cuda.dispatch import direct, is_plain, on_gpu
 from .cuda.precision import by_cudnn
 from .derivative import (
@@ -99,7 +99,9 @@ class GRU(Recurrent):
         h = parts[0].contiguous()
         y, new = torch.empty_like(h), torch.empty_like(h)
         from_x, from_h = product(x, w_ih, b_ih), product(h, w_hh, b_hh)
-        kernels.gru_step(from_x.numpy(), from_h.numpy(), h.numpy(), y.numpy(), new.numpy())
+        compiling.kernels().gru_step(
+            from_x.numpy(), from_h.numpy(), h.numpy(), y.numpy(), new.numpy()
+        )
         return y, (new,)
 
     def run_direction(
@@ -222,7 +224,7 @@ def _walk_compiled(
     weight = Repeated(w_t, len(read))
     for t, rzu in enumerate(slots[..., h0.shape[1] :].unbind(0)):
         weight.add(read, rzu)
-        kernels.gru_forward(t, *known)
+        compiling.kernels().gru_forward(t, *known)
 
 
 def _walk(slots: Tensor, h0: Tensor, w_t: Tensor, reset: Tensor | None, states: Tensor) -> None:
@@ -301,7 +303,7 @@ def _walk_back_compiled(
     known = compiling.arrays(grad, slots, read, reset, deltas, d_h)
     rzu_t, weight = deltas[..., hidden:].unbind(0), Repeated(w_hh, batch)
     for t in range(steps - 1, -1, -1):
-        kernels.gru_backward(t, *known)
+        compiling.kernels().gru_backward(t, *known)
         weight.add(rzu_t[t], d_h)
     compiling.stop_first(reset, d_h)
     return deltas, d_h

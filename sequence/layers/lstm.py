@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sidestep.sequence.chunks import gather
 
-from . import compiling, kernels, normalised, steps
+from . import compiling, normalised, steps
 from .cuda.dispatch import direct, is_plain, on_gpu
 from .cuda.precision import by_cudnn
 from .derivative import (
@@ -86,7 +86,7 @@ class LSTM(Recurrent):
         past = parts[1].contiguous()
         y, h, c = torch.empty_like(past), torch.empty_like(past), torch.empty_like(past)
         from_x, from_h = product(x, w_ih, b_ih), product(parts[0], w_hh, b_hh)
-        kernels.lstm_step(*(a.numpy() for a in (from_x, from_h, past, y, h, c)))
+        compiling.kernels().lstm_step(*(a.numpy() for a in (from_x, from_h, past, y, h, c)))
         return y, (h, c)
 
     def run_direction(
@@ -196,7 +196,7 @@ def _walk_compiled(
     weight = Repeated(w_t, len(read))
     for t, slot in enumerate(slots.unbind(0)):
         weight.add(read, slot)
-        kernels.lstm_forward(t, *known)
+        compiling.kernels().lstm_forward(t, *known)
 
 
 def _walk(
@@ -292,7 +292,7 @@ def _walk_back_compiled(
     known = compiling.arrays(grad_h, grad_c, slots, read_c, cs, reset, deltas, d_h, d_c)
     delta_t, weight = deltas.unbind(0), Repeated(w_hh, len(d_h))
     for t in range(len(slots) - 1, -1, -1):
-        kernels.lstm_backward(t, *known)
+        compiling.kernels().lstm_backward(t, *known)
         weight.put(delta_t[t], d_h)
     compiling.stop_first(reset, d_h, d_c)
     return deltas, d_h, d_c
