@@ -45,8 +45,8 @@ class Presets(NamedTuple):
 def network_of(traits: Traits, memory: str) -> NetworkConfig:
     """The network that presets share: how wide, and whether it convolves and skips its memory."""
     network = NetworkConfig(memory=memory)
-    if network.is_gated and not traits.is_quick:  # as long as the rollouts below
-        network = replace(network, memory_span=2 * ROLLOUT if traits.is_long else ROLLOUT)
+    if network.is_gated and not traits.is_quick:  # as long as the rollouts below, or an episode
+        network = replace(network, memory_span=traits.time_limit if traits.is_long else ROLLOUT)
     if traits.is_small_picture:  # a view of 7x7 cells is too small for convolutions
         past = network.remembers
         return replace(network, hidden_sizes=(128, 128), channels=(), skip_connection=past)
@@ -64,11 +64,6 @@ def training_of(traits: Traits, total_steps: int, num_envs: int) -> TrainingConf
         evaluation_episodes=32,
         checkpoint_every=100_000,
     )
-
-
-def _remembering(traits: Traits) -> int:
-    """Ticks of a training with a memory where many short episodes are dear."""
-    return 3_000_000 if traits.is_long else 1_000_000
 
 
 def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
@@ -89,13 +84,13 @@ def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
         if traits.is_endless:
             config = replace(config, **ENDLESS)
         if traits.is_long:
-            config = replace(config, rollout_steps=2 * ROLLOUT, minibatches=4, learning_rate=2e-3)
-        return config, training_of(traits, _remembering(traits), 16)
+            config = replace(config, rollout_steps=2 * ROLLOUT)
+        return config, training_of(traits, 5_000_000 if traits.is_long else 1_000_000, 16)
     config = replace(
         config,
         learning_rate=1e-3,
         rollout_steps=64,
-        epochs=8 if traits.unscaled else 4,  # one-hot, nothing is like anything else
+        epochs=8 if traits.unscaled else 2,  # of codes more of the same is learned by heart
         epsilon_end=0.0,
         epsilon_fraction=0.5,
         epsilon_repeat=0.95,
@@ -181,7 +176,7 @@ def _reinforce_default(traits: Traits, network: NetworkConfig) -> Settings:
         config = replace(config, entropy_fraction=0.5, **ENDLESS)
         return config, training_of(traits, 1_000_000, 16)
     config = replace(config, batch="episodes", trace_decay=1.0, normalize_advantages=True)
-    return config, training_of(traits, _remembering(traits), 8)
+    return config, training_of(traits, 3_000_000 if traits.is_long else 1_000_000, 8)
 
 
 def _reinforce_quick(traits: Traits, network: NetworkConfig, config: ReinforceConfig) -> Settings:

@@ -52,7 +52,7 @@ def test_flags_stand_above_the_file_and_the_file_above_the_preset(tmp_path: Path
     assert (run.training.total_steps, run.agent.network.hidden_sizes) == (100, (7,))
     assert run.agent.final_learning_rate is None and known.final_learning_rate is not None
     assert run.training.evaluate_every == training.evaluate_every != 100_000
-    assert run.agent.network.memory_span == known.network.memory_span == 256
+    assert run.agent.network.memory_span == known.network.memory_span == 500
     assert getattr(run.agent, "batch") == "episodes" == getattr(known, "batch")  # noqa: B009
 
 
