@@ -25,14 +25,6 @@ def _is_off() -> bool:
     return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
-@cache
-def kernels() -> Any:
-    """The kernels' module: it imports numba, which a layer that is only made can do without."""
-    from . import kernels
-
-    return kernels
-
-
 def serve_step(x: Tensor) -> bool:
     """Whether these kernels run a step that nobody will ask for a derivative of."""
     plain = type(x) is Tensor and not torch._C._len_torch_dispatch_stack()
