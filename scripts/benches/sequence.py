@@ -287,7 +287,8 @@ def run(options: Options) -> None:
             "row; torch.nn has none, so its time is without. The cell loops have them: one steps "
             "the equations of `cells.py`, the other torch's cell (for the reset-before GRU, which "
             f"torch lacks, the acting step). Products: the "
-            "products of matrices in forward and backward alone, common to every way. Threads: "
+            "products of matrices in forward and backward alone, by torch.mm, which takes "
+            "longer for large ones than oneDNN, whose they are here. Threads: "
             f"{torch.get_num_threads()}.",
             first,
             "One acting step of 64 lanes without gradients, beside torch's cell:",
