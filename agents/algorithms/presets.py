@@ -91,6 +91,7 @@ def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
         learning_rate=1e-3,
         rollout_steps=64,
         epochs=8 if traits.unscaled else 2,  # of codes more of the same is learned by heart
+        minibatches=4 if traits.unscaled else 8,
         epsilon_end=0.0,
         epsilon_fraction=0.5,
         epsilon_repeat=0.95,

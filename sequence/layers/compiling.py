@@ -1,4 +1,4 @@
-"""Between torch and compiled code on the CPU: who is served, how tensors are handed over, numba."""
+"""Between torch and the kernels on the CPU: who is served, and how tensors are handed over."""
 
 import os
 from functools import cache
@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract", "reassoc"}}
-"""Products and sums may be joined, sums reordered, and a division by 0 is as numpy's."""
 NOTHING = np.zeros((0, 0), np.bool_)
 """In the place of a pattern of resets."""
 
@@ -25,10 +24,25 @@ def _is_off() -> bool:
     return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
+@cache
+def kernels() -> Any:
+    """The kernels' module: it imports numba, which a layer that is only made can do without."""
+    from . import kernels
+
+    return kernels
+
+
 def serve_step(x: Tensor) -> bool:
     """Whether these kernels run a step that nobody will ask for a derivative of."""
-    plain = type(x) is Tensor and not torch._C._len_torch_dispatch_stack()
-    return plain and not torch.is_grad_enabled() and not torch.compiler.is_compiling() and serves(x)
+    return (
+        type(x) is Tensor
+        and not torch.is_grad_enabled()
+        and serves(x)
+        and forward_ad._current_level < 0  # no tensor can be dual
+        and not torch._C._len_torch_dispatch_stack()
+        and torch._C._get_tracing_state() is None
+        and not torch.compiler.is_compiling()
+    )
 
 
 def arrays(*tensors: Tensor | None) -> list[Any]:
@@ -48,20 +62,3 @@ def stop_first(reset: Tensor | None, *grads: Tensor) -> None:
     if reset is not None and len(reset):
         for grad in grads:
             grad.masked_fill_(reset[0].unsqueeze(-1), 0)
-
-
-def compiled(function: Any) -> Any:
-    """`numba.njit` with numba's cache, where a folder for it can be written."""
-    import numba
-
-    try:
-        return numba.njit(cache=True, **OPTIONS)(function)
-    except RuntimeError:
-        return numba.njit(**OPTIONS)(function)
-
-
-def inlined(function: Any) -> Any:
-    """A part of kernels."""
-    import numba
-
-    return numba.njit(inline="always", **OPTIONS)(function)

@@ -28,7 +28,7 @@ from .derivative import (
     weight_grad,
 )
 from .gru_before import gru_before, gru_before_direct, step_before
-from .operator import Resets, add_biases, kernels, project, transformed
+from .operator import Resets, add_biases, project, transformed
 from .products import Repeated, product
 from .recurrent import Recurrent
 from .steps import GRUStep, Parts, Weights, gru_step, step_by_step
@@ -99,7 +99,9 @@ class GRU(Recurrent):
         h = parts[0].contiguous()
         y, new = torch.empty_like(h), torch.empty_like(h)
         from_x, from_h = product(x, w_ih, b_ih), product(h, w_hh, b_hh)
-        kernels().gru_step(from_x.numpy(), from_h.numpy(), h.numpy(), y.numpy(), new.numpy())
+        compiling.kernels().gru_step(
+            from_x.numpy(), from_h.numpy(), h.numpy(), y.numpy(), new.numpy()
+        )
         return y, (new,)
 
     def run_direction(
@@ -222,7 +224,7 @@ def _walk_compiled(
     weight = Repeated(w_t, len(read))
     for t, rzu in enumerate(slots[..., h0.shape[1] :].unbind(0)):
         weight.add(read, rzu)
-        kernels().gru_forward(t, *known)
+        compiling.kernels().gru_forward(t, *known)
 
 
 def _walk(slots: Tensor, h0: Tensor, w_t: Tensor, reset: Tensor | None, states: Tensor) -> None:
@@ -297,11 +299,11 @@ def _walk_back_compiled(
 ) -> tuple[Tensor, Tensor]:
     """`_walk_back` with what lies between the products in one call a step."""
     steps, batch, hidden = grad.shape
-    deltas, d_h = torch.empty_like(slots), grad.new_zeros(batch, hidden)
+    deltas, d_h = slots.new_empty(slots.shape), grad.new_zeros(batch, hidden)
     known = compiling.arrays(grad, slots, read, reset, deltas, d_h)
     rzu_t, weight = deltas[..., hidden:].unbind(0), Repeated(w_hh, batch)
     for t in range(steps - 1, -1, -1):
-        kernels().gru_backward(t, *known)
+        compiling.kernels().gru_backward(t, *known)
         weight.add(rzu_t[t], d_h)
     compiling.stop_first(reset, d_h)
     return deltas, d_h

@@ -21,7 +21,7 @@ from .derivative import (
     tanh_backward,
     weight_grad,
 )
-from .operator import Resets, kernels, project
+from .operator import Resets, project
 from .products import Repeated
 
 
@@ -61,9 +61,9 @@ def _walk_compiled(
     slots_, reset_, read_, gated_, states_ = compiling.arrays(slots, reset, read, gated, states)
     for t, slot in enumerate(slots.unbind(0)):
         w_rz.add(read, slot[:, :split])
-        kernels().before_gates(t, slots_, read_, gated_)
+        compiling.kernels().before_gates(t, slots_, read_, gated_)
         w_n.add(gated, slot[:, split:])
-        kernels().before_state(t, slots_, reset_, read_, states_)
+        compiling.kernels().before_state(t, slots_, reset_, read_, states_)
 
 
 def _walk(slots: Tensor, h0: Tensor, w_hh: Tensor, reset: Tensor | None, states: Tensor) -> None:
@@ -134,16 +134,16 @@ def _walk_back_compiled(
     """`_walk_back` with what lies around the products in two calls a step."""
     steps, batch, hidden = grad.shape
     split = 2 * hidden
-    deltas, d_h = torch.empty_like(slots), grad.new_zeros(batch, hidden)
+    deltas, d_h = slots.new_empty(slots.shape), grad.new_zeros(batch, hidden)
     d_gated = torch.empty_like(d_h)
     grad_, slots_, read_, reset_ = compiling.arrays(grad, slots, read, reset)
     deltas_, d_h_, d_gated_ = compiling.arrays(deltas, d_h, d_gated)
     delta_t = deltas.unbind(0)
     w_rz, w_n = Repeated(w_hh[:split], batch), Repeated(w_hh[split:], batch)
     for t in range(steps - 1, -1, -1):
-        kernels().before_state_backward(t, grad_, slots_, read_, reset_, deltas_, d_h_)
+        compiling.kernels().before_state_backward(t, grad_, slots_, read_, reset_, deltas_, d_h_)
         w_n.put(delta_t[t][:, split:], d_gated)
-        kernels().before_gates_backward(t, d_gated_, slots_, read_, deltas_, d_h_)
+        compiling.kernels().before_gates_backward(t, d_gated_, slots_, read_, deltas_, d_h_)
         w_rz.add(delta_t[t][:, :split], d_h)
     compiling.stop_first(reset, d_h)
     return deltas, d_h

@@ -17,14 +17,28 @@ an episode begins.
 import math
 from typing import Any
 
+import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic, overload
 
-from .compiling import OPTIONS, compiled, inlined
-
 f32 = np.float32
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract", "reassoc"}}
+"""Products and sums may be joined, sums reordered, and a division by 0 is as numpy's."""
+
+
+def compiled(function: Any) -> Any:
+    """`numba.njit` with numba's cache, where a folder for it can be written."""
+    try:
+        return numba.njit(cache=True, **OPTIONS)(function)
+    except RuntimeError:
+        return numba.njit(**OPTIONS)(function)
+
+
+def inlined(function: Any) -> Any:
+    """A part of kernels."""
+    return numba.njit(inline="always", **OPTIONS)(function)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -38,81 +52,75 @@ def _as_float(context: Any, bits: Any) -> Any:
     return types.float32(bits), generate
 
 
-def _exp(x: Any) -> Any:
-    raise NotImplementedError
+def _by_precision(single: Any, double: Any) -> Any:
+    """The function that compiled code calls: `single` for float32, `double` for float64."""
+
+    def function(x: Any) -> Any:
+        raise TypeError("expected to be called from compiled code")
+
+    def chosen(x: Any) -> Any:
+        return single if x == types.float32 else double
+
+    overload(function, jit_options=OPTIONS)(chosen)
+    return function
 
 
-def _tanh(x: Any) -> Any:
-    raise NotImplementedError
+def _exp_single(x: Any) -> Any:
+    """2^k e^r with |r| <= log(2) / 2, e^r by its series to x^7; vectors, unlike libm's."""
+    x = f32(88.0) if x > f32(88.0) else x  # so written, NaN stays NaN
+    x = f32(-87.0) if x < f32(-87.0) else x
+    k = np.floor(x * f32(1.4426950408889634) + f32(0.5))
+    r = (x - k * f32(0.693359375)) + k * f32(2.12194440054691e-4)
+    p = f32(1 / 5040)
+    p = p * r + f32(1 / 720)
+    p = p * r + f32(1 / 120)
+    p = p * r + f32(1 / 24)
+    p = p * r + f32(1 / 6)
+    p = p * r + f32(0.5)
+    p = (p * r * r + r) + f32(1.0)
+    return p * _as_float(np.int32((np.int32(k) + np.int32(127)) << np.int32(23)))
 
 
-@overload(_exp, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
-def _exp_of(x: Any) -> Any:
-    if x != types.float32:
-
-        def double(x: Any) -> Any:
-            return math.exp(x)
-
-        return double
-
-    def single(x: Any) -> Any:
-        """2^k e^r with |r| <= log(2) / 2, e^r by its series to x^7; vectors, unlike libm's."""
-        x = f32(88.0) if x > f32(88.0) else x  # so written, NaN stays NaN
-        x = f32(-87.0) if x < f32(-87.0) else x
-        k = np.floor(x * f32(1.4426950408889634) + f32(0.5))
-        r = (x - k * f32(0.693359375)) + k * f32(2.12194440054691e-4)
-        p = f32(1 / 5040)
-        p = p * r + f32(1 / 720)
-        p = p * r + f32(1 / 120)
-        p = p * r + f32(1 / 24)
-        p = p * r + f32(1 / 6)
-        p = p * r + f32(0.5)
-        p = (p * r * r + r) + f32(1.0)
-        return p * _as_float(np.int32((np.int32(k) + np.int32(127)) << np.int32(23)))
-
-    return single
+def _exp_double(x: Any) -> Any:
+    return math.exp(x)
 
 
-@overload(_tanh, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
-def _tanh_of(x: Any) -> Any:
-    if x != types.float32:
-
-        def double(x: Any) -> Any:
-            return math.tanh(x)
-
-        return double
-
-    def single(x: Any) -> Any:
-        """(1 - e) / (1 + e) with e = exp(-2 |x|), and near 0, where that cancels, the series."""
-        size = abs(x)
-        e = _exp(f32(-2.0) * size)
-        far = (f32(1.0) - e) / (f32(1.0) + e)
-        q = x * x
-        p = f32(21844 / 6081075)
-        p = p * q + f32(-1382 / 155925)
-        p = p * q + f32(62 / 2835)
-        p = p * q + f32(-17 / 315)
-        p = p * q + f32(2 / 15)
-        p = p * q + f32(-1 / 3)
-        near = x + x * q * p
-        signed = far if x > f32(0.0) else -far
-        return near if size < f32(0.4) else signed
-
-    return single
+_exp = _by_precision(_exp_single, _exp_double)
 
 
-def _sigmoid(x: Any) -> Any:
-    raise NotImplementedError
+def _tanh_single(x: Any) -> Any:
+    """(1 - e) / (1 + e) with e = exp(-2 |x|), and near 0, where that cancels, the series."""
+    size = abs(x)
+    e = _exp(f32(-2.0) * size)
+    far = (f32(1.0) - e) / (f32(1.0) + e)
+    q = x * x
+    p = f32(21844 / 6081075)
+    p = p * q + f32(-1382 / 155925)
+    p = p * q + f32(62 / 2835)
+    p = p * q + f32(-17 / 315)
+    p = p * q + f32(2 / 15)
+    p = p * q + f32(-1 / 3)
+    near = x + x * q * p
+    signed = far if x > f32(0.0) else -far
+    return near if size < f32(0.4) else signed
 
 
-@overload(_sigmoid, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
-def _sigmoid_of(x: Any) -> Any:
-    one = f32(1.0) if x == types.float32 else 1.0  # a bare 1 would make doubles of all
+def _tanh_double(x: Any) -> Any:
+    return math.tanh(x)
 
-    def either(x: Any) -> Any:
-        return one / (one + _exp(-x))
 
-    return either
+_tanh = _by_precision(_tanh_single, _tanh_double)
+
+
+def _sigmoid_single(x: Any) -> Any:
+    return f32(1.0) / (f32(1.0) + _exp(-x))  # a bare 1 would make doubles of all
+
+
+def _sigmoid_double(x: Any) -> Any:
+    return 1.0 / (1.0 + _exp(-x))
+
+
+_sigmoid = _by_precision(_sigmoid_single, _sigmoid_double)
 
 
 @inlined

@@ -24,7 +24,7 @@ from .derivative import (
     tanh_backward,
     weight_grad,
 )
-from .operator import Resets, add_biases, kernels, project, transformed
+from .operator import Resets, add_biases, project, transformed
 from .products import Repeated, product
 from .recurrent import Recurrent
 from .steps import LSTMStep, Parts, Weights, lstm_step, step_by_step
@@ -86,7 +86,7 @@ class LSTM(Recurrent):
         past = parts[1].contiguous()
         y, h, c = torch.empty_like(past), torch.empty_like(past), torch.empty_like(past)
         from_x, from_h = product(x, w_ih, b_ih), product(parts[0], w_hh, b_hh)
-        kernels().lstm_step(*(a.numpy() for a in (from_x, from_h, past, y, h, c)))
+        compiling.kernels().lstm_step(*(a.numpy() for a in (from_x, from_h, past, y, h, c)))
         return y, (h, c)
 
     def run_direction(
@@ -196,7 +196,7 @@ def _walk_compiled(
     weight = Repeated(w_t, len(read))
     for t, slot in enumerate(slots.unbind(0)):
         weight.add(read, slot)
-        kernels().lstm_forward(t, *known)
+        compiling.kernels().lstm_forward(t, *known)
 
 
 def _walk(
@@ -285,14 +285,14 @@ def _walk_back_compiled(
     slots: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`_walk_back` with what lies between the products in one call a step."""
-    deltas = torch.empty_like(slots)
+    deltas = slots.new_empty(slots.shape)
     d_h, d_c = c0.new_zeros(c0.shape), c0.new_zeros(c0.shape)
     grad_c = grad_h.new_zeros(0, 0, 0) if grad_c is None else grad_c
     read_c = read_states(cs, c0, reset)
     known = compiling.arrays(grad_h, grad_c, slots, read_c, cs, reset, deltas, d_h, d_c)
     delta_t, weight = deltas.unbind(0), Repeated(w_hh, len(d_h))
     for t in range(len(slots) - 1, -1, -1):
-        kernels().lstm_backward(t, *known)
+        compiling.kernels().lstm_backward(t, *known)
         weight.put(delta_t[t], d_h)
     compiling.stop_first(reset, d_h, d_c)
     return deltas, d_h, d_c

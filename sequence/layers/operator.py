@@ -24,7 +24,6 @@ here, raises a `RuntimeError`.
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import torch
@@ -32,14 +31,6 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from .products import product
-
-
-@cache
-def kernels() -> Any:
-    """The kernels' module: it imports numba, which a layer that is only made can do without."""
-    from . import kernels
-
-    return kernels
 
 
 def add_biases(b_ih: Tensor | None, b_hh: Tensor | None) -> Tensor | None:

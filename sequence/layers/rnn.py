@@ -14,7 +14,7 @@ from . import compiling, normalised, steps
 from .cuda.dispatch import direct, is_plain, on_gpu
 from .cuda.precision import by_cudnn
 from .derivative import chunks, input_grad, no_second_derivative, read_states, weight_grad
-from .operator import Resets, add_biases, kernels, project, transformed
+from .operator import Resets, add_biases, project, transformed
 from .products import Repeated
 from .recurrent import Recurrent
 from .steps import Nonlinearity, Parts, RNNStep, Weights, rnn_step, step_by_step
@@ -168,7 +168,7 @@ def _walk_compiled(
     weight = Repeated(w_t, len(read))
     for t, h in enumerate(states.unbind(0)):
         weight.add(read, h)
-        kernels().rnn_forward(t, *known, relu)
+        compiling.kernels().rnn_forward(t, *known, relu)
 
 
 def _walk(states: Tensor, h0: Tensor, w_t: Tensor, reset: Tensor | None, relu: bool) -> None:
@@ -229,11 +229,11 @@ def _walk_back_compiled(
     grad: Tensor, w_hh: Tensor, reset: Tensor | None, states: Tensor, relu: bool
 ) -> tuple[Tensor, Tensor]:
     """`_walk_back` with what lies between the products in one call a step."""
-    deltas, d_h = torch.empty_like(states), grad.new_zeros(grad.shape[1:])
+    deltas, d_h = states.new_empty(states.shape), grad.new_zeros(grad.shape[1:])
     grad_, states_, reset_, *others = compiling.arrays(grad, states, reset, deltas, d_h)
     weight = Repeated(w_hh, len(d_h))
     for t in range(len(grad) - 1, -1, -1):
-        kernels().rnn_backward(t, grad_, states_, reset_, relu, *others)
+        compiling.kernels().rnn_backward(t, grad_, states_, reset_, relu, *others)
         weight.put(deltas[t], d_h)
     compiling.stop_first(reset, d_h)
     return deltas, d_h

@@ -16,7 +16,7 @@ CASES = [
     ("reinforce", EnvConfig("Acrobot-v1"), "none", 200_000, -110.0),
     ("reinforce", EnvConfig("Taxi-v4"), "none", 300_000, 6.0),
     ("deep-sarsa", EnvConfig("FrozenLake-v1"), "none", 400_000, 0.6),
-    ("deep-sarsa", EnvConfig("CliffWalking-v1", max_episode_steps=500), "none", 300_000, -20.0),
+    ("deep-sarsa", EnvConfig("CliffWalking-v1", max_episode_steps=500), "none", 200_000, -20.0),
     ("deep-sarsa", EnvConfig(CUE, ("delay=30",)), "gru", 300_000, 0.95),
     ("reinforce", EnvConfig(CUE, ("delay=10",)), "lstm", 200_000, 0.95),
     ("reinforce", EnvConfig(MAZE, ("length=10",)), "gru", 300_000, 3.9),

@@ -129,6 +129,13 @@ def test_long_episodes_are_remembered_for_longer_and_trained_for_longer(learner:
     assert training.total_steps == 500_000 and plain.network.memory_span is None
 
 
+def test_codes_are_gone_through_twice_in_smaller_parts() -> None:
+    body, table = (FOREIGN._replace(unscaled=unscaled) for unscaled in (True, False))
+    for traits, wanted in ((body, (8, 4)), (table, (2, 8))):
+        config, _ = settings("deep-sarsa", traits)
+        assert (config.epochs, config.minibatches) == wanted
+
+
 def test_codes_are_explored_for_longer() -> None:
     for limit in (None, 200):
         body, table = (FOREIGN._replace(time_limit=limit, unscaled=u) for u in (True, False))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from sidestep.sequence.layers import compiling, kernels, products
 from sidestep.sequence.layers.products import Repeated, product
@@ -152,6 +153,38 @@ def test_onednn_is_given_what_it_is_quick_with(monkeypatch: pytest.MonkeyPatch) 
     layer(x.transpose(0, 1)[:64].transpose(0, 1))[0].sum().backward()
     assert len(seen) > 16
     assert all(matrix.is_contiguous() or matrix.t().is_contiguous() for matrix in seen)
+
+
+def test_sizes_that_come_once_wait_for_no_preparation(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def linear(x: Tensor, weight: Tensor, *others: Any) -> Tensor:
+        asked.append((*x.shape, len(weight)))
+        return x @ weight.t()
+
+    monkeypatch.setattr(products, "_linear", linear)
+    for rows, inner, columns in ((1024, 64, 192), (1025, 64, 192), (1024, 63, 192), (16, 64, 64)):
+        product(torch.randn(rows, inner), torch.randn(columns, inner))
+    product(torch.zeros(1_001, 500), torch.zeros(201, 500))  # so large that it pays at once
+    assert asked == [(1024, 64, 192), (1_001, 500, 201)]
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)  # by the user
+    product(torch.zeros(1024, 64), torch.zeros(192, 64))
+    assert len(asked) == 2
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+@kinds
+def test_a_step_without_gradients_keeps_tangents_and_can_be_traced(kind: str) -> None:
+    layer = make(kind, 2, 3).requires_grad_(False)
+    x, v, state = torch.randn(4, 2).double(), torch.randn(4, 2).double(), random_state(layer, 4)
+    with torch.no_grad(), forward_ad.dual_level():
+        y, _ = layer.step(forward_ad.make_dual(x, v), state)
+        tangent = forward_ad.unpack_dual(y).tangent
+    near = (layer.step(x + 1e-6 * v, state)[0] - layer.step(x - 1e-6 * v, state)[0]) / 2e-6
+    assert tangent is not None and gap(tangent, near) < 1e-8
+    with torch.no_grad():
+        traced = torch.jit.trace(lambda x: layer.step(x, state)[0], (x,), check_trace=False)  # type: ignore[no-untyped-call]
+        assert gap(traced(v), layer.step(v, state)[0]) < 1e-12
 
 
 def test_kernels_leave_others_alone() -> None:
