@@ -3,8 +3,8 @@
 Torch multiplies matrices in single precision by MKL, which on processors of other makers than its
 own uses half of what they can do; oneDNN, with which torch comes as well, uses all of it. A call of
 oneDNN costs 10 microseconds more, so small products stay where they are. Measured on an EPYC with
-AVX-512, one thread: 1024 x 64 by 64 x 256 takes 144 microseconds for 307, 32 x 256 by 256 x 1024
-83 for 173, 8 x 64 by 64 x 256 11 for 4.
+AVX-512, one thread: 1024 x 64 by 64 x 256 takes 140 microseconds for 298, 32 x 256 by 256 x 1024
+79 for 165, 8 x 64 by 64 x 256 11 for 4.
 """
 
 from typing import Any
