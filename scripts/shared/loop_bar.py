@@ -1,5 +1,6 @@
 """A run loop on the command line: its progress bar, and the signals that stop it."""
 
+import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -94,15 +95,22 @@ def leave(stopped: str | None) -> None:
 
 @contextmanager
 def stoppable() -> Iterator[list[str]]:
-    """A list that Ctrl-C and SIGTERM put their name into; a second Ctrl-C interrupts at once."""
+    """A list that Ctrl-C and SIGTERM put their name into; a second Ctrl-C interrupts at once.
+
+    A process of a command's own has Ctrl-C ignored: a terminal sends it to all of them, the
+    command decides, and says so by SIGTERM, which never interrupts.
+    """
     caught: list[str] = []
 
     def note(number: int, _: Any) -> None:
-        if caught:
+        name = signal.Signals(number).name
+        if number == signal.SIGINT and name in caught:
             raise KeyboardInterrupt
-        caught.append(signal.Signals(number).name)
+        caught.append(name)
 
-    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    own = multiprocessing.parent_process() is not None
+    handlers = {signal.SIGINT: signal.SIG_IGN if own else note, signal.SIGTERM: note}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield caught
     finally:
