@@ -197,6 +197,11 @@ class Network(nn.Module):
 
     def encode(self, inputs: Inputs) -> Tensor:
         """What the memory is given, (..., D): observations, last actions and rewards encoded."""
+        x: Tensor = self.encoder(self.features(inputs))
+        return x
+
+    def features(self, inputs: Inputs) -> Tensor:
+        """What the encoder is given, (..., D): observations, last actions and rewards."""
         parts = [self._features(inputs.obs)]
         present = ~inputs.reset.unsqueeze(-1)
         if self.config.last_action:
@@ -205,8 +210,7 @@ class Network(nn.Module):
             parts.append((one_hot & present).float())
         if self.config.last_reward:
             parts.append(inputs.last_reward.unsqueeze(-1) * present)
-        x: Tensor = self.encoder(parts[0] if len(parts) == 1 else torch.cat(parts, -1))
-        return x
+        return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 
     def _joined(self, x: Tensor, y: Tensor) -> Tensor:
         """What the head reads, (..., H) or (..., H + D): the memory's y, and x past it."""
@@ -238,7 +242,7 @@ class Encoder(nn.Module):
     def __init__(self, width: int, sizes: tuple[int, ...]) -> None:
         """Make the layers."""
         super().__init__()
-        self.output_size = sizes[-1] if sizes else width
+        self.input_size, self.output_size = width, sizes[-1] if sizes else width
         widths = [width, *sizes]
         pairs = zip(widths, sizes, strict=False)
         self.linear = nn.ModuleList(nn.Linear(before, after) for before, after in pairs)

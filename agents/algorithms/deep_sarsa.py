@@ -179,10 +179,10 @@ class DeepSarsa(Agent):
         """
         rollouts = [rollout, *others]
         self._count_first_ends(rollouts)
-        counts = []
+        counts, features = [], list(map(self._features, rollouts))
         for epoch in range(self.config.epochs):
-            for batch in self._minibatches(rollouts, epoch):
-                sums = self.step_down(map(self._part, batch))
+            for lanes in self._minibatches(rollouts, epoch):
+                sums = self.step_down(map(self._part, rollouts, features, lanes))
                 counts += [sums["count"]] if epoch == 0 else []
         known = self.read({**sums, "steps": sum(counts)})
         self.learned = int(known["steps"])
@@ -193,21 +193,20 @@ class DeepSarsa(Agent):
             "epsilon": self.epsilon,
         }
 
-    def _minibatches(self, rollouts: list[Rollout], epoch: int) -> Iterator[list[Rollout]]:
-        """The rollouts' lanes in parts, each of which has as many of every shard."""
+    def _minibatches(self, rollouts: list[Rollout], epoch: int) -> Iterator[list[Tensor | None]]:
+        """The rollouts' lanes in parts, each of which has as many of every shard; None: all."""
         lanes = [rollout.reward.shape[1] for rollout in rollouts]
         shards = self.ranks.lanes if self.ranks.shards > 1 else []
         parts = min([self.config.minibatches, *lanes, *(shard.size for shard in shards)])
         if parts == 1:
-            yield rollouts
+            yield [None for _ in rollouts]
             return
         drawn = [
             torch.from_numpy(draws.permutation(count, epoch))
             for draws, count in zip(self.draws, lanes, strict=True)
         ]
         orders = upload(drawn, self.device)
-        for some in zip(*(order.tensor_split(parts) for order in orders), strict=True):
-            yield list(map(select_lanes, rollouts, some))
+        yield from map(list, zip(*(order.tensor_split(parts) for order in orders), strict=True))
 
     def _count_first_ends(self, rollouts: list[Rollout]) -> None:
         ended, cut = self.first_ends
@@ -247,10 +246,26 @@ class DeepSarsa(Agent):
                 ended, cut = state["first_ends"].tolist()
                 self.first_ends = ended, cut
 
-    def _part(self, rollout: Rollout) -> Part:
+    def _features(self, rollout: Rollout) -> Tensor | None:
+        """What the encoder is given, (T+1, B, D); None where compiled code is not to run it."""
+        ticks, lanes = rollout.inputs.reset.shape
+        if type(self).targets is not DeepSarsa.targets:
+            return None
+        rows = ticks * -(-lanes // self.config.minibatches)
+        return self.passes.features(rollout.inputs, rows)
+
+    def _part(self, rollout: Rollout, features: Tensor | None, lanes: Tensor | None) -> Part:
+        """What some lanes of a rollout, or all, add to a step down."""
+        c, compiled = self.config, self.passes.compiled
+        if features is not None and compiled is not None:
+            by = (c.discount, c.trace_decay, c.target == "expected", c.loss == "huber")
+            found = compiled.sarsa(features, rollout, lanes, by, self.epsilon)
+            loss, value, count = map(torch.tensor, found)
+            return Part(loss, count, {"value": value}, self.flat.grad)
+        rollout = rollout if lanes is None else select_lanes(rollout, lanes)
         q, _ = self.network(rollout.inputs, rollout.state)  # (T+1, B, A)
         target = self.targets(rollout, q.detach())
         prediction = chosen(q[:-1], rollout.action[:-1])  # (T, B)
         count = rollout.valid.sum()
-        loss = value_error(prediction, target, rollout.valid, self.config.loss)
+        loss = value_error(prediction, target, rollout.valid, c.loss)
         return Part(loss, count, {"value": (prediction.detach() * rollout.valid).sum()})

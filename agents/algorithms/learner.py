@@ -15,6 +15,7 @@ from sidestep.agents.acting.draws import Draws
 from sidestep.agents.acting.encoding import ObservationEncoder, check_picture
 from sidestep.agents.acting.normalization import RunningMoments
 from sidestep.agents.acting.transfer import download
+from sidestep.agents.algorithms.dense.passes import Passes
 from sidestep.agents.networks import Network
 from sidestep.agents.settings import TrainingConfig
 from sidestep.sequence import State
@@ -102,6 +103,7 @@ class Agent(ABC):
             torch.default_generator.manual_seed(seed)  # the CPU's alone: no device's is changed
             self.network = self.make_network().to(self.device)
         self.flat = flatten_parameters(self.network)
+        self.passes = Passes(self.network, self.flat)
         self.optimizer = Adam([self.flat], lr=config.learning_rate, eps=1e-5, fused=True)
         self._unread = DeviceDescent.of(self.flat, self.optimizer)
         self.random = Draws(seed)
@@ -206,6 +208,7 @@ class Agent(ABC):
         self.optimizer.param_groups[0]["params"] = [self.flat]
         if parted in self.optimizer.state:
             self.optimizer.state[self.flat] = self.optimizer.state.pop(parted)
+        self.passes = Passes(self.network, self.flat)
         self._unread = DeviceDescent.of(self.flat, self.optimizer)
 
     @property
@@ -286,7 +289,7 @@ class Agent(ABC):
         Returns:
             (B,) int64 actions, and the next state.
         """
-        output, state = self.network.step(inputs, state)
+        output, state = self.passes.step(inputs, state)
         if not output.is_cpu:  # all that the choice may look at, in one copy
             known = {k: v for k, v in inputs._asdict().items() if v is not None and k != "obs"}
             output, *here = download([output, *known.values()])
@@ -309,7 +312,7 @@ class Agent(ABC):
     @torch.no_grad()
     def peek(self, inputs: Inputs, state: State) -> Tensor:
         """The values (B,) of observations that end an episode; the state goes nowhere."""
-        output, _ = self.network.step(inputs, state)
+        output, _ = self.passes.step(inputs, state)
         return self.values(output, inputs.mask)
 
     def descend(self, loss: Tensor) -> float:
@@ -340,7 +343,10 @@ class Agent(ABC):
             (part,) = parts
             loss = part.loss / part.divisor.clamp(min=1)
             sums = {"count": part.divisor, **part.figures}
-            gradient_of(loss, self.flat)
+            if part.gradient is None:
+                gradient_of(loss, self.flat)
+            else:
+                part.gradient.div_(part.divisor.clamp(min=1))
             loss = loss.detach()
         else:
             loss, sums = gather_gradient(parts, self.flat, self.ranks)

@@ -20,6 +20,8 @@ class Part(NamedTuple):
     """() by which the sum over all shards is divided."""
     figures: Mapping[str, Tensor]
     """() sums for the log, by name."""
+    gradient: Tensor | None = None
+    """Of `loss`, in its place already; None: it is to be found along the graph."""
 
 
 def gather_gradient(
@@ -40,7 +42,7 @@ def gather_gradient(
     """
     rows, names = [], ["count"]
     for part in parts:
-        gradient = gradient_of(part.loss, flat)
+        gradient = part.gradient if part.gradient is not None else gradient_of(part.loss, flat)
         names = ["count", *part.figures]
         tail = [part.loss, part.divisor, *part.figures.values()]
         told = torch.stack([figure.detach().to(gradient.dtype) for figure in tail])

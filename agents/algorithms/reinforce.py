@@ -217,7 +217,7 @@ class Reinforce(Agent):
         if self.config.batch == "episodes":  # what follows an end is padding
             valid = rollout.valid
             needed = torch.cat([valid, torch.zeros_like(valid[:1])])  # (T+1, B)
-        output, _ = self.network(rollout.inputs, rollout.state, needed)  # (T+1, B, outputs)
+        output = self.passes.sequence(rollout.inputs, rollout.state, needed)  # (T+1, B, outputs)
         value = self.values(output, rollout.inputs.mask)  # (T+1, B)
         return Seen(rollout, output, value, self.returns(rollout, value.detach()))
 

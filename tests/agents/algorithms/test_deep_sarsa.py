@@ -10,9 +10,10 @@ from gymnasium.vector import AutoresetMode
 from torch import Tensor, tensor
 
 from sidestep.agents import Collector, DeepSarsa, DeepSarsaConfig, NetworkConfig
-from sidestep.agents.acting.batch import Inputs, Rollout
+from sidestep.agents.acting.batch import Inputs, Rollout, select_lanes
 from sidestep.agents.acting.draws import Draws
 from sidestep.agents.acting.policy import undisturbed
+from sidestep.agents.algorithms.parts import Part
 
 from ..toys import LANES, MODES, Native
 
@@ -162,7 +163,12 @@ def test_minibatches_see_every_lane_once_an_epoch(monkeypatch: pytest.MonkeyPatc
     lanes = [[k % 4, k % 3, float(k), "over", 4, 0] for k in range(7)]
     agent, parts = make_agent(minibatches=3, epochs=2), list[Rollout]()
     part_of = agent._part
-    monkeypatch.setattr(agent, "_part", lambda part: parts.append(part) or part_of(part))
+
+    def noted(rollout: Rollout, features: Tensor | None, lanes: Tensor) -> Part:
+        parts.append(select_lanes(rollout, lanes))
+        return part_of(rollout, features, lanes)
+
+    monkeypatch.setattr(agent, "_part", noted)
     agent.update(rollout_of(*lanes))
     orders = [torch.cat([part.reward[0] for part in parts[i : i + 3]]) for i in (0, 3)]
     assert [order.sort().values.tolist() for order in orders] == [[float(k) for k in range(7)]] * 2

@@ -1,0 +1,1 @@
+"""Networks without a memory on the CPU, in compiled code."""
