@@ -54,17 +54,18 @@ SECTIONS = {
     "solver": Section("solver", 3, "--rounds 1 --largest 8"),
     "view": Section("view", 12, "--frames 10 --rounds 1 --steps 4000"),
     "scaling": Section("scaling", 12, "--steps 20000 --updates 2 --rounds 1"),
-    "sequence": Section("sequence --threads 1", 15, "--threads 1 --quick"),
+    "sequence": Section("sequence --threads 1", 2, "--threads 1 --quick"),
     "language-speed": Section("language --parts speed", 6, "--parts speed --quick"),
     "peers": Section("peers", 45, "--trials 2 --seconds 2 --finalists 1", PEERS),
     "throughput": Section("throughput", 20, "--rounds 1 --steps 4096 --memories none --no-peers",
                           PEERS),
-    "learning": Section("learning", 130, "--seeds 1 --memories none --total-steps 30000 "
+    "learning": Section("learning --seeds 5", 45, "--seeds 1 --memories none --total-steps 30000 "
                         "--peer-seconds 2", PEERS),
-    "memory": Section("memory", 380, "--seeds 1 --crossing-seeds 1 --worlds glimpse "
-                      "--memories none --total-steps 3000 --no-search", PEERS),
-    "ablations": Section("ablations", 45, "--seeds 1 --total-steps 3000 --learners deep-sarsa"),
-    "tasks": Section("tasks", 400, "--seeds 1 --total-steps 1000 --no-speeds "
+    "memory": Section("memory --seeds 3 --crossing-seeds 1 --processes 2", 100,
+                      "--seeds 1 --crossing-seeds 1 --worlds glimpse --memories none "
+                      "--total-steps 3000 --no-search", PEERS),
+    "ablations": Section("ablations", 20, "--seeds 1 --total-steps 3000 --learners deep-sarsa"),
+    "tasks": Section("tasks --jobs 2", 180, "--seeds 1 --total-steps 1000 --no-speeds "
                      "--tasks CartPole-v1 Cue-v0,\\ 10", ("popgym", "minigrid", "Box2D")),
     "translation": Section("language --parts translation", 45, "--parts translation --quick",
                            (PAIRS,)),

@@ -77,8 +77,10 @@ def _foreign(
     return Task(EnvConfig(env_id), memories, known, ticks=ticks)
 
 
-def _recalling(env_id: str, keyword: str, known: str) -> Task:
-    return Task(EnvConfig(env_id, (keyword,)), REMEMBERING, known)
+def _recalling(
+    env_id: str, keyword: str, known: str, memories: tuple[str, ...] = REMEMBERING
+) -> Task:
+    return Task(EnvConfig(env_id, (keyword,)), memories, known)
 
 
 TASKS: dict[str, Task] = {
@@ -92,8 +94,8 @@ TASKS: dict[str, Task] = {
     "Cue-v0, 10": _recalling("sidestep/Cue-v0", "delay=10", "1 is the most"),
     "Cue-v0, 30": _recalling("sidestep/Cue-v0", "delay=30", "1 is the most"),
     "Cue-v0, 100": _recalling("sidestep/Cue-v0", "delay=100", "1 is the most"),
-    "TMaze-v0, 20": _recalling("sidestep/TMaze-v0", "length=20", "4 is the most"),
-    "TMaze-v0, 100": _recalling("sidestep/TMaze-v0", "length=100", "4 is the most"),
+    "TMaze-v0, 20": _recalling("sidestep/TMaze-v0", "length=20", "4 is the most", ("gru",)),
+    "TMaze-v0, 100": _recalling("sidestep/TMaze-v0", "length=100", "4 is the most", ("gru",)),
     "RepeatPreviousEasy": _foreign("popgym:popgym-RepeatPreviousEasy-v0", "POPGym 1.0 at 15 M",
                                    ("gru",)),
     "AutoencodeEasy": _foreign("popgym:popgym-AutoencodeEasy-v0", "POPGym, best -0.29 at 15 M",
@@ -102,7 +104,7 @@ TASKS: dict[str, Task] = {
                             ("none", "gru")),
     "MemoryS7": _foreign("minigrid:MiniGrid-MemoryS7-v0", "0.98 is about the most", ("gru",)),
     "MovingObstacles-v0": _foreign("sidestep/MovingObstacles-v0", "optimum 0.5996"),
-    "Glimpse-v0": _foreign("sidestep/Glimpse-v0", "with a perfect memory 0.5952", REMEMBERING),
+    "Glimpse-v0": _foreign("sidestep/Glimpse-v0", "with a perfect memory 0.5952", ("gru",)),
     "Crossing-v0": Task(
         EnvConfig("sidestep/Crossing-v0"), ("gru",), "optimum 0.43, all being shown",
         EnvConfig("sidestep/Crossing-v0", ("pool={'count': 1000}", "split=test")),
