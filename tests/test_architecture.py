@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -112,9 +113,18 @@ def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(path: Path) -> tuple[tuple[str, bool], ...]:
     """Every absolute module that a file imports, and whether that happens when it is loaded."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return tuple(_imports(tree_of(path)))
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[str, bool]]:
     inside = {
         id(node)
         for function in ast.walk(tree)
@@ -145,7 +155,7 @@ def test_direction(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_relative_imports_stay_in_their_package(path: Path) -> None:
     depth = len(path.relative_to(ROOT).parts) - 1
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom):
             assert node.level <= depth, ast.unparse(node)
 
@@ -167,7 +177,7 @@ def test_heavy_imports_are_where_they_belong(path: Path) -> None:
 def inner_imports(path: Path) -> Iterator[tuple[str, bool]]:
     """Every file of its own package that a file imports, as `room/file`, and whether on load."""
     package, *folders = path.relative_to(ROOT).parts[:-1]
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     on_load = {id(node) for node in tree.body}
     for node in ast.walk(tree):
         if not isinstance(node, ast.ImportFrom):

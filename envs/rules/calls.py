@@ -8,7 +8,7 @@ import numpy as np
 
 from .compiling import compiled, inlined
 from .memory import borrow, cut_lanes, cut_rules, cut_tables
-from .tick import advance, play_block, play_mixed_block, wrong_action
+from .tick import advance_one, advance_several, wrong_action
 
 
 @inlined
@@ -40,7 +40,7 @@ def step_of(write: Any, is_plain: bool, several: bool) -> Callable[..., int]:
         `flags` (FLAGS, lanes) bool, `out` (lanes, ...). It returns how many lanes ended in this
         tick; or -1 - i where `action[i]` is out of range, and nothing was changed.
     """
-    play = play_mixed_block if several else play_block
+    advance = advance_several if several else advance_one
 
     def step(
         action: Any,
@@ -61,7 +61,7 @@ def step_of(write: Any, is_plain: bool, several: bool) -> Callable[..., int]:
         cut = cut_tables(tables, sizes)
         lanes, result = (state, clock, streams), (borrow(reward), borrow(flags))
         count = advance(
-            borrow(action), lanes, ended, scratch, level_of, cut, rules, rewards, result, play
+            borrow(action), lanes, ended, scratch, level_of, cut, rules, rewards, result
         )
         if is_plain:
             write(state, level_of, cut[0], rules, borrow(out))

@@ -287,3 +287,39 @@ def advance(
             ended[i] = over
             count += np.int64(over)
     return count
+
+
+@compiled
+def advance_one(
+    action: Any,
+    lanes: Any,
+    ended: Any,
+    scratch: Any,
+    level_of: Any,
+    tables: Any,
+    rules: Any,
+    rewards: Any,
+    result: Any,
+) -> Any:
+    """`advance` on one level, compiled once for all observations."""
+    return advance(
+        action, lanes, ended, scratch, level_of, tables, rules, rewards, result, play_block
+    )
+
+
+@compiled
+def advance_several(
+    action: Any,
+    lanes: Any,
+    ended: Any,
+    scratch: Any,
+    level_of: Any,
+    tables: Any,
+    rules: Any,
+    rewards: Any,
+    result: Any,
+) -> Any:
+    """`advance` where lanes are on levels of their own."""
+    return advance(
+        action, lanes, ended, scratch, level_of, tables, rules, rewards, result, play_mixed_block
+    )

@@ -181,6 +181,7 @@ def check_same(expected: dict[str, Any], updates: int, processes: int, folder: P
         assert got[name]["updates"] == updates
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_to_the_last_bit(tmp_path: Path) -> None:
     check_same(alone(FEW, 12), 12, 2, tmp_path)
 

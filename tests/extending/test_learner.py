@@ -90,6 +90,7 @@ def test_as_a_library(pieces: Any) -> None:
     model.env.close()
 
 
+@pytest.mark.slow
 def test_the_commands_know_it(
     as_fresh: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -264,6 +264,7 @@ gym.register("Still-v0", Still)
 """
 
 
+@pytest.mark.slow
 def test_a_module_of_the_present_folder_is_found(tmp_path: Path) -> None:
     """The installed command `sidestep` has its own folder first in Python's path, not this one."""
     (tmp_path / "my_envs.py").write_text(MODULE)

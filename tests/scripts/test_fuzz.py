@@ -22,6 +22,7 @@ def fuzzed(cases: int, seed: int) -> dict[str, int]:
     return counts
 
 
+@pytest.mark.slow
 def test_a_hundred_damaged_files_are_taken_or_refused() -> None:
     counts = fuzzed(100, seed=0)
     assert counts["failed"] == 0 and counts["refused"] > 50

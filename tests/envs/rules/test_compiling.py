@@ -71,6 +71,7 @@ def edit(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_an_edited_rule_takes_effect_on_a_warm_cache(tmp_path: Path) -> None:
     """An obstacle walks into the agent; then a copy of the rules counts no hits any more."""
     copy = tmp_path / "sidestep" / "envs"
@@ -185,6 +186,7 @@ def test_what_changes_no_code_compiles_nothing(made: Path) -> None:
     assert run(TOP, made.parent) == "117.0 1 0"
 
 
+@pytest.mark.slow
 def test_switches_of_the_compiler_are_kept_apart(made: Path) -> None:
     for switch, value in (("NUMBA_BOUNDSCHECK", "1"), ("NUMBA_LOOP_VECTORIZE", "0")):
         assert run(TOP, made.parent, **{switch: value}) == "117.0 0 1"
@@ -205,6 +207,7 @@ def test_damaged_files_are_compiled_anew(made: Path) -> None:
     assert sorted((made / "__pycache__").glob("*.nb*")) == files
 
 
+@pytest.mark.slow
 def test_processes_that_compile_at_once(made: Path) -> None:
     """Two signatures and two processes of each: whoever comes last, each finds its own."""
     whole = TOP.replace("1.0", "1")
@@ -220,6 +223,7 @@ def test_processes_that_compile_at_once(made: Path) -> None:
     assert run(whole, made.parent) == "117.0 1 0"
 
 
+@pytest.mark.slow
 def test_where_the_package_cannot_be_written(made: Path, tmp_path: Path) -> None:
     """The cache is then the user's; and where that cannot be written either there is none."""
     shutil.rmtree(made / "__pycache__")

@@ -93,6 +93,7 @@ def test_compiled_is_interpreted(interpreted: Mapping[str, object]) -> None:
     assert play("all") == interpreted
 
 
+@pytest.mark.slow
 def test_rules_under_bounds_checks(interpreted: Mapping[str, object]) -> None:
     checked = play("rules", NUMBA_BOUNDSCHECK="1")
     assert checked == {name: interpreted[name] for name in checked}

@@ -26,6 +26,7 @@ def test_every_variant_changes_what_it_says_and_nothing_else(learner: str) -> No
         seen.append(changed)
 
 
+@pytest.mark.slow
 def test_runs_are_made_once_and_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ from sidestep.scripts.benches.throughput import rate_rows
 from sidestep.scripts.benches.trials import Outcome, Point, Trial
 
 
+@pytest.mark.slow
 def test_a_small_run_leaves_page_record_and_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,7 @@ def test_seeds_are_read(text: str, seeds: list[int] | str) -> None:
         seeds_of(text)
 
 
+@pytest.mark.slow
 def test_seeds_make_the_runs_of_single_commands_and_a_second_time_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,6 +157,7 @@ def test_a_run_that_stopped_at_its_success_is_not_trained_on(tmp_path: Path) -> 
     assert (out / "seed-0" / "final.json").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_takes_no_other_with_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

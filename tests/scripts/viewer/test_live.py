@@ -55,6 +55,7 @@ def steps_and_figures(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in json.loads(x).items() if k not in timed} for x in lines]
 
 
+@pytest.mark.slow
 def test_the_same_weights_with_and_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

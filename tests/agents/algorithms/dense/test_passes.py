@@ -280,6 +280,7 @@ assert model.agent.passes.compiled is None
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_compiled_where_numba_is_told_so() -> None:
     env = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run([sys.executable, "-c", CODE], env=env, capture_output=True, text=True)
