@@ -23,6 +23,8 @@ class Traits(NamedTuple):
     unscaled: bool = False
     """Observations are numbers of unlike or unknown size: not codes, truth values, pictures, or
     numbers that the space keeps within [-1, 1]."""
+    is_table: bool = False
+    """Observations are single numbers of states: nothing tells that one state is like another."""
 
     @property
     def is_quick(self) -> bool:
@@ -100,7 +102,8 @@ def _limit_of(env: Any) -> int | None:
 
 def _traits(vectorized: bool, limit: int | None, space: spaces.Space[Any]) -> Traits:
     shape = ObservationEncoder(space, codes=None).shape  # as networks read it by default
-    return Traits(vectorized, limit, shape, len(shape) != 3 and _unscaled(space))
+    unscaled = len(shape) != 3 and _unscaled(space)
+    return Traits(vectorized, limit, shape, unscaled, isinstance(space, spaces.Discrete))
 
 
 def _unscaled(space: spaces.Space[Any]) -> bool:

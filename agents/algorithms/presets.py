@@ -90,12 +90,12 @@ def _sarsa_default(traits: Traits, network: NetworkConfig) -> Settings:
         config,
         learning_rate=1e-3,
         rollout_steps=64,
-        epochs=8 if traits.unscaled else 2,  # of codes more of the same is learned by heart
+        epochs=8 if traits.unscaled else 2 - traits.is_table,  # a table is learned by heart
         minibatches=4 if traits.unscaled else 8,
-        epsilon_end=0.0,
+        epsilon_end=0.0 if traits.unscaled else 0.02,
         epsilon_fraction=0.5,
-        epsilon_repeat=0.95,
-        repeat_where_cut=True,
+        epsilon_repeat=0.95 if traits.unscaled else 0.0,  # to pick up a key again is no far way
+        repeat_where_cut=traits.unscaled,
         max_gradient_norm=10.0,
     )
     return config, training_of(traits, 500_000, 16)

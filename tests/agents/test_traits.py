@@ -17,8 +17,8 @@ TOLD = {
     "CartPole-v1": Traits(True, 500, (4,), True),
     "Acrobot-v1": Traits(False, 500, (6,), True),
     "MountainCar-v0": Traits(False, 200, (2,), True),
-    "Taxi-v4": Traits(False, 200, (500,), False),
-    "FrozenLake-v1": Traits(False, 100, (16,), False),
+    "Taxi-v4": Traits(False, 200, (500,), False, True),
+    "FrozenLake-v1": Traits(False, 100, (16,), False, True),
     "sidestep/MovingObstacles-v0": Traits(True, 100, (15,), False),
     "sidestep/Crossing-v0": Traits(True, 100, (9, 7, 7), False),
 }
@@ -36,7 +36,7 @@ def test_by_configuration_and_by_vector_env(env_id: str) -> None:
 @pytest.mark.parametrize("env_id", TOLD)
 def test_what_is_known_before_an_env_is_made(env_id: str) -> None:
     told, whole = told_traits(EnvConfig(env_id)), TOLD[env_id]
-    assert told[:2] == whole[:2] and told[2:] == ((1,), False)
+    assert told[:2] == whole[:2] and told[2:] == ((1,), False, False)
     for limit in (
         EnvConfig(env_id, max_episode_steps=7),
         EnvConfig(env_id, ("max_episode_steps=7",)),
@@ -59,6 +59,8 @@ def test_an_own_limit_and_keywords_count() -> None:
     assert TOLD["sidestep/Crossing-v0"].is_small_picture
     assert TOLD["sidestep/Crossing-v0"].is_quick and not TOLD["CartPole-v1"].is_quick
     assert not TOLD["FrozenLake-v1"].is_quick  # its lanes step one by one
+    assert TOLD["FrozenLake-v1"].is_table
+    assert not TOLD["CartPole-v1"].is_table and not TOLD["sidestep/Crossing-v0"].is_table
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,9 @@ def test_deep_sarsa_explores_far_only_where_it_has_to() -> None:
     foreign, quick = (settings("deep-sarsa", traits)[0] for traits in (FOREIGN, QUICK))
     assert foreign.epsilon_repeat == 0.95 and foreign.repeat_where_cut
     assert quick.epsilon_repeat == 0
+    codes = settings("deep-sarsa", FOREIGN._replace(unscaled=False))[0]
+    assert codes.epsilon_repeat == 0 and not codes.repeat_where_cut
+    assert (foreign.epsilon_end, codes.epsilon_end) == (0, 0.02)
 
 
 def test_batches_are_small_with_a_memory_and_for_whole_episodes() -> None:
@@ -129,9 +132,10 @@ def test_long_episodes_are_remembered_for_longer_and_trained_for_longer(learner:
     assert training.total_steps == 500_000 and plain.network.memory_span is None
 
 
-def test_codes_are_gone_through_twice_in_smaller_parts() -> None:
-    body, table = (FOREIGN._replace(unscaled=unscaled) for unscaled in (True, False))
-    for traits, wanted in ((body, (8, 4)), (table, (2, 8))):
+def test_codes_are_gone_through_more_seldom_in_smaller_parts() -> None:
+    body, codes = (FOREIGN._replace(unscaled=unscaled) for unscaled in (True, False))
+    table = codes._replace(is_table=True)
+    for traits, wanted in ((body, (8, 4)), (codes, (2, 8)), (table, (1, 8))):
         config, _ = settings("deep-sarsa", traits)
         assert (config.epochs, config.minibatches) == wanted
 
