@@ -12,8 +12,10 @@ from sidestep.agents.acting.batch import Rollout
 from sidestep.agents.networks import Network
 from sidestep.sequence.layers.compiling import serves
 
-MOST_PRODUCTS = 6_000_000
-"""Multiply-adds of a pass from which on torch's own products make up for all that lies between."""
+MOST_PRODUCTS, MOST_A_ROW = 2_500_000, 40_000
+"""Multiply-adds of a pass, and of one row, from which on torch's products make up for all that lies
+between. Measured (one thread, AVX-512; compiled by torch): at 64, 64 units a pass and its way back
+0.45 for 32 rows, 0.63 for 128, 0.95 for 512, 1.24 for 1024; at 256, 256 nothing is gained."""
 ANY = np.zeros((0, 0), np.bool_)
 """In the place of a mask: every action is allowed."""
 
@@ -60,7 +62,7 @@ class CompiledNetwork:
 
     def few(self, rows: int) -> bool:
         """Whether so many rows are better run here than by torch."""
-        return 0 < rows * self.products <= MOST_PRODUCTS
+        return self.products <= MOST_A_ROW and 0 < rows * self.products <= MOST_PRODUCTS
 
     def __call__(self, features: Tensor) -> Tensor:
         """The output (N, head's width) for features (N, D); with a graph where gradients are on."""

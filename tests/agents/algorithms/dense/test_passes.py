@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sidestep.agents import DeepSarsa, DeepSarsaConfig, NetworkConfig, Reinforce, ReinforceConfig
 from sidestep.agents.acting.batch import Inputs, Rollout
-from sidestep.agents.algorithms.dense.compiled import CompiledNetwork
+from sidestep.agents.algorithms.dense.compiled import MOST_PRODUCTS, CompiledNetwork
 from sidestep.agents.algorithms.dense.passes import Passes
 from sidestep.agents.networks import Network
 from sidestep.sequence.fitting.optimise import flatten_parameters
@@ -245,9 +245,10 @@ def test_who_is_served() -> None:
 
 def test_many_rows_are_torchs() -> None:
     agent = agent_of()
-    most = 6_000_000 // agent.network.products
+    most = MOST_PRODUCTS // agent.network.products
     assert agent.passes.compiled.few(most) and not agent.passes.compiled.few(most + 1)
     assert not agent.passes.compiled.few(0)
+    assert not served(hidden_sizes=(256, 256)).few(2)  # whose weights take longer to turn
     tick = inputs_of(1)
     many = Inputs._make(
         None if x is None else x[0].repeat(-(-most // B) + 1, *[1] * (x.dim() - 2)) for x in tick
