@@ -83,6 +83,7 @@ def test_giants_cost_nothing(tmp_path: Path) -> None:
     assert peak < 2**20
 
 
+@pytest.mark.slow
 def test_levels_of_pipes_devices_and_giants(tmp_path: Path) -> None:
     """Everywhere a level is named: a configuration, `gym.make`, an option of `reset`."""
     pipe, giant, largest = (tmp_path / f"{name}.txt" for name in ("pipe", "giant", "largest"))

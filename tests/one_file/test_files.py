@@ -64,6 +64,7 @@ def test_the_schedules_run_over_their_shares(module: Any, monkeypatch: pytest.Mo
         assert amount == pytest.approx(max(0.1, 0.9 - 4.0 * (0.5 - rate)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_it_runs_from_the_command_line(name: str, tmp_path: Path) -> None:
     sizes = ["--total-steps", "500", "--num-envs", "8", "--evaluation-episodes", "20"]

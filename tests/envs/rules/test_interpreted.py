@@ -88,6 +88,7 @@ def interpreted() -> Mapping[str, object]:
     return play("all", NUMBA_DISABLE_JIT="1")
 
 
+@pytest.mark.slow
 def test_compiled_is_interpreted(interpreted: Mapping[str, object]) -> None:
     """Rules, observations, random levels and the solver."""
     assert play("all") == interpreted

@@ -47,6 +47,7 @@ def test_the_published_table_is_what_its_record_says() -> None:
     assert "nan" not in markdown_table(*rows_of(Options(), one))
 
 
+@pytest.mark.slow
 def test_the_best_policies_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = {"Glimpse-v0": EnvConfig("sidestep/Glimpse-v0", ("level='S>.\\n.^G'",), 5)}
     monkeypatch.setitem(memory.TESTS, "glimpse", world)
@@ -65,6 +66,7 @@ def test_the_best_policies_are_found_once(tmp_path: Path, monkeypatch: pytest.Mo
     bench.main(words)
 
 
+@pytest.mark.slow
 def test_known_runs_are_taken_and_missing_ones_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -285,6 +285,7 @@ def test_a_reader_who_leaves_does_not_end_training(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "curve.png").exists() and (tmp_path / "run" / "greedy.gif").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
 def test_a_full_disk_under_standard_output_does_not_end_training(tmp_path: Path) -> None:
     words = f"train deep-sarsa --total-steps 200 --gif-episodes 0 {BRIEF}".split()

@@ -74,6 +74,7 @@ def test_several_levels() -> None:
     assert low < 0 < high
 
 
+@pytest.mark.slow
 def test_of_a_large_pool_the_first_levels_are_solved(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = {"width": 5, "height": 4, "patrols": 3, "count": 70}
     optimum._solved.cache_clear()

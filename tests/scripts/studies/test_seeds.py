@@ -223,6 +223,7 @@ def test_wrong_flags_end_with_one_line_and_leave_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_seed_of_a_file_gives_way_and_its_seeds_count(tmp_path: Path) -> None:
     file, out = tmp_path / "a.toml", tmp_path / "out"
     file.write_text("seed = 5\nseeds = 1\njobs = 1\n")

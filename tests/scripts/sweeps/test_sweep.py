@@ -312,6 +312,7 @@ def at_work(study: Study) -> dict[int, int]:
     }
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_trials_asked_for_though_one_is_killed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -227,6 +227,7 @@ def test_the_screen_takes_in_policies_and_the_log(run: Path, tmp_path: Path) -> 
     shown.players.close()
 
 
+@pytest.mark.slow
 def test_the_window_ends_with_the_pipe(run: Path, tmp_path: Path) -> None:
     window = subprocess.Popen(
         live.window_command(run, tmp_path / "policy.safetensors"),

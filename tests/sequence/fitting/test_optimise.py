@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from sidestep.sequence.fitting.optimise import Adam, flatten_parameters
@@ -40,6 +41,7 @@ def test_adam_is_torchs_own() -> None:
         assert torch.equal(value, states[1]["state"][0][name]), name
 
 
+@pytest.mark.slow
 def test_training_does_not_load_torchs_compiler() -> None:
     """That import takes a second of processor time, more than all else of a first update.
 
