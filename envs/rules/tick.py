@@ -243,83 +243,60 @@ def wrong_action(action: Any) -> Any:
     return -1
 
 
-@inlined
-def advance(
-    action: Any,
-    lanes: Any,
-    ended: Any,
-    scratch: Any,
-    level_of: Any,
-    tables: Any,
-    rules: Any,
-    rewards: Any,
-    result: Any,
-    play: Any,
-) -> Any:
-    """One tick of every lane; `result` is written, `ended` is brought up to date.
+def _advance_with(play: Any) -> Any:
+    """Compile `advance`, once for all observations.
 
-    `play` is `play_block` where there is one level, else `play_mixed_block`.
-
-    A lane that ended before begins its next episode instead (Gymnasium's NEXT_STEP): reward 0, no
-    flag set. Who wants it otherwise restarts or refuses lanes that have ended before this call.
-
-    Returns:
-        How many lanes ended in this tick.
+    Args:
+        play: one tick of a block of lanes: `play_block`, or `play_mixed_block`.
     """
-    number, count, which = action.shape[0], np.int64(0), scratch[WHICH]
-    reward, flags = result
-    terminated, truncated = flags[TERMINATED], flags[TRUNCATED]
-    drawn = -1 if tables[0].shape[0] > 1 else 0
-    for begin in range(0, number, BLOCK):
-        end = min(begin + BLOCK, number)
-        play(action, lanes, begin, end, scratch, level_of, tables, rules, rewards, result)
-        again = list_lanes(ended, begin, end, which)
-        for j in range(again):
-            reward[begin + which[j]] = 0.0
-            level_of[begin + which[j]] = drawn
-        restart_lanes(np.int64(begin), np.int64(again), lanes, scratch, level_of, tables, rules)
-        for flag in range(FLAGS if again else 0):
-            row = flags[flag]
+
+    def advance(
+        action: Any,
+        lanes: Any,
+        ended: Any,
+        scratch: Any,
+        level_of: Any,
+        tables: Any,
+        rules: Any,
+        rewards: Any,
+        result: Any,
+    ) -> Any:
+        """One tick of every lane; `result` is written, `ended` is brought up to date.
+
+        A lane that ended before begins its next episode instead (Gymnasium's NEXT_STEP): reward 0,
+        no flag set. Who wants it otherwise restarts or refuses lanes that have ended before this
+        call.
+
+        Returns:
+            How many lanes ended in this tick.
+        """
+        number, count, which = action.shape[0], np.int64(0), scratch[WHICH]
+        reward, flags = result
+        terminated, truncated = flags[TERMINATED], flags[TRUNCATED]
+        drawn = -1 if tables[0].shape[0] > 1 else 0
+        for begin in range(0, number, BLOCK):
+            end = min(begin + BLOCK, number)
+            play(action, lanes, begin, end, scratch, level_of, tables, rules, rewards, result)
+            again = list_lanes(ended, begin, end, which)
             for j in range(again):
-                row[begin + which[j]] = False
-        for i in range(begin, end):
-            over = np.uint8(terminated[i]) | np.uint8(truncated[i])
-            ended[i] = over
-            count += np.int64(over)
-    return count
+                reward[begin + which[j]] = 0.0
+                level_of[begin + which[j]] = drawn
+            restart_lanes(np.int64(begin), np.int64(again), lanes, scratch, level_of, tables, rules)
+            for flag in range(FLAGS if again else 0):
+                row = flags[flag]
+                for j in range(again):
+                    row[begin + which[j]] = False
+            for i in range(begin, end):
+                over = np.uint8(terminated[i]) | np.uint8(truncated[i])
+                ended[i] = over
+                count += np.int64(over)
+        return count
+
+    advance.__qualname__ = f"advance.{play.__name__}"
+    return compiled(advance)
 
 
-@compiled
-def advance_one(
-    action: Any,
-    lanes: Any,
-    ended: Any,
-    scratch: Any,
-    level_of: Any,
-    tables: Any,
-    rules: Any,
-    rewards: Any,
-    result: Any,
-) -> Any:
-    """`advance` on one level, compiled once for all observations."""
-    return advance(
-        action, lanes, ended, scratch, level_of, tables, rules, rewards, result, play_block
-    )
-
-
-@compiled
-def advance_several(
-    action: Any,
-    lanes: Any,
-    ended: Any,
-    scratch: Any,
-    level_of: Any,
-    tables: Any,
-    rules: Any,
-    rewards: Any,
-    result: Any,
-) -> Any:
-    """`advance` where lanes are on levels of their own."""
-    return advance(
-        action, lanes, ended, scratch, level_of, tables, rules, rewards, result, play_mixed_block
-    )
+advance_one = _advance_with(play_block)
+"""Where there is one level."""
+advance_several = _advance_with(play_mixed_block)
+"""Where lanes are on levels of their own."""
