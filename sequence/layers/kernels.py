@@ -23,17 +23,12 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic, overload
 
+from .cached import compiled_with
+
 f32 = np.float32
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract", "reassoc"}}
 """Products and sums may be joined, sums reordered, and a division by 0 is as numpy's."""
-
-
-def compiled(function: Any) -> Any:
-    """`numba.njit` with numba's cache, where a folder for it can be written."""
-    try:
-        return numba.njit(cache=True, **OPTIONS)(function)
-    except RuntimeError:
-        return numba.njit(**OPTIONS)(function)
+compiled = compiled_with(OPTIONS)
 
 
 def inlined(function: Any) -> Any:

@@ -17,6 +17,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from sidestep.sequence.layers.cached import compiled_with
+
 f32 = np.float32
 EPSILON = f32(1e-5)
 """Under the root of a layer normalisation, as torch has it."""
@@ -24,14 +26,7 @@ BROAD = 16
 """Columns from which on a product goes by rows of the transposed weights, which are vectors."""
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract", "reassoc"}}
 """Products and sums may be joined, sums reordered, and a division by 0 is as numpy's."""
-
-
-def compiled(function: Any) -> Any:
-    """`numba.njit` with numba's cache, where a folder for it can be written."""
-    try:
-        return numba.njit(cache=True, **OPTIONS)(function)
-    except RuntimeError:
-        return numba.njit(**OPTIONS)(function)
+compiled = compiled_with(OPTIONS)
 
 
 def part(function: Any) -> Any:
