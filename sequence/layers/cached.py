@@ -1,11 +1,12 @@
 """Compiling with numba's cache, which is in the package or wherever numba finds a folder."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
 
 
-def compiled_with(options: dict[str, Any]) -> Any:
+def compiled_with(options: dict[str, Any]) -> Callable[[Any], Any]:
     """`numba.njit` with these options and its cache, where a folder for that can be written.
 
     The cache looks at the date of the file that a function stands in, where its options and all
